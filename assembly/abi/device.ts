@@ -1,0 +1,42 @@
+// Device kinds and addresses of device state. A device's state is plain data at a
+// fixed place; `Dev` gives each its room inside Layout.DEVICES.
+export const enum Dev {
+  PLIC = 0x1_0000, // 8 KiB
+  ACLINT = 0x1_2000,
+  FINISHER = 0x1_2800,
+  RTC = 0x1_3000,
+  UART = 0x1_4000,
+  PCI_HOST = 0x1_5000,
+  PCI_FUNCTIONS = 0x1_6000, // 32 functions x 1 KiB of configuration space and bookkeeping
+  VIRTIO = 0x2_0000, // 16 virtio devices x 4 KiB: 0-7 the mmio slots, 8-15 on PCI
+  VIRTIO_SIZE = 0x1000,
+  NVME = 0x3_0000, // 4 controllers x 16 KiB
+  NVME_SIZE = 0x4000,
+}
+
+/** What answers behind a virtio transport or PCI function; also the `device` half of an exit counter's key. */
+export const enum DeviceKind {
+  NONE = 0,
+  FINISHER = 1,
+  RTC = 2,
+  ACLINT = 3,
+  PLIC = 4,
+  UART = 5,
+  PCI_HOST = 6,
+  PCI_CONFIG = 7,
+  VIRTIO_CONSOLE = 8,
+  VIRTIO_BLK = 9,
+  VIRTIO_RNG = 10,
+  NVME = 11,
+  UNMAPPED = 12,
+  BOOT_ROM = 13,
+}
+
+/** Consoles as the host sees them: the argument of host.consoleOut and consoleInput. */
+export const enum ConsolePort {
+  UART = 0,
+  SBI = 1,
+  /** virtio-console port n is VIRTIO + n; port 0 is hvc0. */
+  VIRTIO = 16,
+  VIRTIO_PORTS = 8,
+}

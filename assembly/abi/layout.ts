@@ -1,0 +1,112 @@
+// Where everything lives in a guest's linear memory. Both languages import this
+// file, so it holds numbers alone. Everything a guest can observe has an address
+// here, as plain data; AssemblyScript globals hold only what can be recomputed.
+//
+//   0x0000_0000  unused (address 0 means "none"; the compiler assumes the first KiB)
+//   0x0000_0400  the running hart (see hart/state.ts)
+//   0x0000_1000  machine-wide state: clock, run record, interrupt lines, options
+//   0x0000_4000  harts that are not running: one 2 KiB image each
+//   0x0001_0000  devices, PAGE apart (see Dev)
+//   0x0005_0000  exit counters
+//   0x0008_0000  static data of the compiled module (asc --memoryBase)
+//   0x0010_0000  software TLBs, 136 KiB a hart
+//   0x0022_0000  map from physical page to predecoded slot, 2 bytes a page
+//   0x003b_0000  staging: console rings, DMA bounce, boot ROM
+//   0x0050_0000  predecoded instructions (16-byte entries), bounded, evicting
+//   0x0160_0000  guest RAM (guest physical 0x8000_0000), up to 3 GiB
+
+export const enum Layout {
+  HART = 0x400,
+  HART_SIZE = 0x800,
+
+  MACHINE = 0x1000,
+
+  HARTS = 0x4000,
+  MAX_HARTS = 8,
+
+  DEVICES = 0x1_0000,
+  DEVICES_END = 0x5_0000,
+
+  EXIT_COUNTERS = 0x5_0000,
+  EXIT_COUNTERS_END = 0x7_0000,
+
+  STATIC_DATA = 0x8_0000,
+  STATIC_DATA_END = 0x10_0000,
+
+  TLB = 0x10_0000,
+  TLB_HART_SIZE = 0x2_4000,
+
+  CODE_MAP = 0x22_0000,
+  CODE_MAP_END = 0x3b_0000,
+
+  STAGING = 0x3b_0000,
+  STAGING_END = 0x50_0000,
+
+  CODE_POOL = 0x50_0000,
+  CODE_POOL_END = 0x160_0000,
+
+  RAM = 0x160_0000,
+}
+
+// Machine-wide words, all inside Layout.MACHINE .. +0x3000.
+export const enum Machine {
+  // --- set by the host before reset ---
+  RAM_SIZE = 0x1000, // u32 pages of 4 KiB
+  HART_COUNT = 0x1004, // u32
+  CPU_EXTENSIONS = 0x1008, // u64, bits of Ext (abi/ext.ts)
+  CLOCK = 0x1010, // u32, ClockMode
+  BOOT = 0x1014, // u32, BootMode
+  WALL_BASE = 0x1018, // u64, nanoseconds since 1970 at guest tick 0
+  SEED = 0x1020, // u64
+  VIRTUAL_RATE = 0x1028, // u32, instructions per 10 MHz tick in ClockMode.VIRTUAL
+
+  // --- the clock ---
+  TICKS = 0x1030, // u64, guest time at the start of this slice (10 MHz)
+  INSTRUCTIONS = 0x1038, // u64, instructions retired by all harts, whole slices
+  SKIPPED = 0x1040, // u64, ticks that the virtual clock jumped over while all harts slept
+
+  // --- the run record, read by the host after run() ---
+  EXIT = 0x1050, // u32, Exit
+  EXIT_HART = 0x1054, // u32
+  EXIT_CODE = 0x1058, // u32, guest's exit status on Exit.POWER_OFF
+  DEADLINE = 0x1060, // u64, tick at which the earliest sleeping hart wants to wake; ~0 none
+
+  // --- interrupt lines into the harts ---
+  ATTENTION = 0x1070, // u32, non-zero: some line or request changed, look before the next instruction
+  CURRENT_HART = 0x1074, // u32
+  LINES = 0x1080, // u32 a hart: mip bits driven by devices (MSIP, MTIP, SEIP, MEIP, STIP)
+  HART_REQUESTS = 0x10c0, // u32 a hart: HartRequest bits from other harts (remote fences, start)
+  PMP_SCRATCH = 0x1100,
+
+  SCRATCH = 0x2000, // 8 KiB for test and diagnostic calls from the host
+}
+
+/** Host address of the 2 KiB image of hart `h` while another hart runs is HARTS + h * HART_SIZE. */
+export const enum ClockMode {
+  HOST = 0,
+  VIRTUAL = 1,
+}
+
+export const enum BootMode {
+  /** The kernel enters in S-mode; the hypervisor serves SBI. */
+  PARAVIRT = 0,
+  /** Firmware enters in M-mode at the reset vector; ecalls stay in the guest. */
+  FIRMWARE = 1,
+}
+
+// Offsets of the running hart's registers from Layout.HART; the CSR part is hart/state.ts.
+export const enum HartAt {
+  X = 0x400, // i64 x 32, then a sink that x0 writes go to
+  X_SINK = 0x500,
+  F = 0x508, // u64 x 32 (NaN-boxed)
+  FFLAGS = 0x608, // u32, accrued flags: NX 1, UF 2, OF 4, DZ 8, NV 16
+  FRM = 0x60c, // u32
+  PC = 0x610, // u64
+  STATE = 0x618, // the rest: see hart/state.ts
+  END = 0xc00,
+}
+
+// Guest RAM in guest physical addresses.
+export const enum Gpa {
+  RAM = 0x8000_0000,
+}

@@ -1,0 +1,30 @@
+// What the engine asks of its host. All of it is off the hot path; time is the one
+// exception. Numbers cross as i32 or f64: an i64 would cost a BigInt each call.
+
+/** Guest time in 10 MHz ticks since the guest started, from the host's clock. Never goes back. */
+@external("host", "now")
+export declare function now(): f64;
+
+/** Bytes the console `port` (abi/device.ConsolePort) puts out. */
+@external("host", "consoleOut")
+export declare function consoleOut(port: u32, address: usize, length: u32): void;
+
+/** Copies `length` bytes at byte `offset` of disk `backend` to `address`. 0, or a negative errno. */
+@external("host", "diskRead")
+export declare function diskRead(backend: u32, offset: f64, address: usize, length: u32): i32;
+
+/** The reverse. 0, or a negative errno (EROFS -30, EIO -5, ENOSPC -28). */
+@external("host", "diskWrite")
+export declare function diskWrite(backend: u32, offset: f64, address: usize, length: u32): i32;
+
+/** Makes everything written so far durable. 0 done, 1 under way (then `diskDone(backend, tag, status)`), or a negative errno. */
+@external("host", "diskFlush")
+export declare function diskFlush(backend: u32, tag: u32): i32;
+
+/** Zeroes or forgets a range (kind 0 discard, 1 write zeroes). 0, or a negative errno. */
+@external("host", "diskDiscard")
+export declare function diskDiscard(backend: u32, offset: f64, length: f64, kind: u32): i32;
+
+/** Fills `length` bytes with entropy: the host's, or the seed's stream. */
+@external("host", "entropy")
+export declare function entropy(address: usize, length: u32): void;
