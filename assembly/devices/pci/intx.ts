@@ -1,0 +1,50 @@
+// INTx wires (PCI Local Bus 3.0, 2.2.6 and 6.2.4). Four wires run to the PLIC; slot s's
+// INTA is wire s % 4, INTB the next, so functions share wires and a wire is high while
+// any function on it asserts. A function asserts while its device wants it, unless
+// Interrupt Disable is set or MSI-X has taken over. Interrupt Status shows the wish
+// before the gate.
+import { Dev } from "../../abi/device";
+import { Irq } from "../../abi/memory-map";
+import { raiseIrq } from "../irqchip/plic";
+import { Command, Config, Status, command, configAt, functionAt, Pci } from "./function";
+import { msixEnabled } from "./msix";
+
+/** One bit a slot for each of the four wires, at the front of the host bridge's state. */
+// @ts-ignore: decorator
+@inline
+function wireAt(wire: u32): usize {
+  return <usize>Dev.PCI_HOST + (<usize>wire << 2);
+}
+
+/** A device's wish for its interrupt pin. */
+export function setIntx(slot: u32, level: bool): void {
+  functionAt(slot).intx = level ? 1 : 0;
+  updateIntx(slot);
+}
+
+/** Recomputes a function's share of its wire: after setIntx and after any write to its configuration. */
+export function updateIntx(slot: u32): void {
+  const at = configAt(slot);
+  const pin: u32 = load<u8>(at, Config.INTERRUPT_PIN);
+  if (pin == 0) return;
+  const wish = functionAt(slot).intx != 0;
+  const status: u32 = load<u16>(at, Config.STATUS);
+  store<u16>(at, <u16>(wish ? status | Status.INTERRUPT : status & ~Status.INTERRUPT), Config.STATUS);
+
+  const asserted = wish && (command(slot) & <u32>Command.INTERRUPT_DISABLE) == 0 && !msixEnabled(slot);
+  const wire = (slot + pin - 1) & 3;
+  const before = load<u32>(wireAt(wire));
+  const after = asserted ? before | (1 << slot) : before & ~(1 << slot);
+  if (after == before) return;
+  store<u32>(wireAt(wire), after);
+  raiseIrq(<u32>Irq.PCIE + wire, after != 0);
+}
+
+/** Rebuilds all wires from the functions, after a reset or restore. */
+export function updateWires(): void {
+  for (let wire: u32 = 0; wire < 4; wire++) {
+    store<u32>(wireAt(wire), 0);
+    raiseIrq(<u32>Irq.PCIE + wire, false);
+  }
+  for (let slot: u32 = 0; slot < <u32>Pci.SLOTS; slot++) updateIntx(slot);
+}
