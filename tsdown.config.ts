@@ -1,0 +1,30 @@
+// Bundles of src/: the library for Node and for browsers, with types, and the CLI.
+// What is bundled in (as-bind, commander) is a devDependency: the package has no
+// dependencies of its own at run time.
+import { defineConfig } from "tsdown";
+
+const common = {
+  outDir: "dist",
+  format: "esm",
+  target: "es2022",
+  sourcemap: true,
+  clean: false,
+  outExtensions: () => ({ js: ".js", dts: ".d.ts" }),
+} as const;
+
+export default defineConfig([
+  {
+    ...common,
+    entry: { index: "src/index.ts", cli: "src/cli/main.ts" },
+    platform: "node",
+    dts: { entry: "src/index.ts", tsconfig: "src/platform/node/tsconfig.json" },
+    tsconfig: "src/platform/node/tsconfig.json",
+  },
+  {
+    ...common,
+    entry: { browser: "src/browser.ts" },
+    platform: "browser",
+    dts: true,
+    tsconfig: "src/platform/browser/tsconfig.json",
+  },
+]);
