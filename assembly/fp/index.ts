@@ -1,0 +1,4 @@
+// Everything the interpreter and the translator call.
+export { Flag, Rm, raise } from "./flags";
+export * from "./single";
+export * from "./double";

@@ -1,0 +1,3 @@
+// AssemblyScript: what the tests compile and call.
+export * from "../../../assembly/fp/index";
+export { fuzz } from "./fuzz";
