@@ -7,7 +7,7 @@
 // learns that nobody is there. Extended configuration space (registers from 0x100) does
 // not exist for these functions and reads ones too.
 import { DeviceKind } from "../../abi/device";
-import { Config, Pci, configAt, functionAt } from "./function";
+import { Config, Pci, barSize, configAt, functionAt } from "./function";
 import { rebuildDecode } from "./decode";
 import { updateIntx } from "./intx";
 
@@ -70,5 +70,6 @@ export function configWindow(slot: u32, register: u32): bool {
   windowOffset = load<u32>(at, 8);
   windowLength = load<u32>(at, 12);
   if (windowLength != 1 && windowLength != 2 && windowLength != 4) return false;
-  return (windowOffset & (windowLength - 1)) == 0;
+  if (windowBar >= <u32>Pci.BARS || (windowOffset & (windowLength - 1)) != 0) return false;
+  return <u64>windowOffset + windowLength <= barSize(slot, windowBar);
 }

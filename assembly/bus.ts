@@ -1,0 +1,244 @@
+// Physical address -> device. Every access that is not RAM comes through here once: it is
+// counted (exits.ts), its width and alignment are checked, and the device gets an offset.
+// Who may ask for which width is the device's business only where it differs by register.
+//
+// An access to nothing reads 0 and is counted as DeviceKind.UNMAPPED; the CPU asks
+// busMapped first if it wants to raise an access fault. Inside the PCIe windows nothing
+// reads all ones, as on a bus where no one answers.
+import { DeviceKind } from "./abi/device";
+import { ExitDirection } from "./abi/exit-counter";
+import { Map } from "./abi/memory-map";
+import { nvmeRead, nvmeWrite } from "./devices/block/nvme";
+import { uartRead, uartWrite } from "./devices/console/ns16550a";
+import { plicRead, plicWrite } from "./devices/irqchip/plic";
+import { configRead, configWindow, configWrite, ecamSlot, windowBar, windowLength, windowOffset } from "./devices/pci/config";
+import { foundBar, foundOffset, foundSlot, pciLookup } from "./devices/pci/decode";
+import { Pci, functionAt } from "./devices/pci/function";
+import { msixRead, msixRegister, msixWrite } from "./devices/pci/msix";
+import { finisherRead, finisherWrite } from "./devices/power/finisher";
+import { rtcRead, rtcWrite } from "./devices/rtc/goldfish";
+import { aclintRead, aclintWrite } from "./devices/timer/aclint";
+import { virtioMmioRead, virtioMmioWrite } from "./devices/virtio/mmio";
+import { virtioPciRead, virtioPciWrite } from "./devices/virtio/pci";
+import { countBar, countExit } from "./exits";
+
+/** Offset of DeviceID in virtio's mmio registers (Virtio 1.2, 4.2.2). */
+const VIRTIO_DEVICE_ID: u32 = 0x008;
+
+// @ts-ignore: decorator
+@inline
+function within(pa: u32, base: u32, size: u32): bool {
+  return pa - base < size;
+}
+
+// @ts-ignore: decorator
+@inline
+function inHighWindow(pa: u64): bool {
+  return (pa >> 12) - <u64>Map.PCIE_MMIO64_PAGE < <u64>Map.PCIE_MMIO64_PAGES;
+}
+
+/** A naturally aligned access of 1, 2, 4 or 8 bytes. */
+// @ts-ignore: decorator
+@inline
+function sound(pa: u64, size: u32): bool {
+  return size != 0 && size <= 8 && (size & (size - 1)) == 0 && (<u32>pa & (size - 1)) == 0;
+}
+
+// @ts-ignore: decorator
+@inline
+function ones(size: u32): u64 {
+  return ~(<u64>0) >> (64 - (size << 3));
+}
+
+/** True if some device answers at `pa`; RAM is not the bus's. */
+export function busMapped(pa: u64): bool {
+  if (pa >= 0x8000_0000) return inHighWindow(pa);
+  const p = <u32>pa;
+  return (
+    p >= <u32>Map.PCIE_ECAM ||
+    within(p, Map.UART, Map.UART_SIZE) ||
+    within(p, Map.VIRTIO, Map.VIRTIO_SLOT_SIZE * Map.VIRTIO_SLOTS) ||
+    within(p, Map.PLIC, Map.PLIC_SIZE) ||
+    within(p, Map.ACLINT, Map.ACLINT_SIZE) ||
+    within(p, Map.RTC, Map.RTC_SIZE) ||
+    within(p, Map.FINISHER, Map.FINISHER_SIZE) ||
+    within(p, Map.PCIE_PIO, Map.PCIE_PIO_SIZE) ||
+    within(p, Map.MROM, Map.MROM_SIZE)
+  );
+}
+
+export function busRead(pa: u64, size: u32): u64 {
+  if (pa >= 0x8000_0000) return inHighWindow(pa) ? barRead(pa, size) : unmappedRead(pa);
+  const p = <u32>pa;
+  if (p >= <u32>Map.PCIE_MMIO) return barRead(pa, size);
+  if (p >= <u32>Map.PCIE_ECAM) return ecamRead(p - <u32>Map.PCIE_ECAM, size);
+  if (within(p, Map.VIRTIO, Map.VIRTIO_SLOT_SIZE * Map.VIRTIO_SLOTS)) {
+    const offset = (p - <u32>Map.VIRTIO) & (<u32>Map.VIRTIO_SLOT_SIZE - 1);
+    const slot = (p - <u32>Map.VIRTIO) / <u32>Map.VIRTIO_SLOT_SIZE;
+    countExit(virtioKind(slot), slot, ExitDirection.READ, offset);
+    return sound(pa, size) ? virtioMmioRead(slot, offset, size) : 0;
+  }
+  if (within(p, Map.UART, Map.UART_SIZE)) {
+    countExit(DeviceKind.UART, 0, ExitDirection.READ, p - <u32>Map.UART);
+    return sound(pa, size) ? uartRead(p - <u32>Map.UART) : 0;
+  }
+  if (within(p, Map.PLIC, Map.PLIC_SIZE)) {
+    countExit(DeviceKind.PLIC, 0, ExitDirection.READ, p - <u32>Map.PLIC);
+    return size == 4 && sound(pa, size) ? plicRead(p - <u32>Map.PLIC) : 0;
+  }
+  if (within(p, Map.ACLINT, Map.ACLINT_SIZE)) {
+    countExit(DeviceKind.ACLINT, 0, ExitDirection.READ, p - <u32>Map.ACLINT);
+    return sound(pa, size) ? aclintRead(p - <u32>Map.ACLINT, size) : 0;
+  }
+  if (within(p, Map.RTC, Map.RTC_SIZE)) {
+    countExit(DeviceKind.RTC, 0, ExitDirection.READ, p - <u32>Map.RTC);
+    return size == 4 && sound(pa, size) ? rtcRead(p - <u32>Map.RTC) : 0;
+  }
+  if (within(p, Map.FINISHER, Map.FINISHER_SIZE)) {
+    countExit(DeviceKind.FINISHER, 0, ExitDirection.READ, p - <u32>Map.FINISHER);
+    return finisherRead();
+  }
+  if (within(p, Map.PCIE_PIO, Map.PCIE_PIO_SIZE)) {
+    countExit(DeviceKind.PCI_HOST, 0, ExitDirection.READ, p);
+    return ones(size);
+  }
+  if (within(p, Map.MROM, Map.MROM_SIZE)) {
+    countExit(DeviceKind.BOOT_ROM, 0, ExitDirection.READ, p - <u32>Map.MROM);
+    return 0;
+  }
+  return unmappedRead(pa);
+}
+
+export function busWrite(pa: u64, size: u32, value: u64): void {
+  if (pa >= 0x8000_0000) {
+    if (inHighWindow(pa)) barWrite(pa, size, value);
+    else countExit(DeviceKind.UNMAPPED, 0, ExitDirection.WRITE, pa);
+    return;
+  }
+  const p = <u32>pa;
+  if (p >= <u32>Map.PCIE_MMIO) {
+    barWrite(pa, size, value);
+  } else if (p >= <u32>Map.PCIE_ECAM) {
+    ecamWrite(p - <u32>Map.PCIE_ECAM, size, value);
+  } else if (within(p, Map.VIRTIO, Map.VIRTIO_SLOT_SIZE * Map.VIRTIO_SLOTS)) {
+    const offset = (p - <u32>Map.VIRTIO) & (<u32>Map.VIRTIO_SLOT_SIZE - 1);
+    const slot = (p - <u32>Map.VIRTIO) / <u32>Map.VIRTIO_SLOT_SIZE;
+    countExit(virtioKind(slot), slot, ExitDirection.WRITE, offset);
+    if (sound(pa, size)) virtioMmioWrite(slot, offset, size, value);
+  } else if (within(p, Map.UART, Map.UART_SIZE)) {
+    countExit(DeviceKind.UART, 0, ExitDirection.WRITE, p - <u32>Map.UART);
+    if (sound(pa, size)) uartWrite(p - <u32>Map.UART, <u32>value);
+  } else if (within(p, Map.PLIC, Map.PLIC_SIZE)) {
+    countExit(DeviceKind.PLIC, 0, ExitDirection.WRITE, p - <u32>Map.PLIC);
+    if (size == 4 && sound(pa, size)) plicWrite(p - <u32>Map.PLIC, <u32>value);
+  } else if (within(p, Map.ACLINT, Map.ACLINT_SIZE)) {
+    countExit(DeviceKind.ACLINT, 0, ExitDirection.WRITE, p - <u32>Map.ACLINT);
+    if (sound(pa, size)) aclintWrite(p - <u32>Map.ACLINT, size, value);
+  } else if (within(p, Map.RTC, Map.RTC_SIZE)) {
+    countExit(DeviceKind.RTC, 0, ExitDirection.WRITE, p - <u32>Map.RTC);
+    if (size == 4 && sound(pa, size)) rtcWrite(p - <u32>Map.RTC, <u32>value);
+  } else if (within(p, Map.FINISHER, Map.FINISHER_SIZE)) {
+    countExit(DeviceKind.FINISHER, 0, ExitDirection.WRITE, p - <u32>Map.FINISHER);
+    if ((size == 2 || size == 4) && sound(pa, size)) finisherWrite(p - <u32>Map.FINISHER, <u32>value);
+  } else if (within(p, Map.PCIE_PIO, Map.PCIE_PIO_SIZE)) {
+    countExit(DeviceKind.PCI_HOST, 0, ExitDirection.WRITE, p);
+  } else if (within(p, Map.MROM, Map.MROM_SIZE)) {
+    countExit(DeviceKind.BOOT_ROM, 0, ExitDirection.WRITE, p - <u32>Map.MROM);
+  } else {
+    countExit(DeviceKind.UNMAPPED, 0, ExitDirection.WRITE, pa);
+  }
+}
+
+function unmappedRead(pa: u64): u64 {
+  countExit(DeviceKind.UNMAPPED, 0, ExitDirection.READ, pa);
+  return 0;
+}
+
+/** Which device sits behind a virtio mmio slot, for the counters: asked of the transport itself. */
+function virtioKind(slot: u32): u32 {
+  switch (<u32>virtioMmioRead(slot, VIRTIO_DEVICE_ID, 4)) {
+    case 2:
+      return DeviceKind.VIRTIO_BLK;
+    case 3:
+      return DeviceKind.VIRTIO_CONSOLE;
+    case 4:
+      return DeviceKind.VIRTIO_RNG;
+    default:
+      return DeviceKind.UNMAPPED;
+  }
+}
+
+// Configuration accesses are counted by slot and register.
+
+function ecamRead(offset: u32, size: u32): u64 {
+  countExit(DeviceKind.PCI_CONFIG, (offset >> 15) & 0x1f, ExitDirection.READ, offset & 0xfff);
+  if (!sound(offset, size)) return ones(min(max(size, 1), 8));
+  const slot = ecamSlot(offset);
+  if (configWindow(slot, offset & 0xfff)) return functionRead(slot, windowBar, windowOffset, windowLength);
+  return configRead(slot, offset & 0xfff, size);
+}
+
+function ecamWrite(offset: u32, size: u32, value: u64): void {
+  countExit(DeviceKind.PCI_CONFIG, (offset >> 15) & 0x1f, ExitDirection.WRITE, offset & 0xfff);
+  if (!sound(offset, size)) return;
+  const slot = ecamSlot(offset);
+  if (configWindow(slot, offset & 0xfff)) functionWrite(slot, windowBar, windowOffset, windowLength, value & ones(windowLength));
+  else configWrite(slot, offset & 0xfff, size, value);
+}
+
+function barRead(pa: u64, size: u32): u64 {
+  if (!pciLookup(pa)) {
+    countExit(DeviceKind.UNMAPPED, 0, ExitDirection.READ, pa);
+    return ones(min(max(size, 1), 8));
+  }
+  const slot = foundSlot;
+  const f = functionAt(slot);
+  countBar(f.kind, f.instance, ExitDirection.READ, foundBar, foundOffset);
+  return sound(pa, size) ? functionRead(slot, foundBar, foundOffset, size) : 0;
+}
+
+function barWrite(pa: u64, size: u32, value: u64): void {
+  if (!pciLookup(pa)) {
+    countExit(DeviceKind.UNMAPPED, 0, ExitDirection.WRITE, pa);
+    return;
+  }
+  const slot = foundSlot;
+  const f = functionAt(slot);
+  countBar(f.kind, f.instance, ExitDirection.WRITE, foundBar, foundOffset);
+  if (sound(pa, size)) functionWrite(slot, foundBar, foundOffset, size, value);
+}
+
+function functionRead(slot: u32, bar: u32, offset: u32, size: u32): u64 {
+  const register = msixRegister(slot, bar, offset);
+  if (register != 0) return msixRead(register, size);
+  const f = functionAt(slot);
+  switch (f.kind) {
+    case DeviceKind.NVME:
+      return nvmeRead(f.instance, offset, size);
+    case DeviceKind.VIRTIO_BLK:
+    case DeviceKind.VIRTIO_CONSOLE:
+    case DeviceKind.VIRTIO_RNG:
+      return virtioPciRead(f.instance, bar, offset, size);
+    default:
+      return ones(size);
+  }
+}
+
+function functionWrite(slot: u32, bar: u32, offset: u32, size: u32, value: u64): void {
+  const register = msixRegister(slot, bar, offset);
+  if (register != 0) {
+    msixWrite(slot, register, size, value);
+    return;
+  }
+  const f = functionAt(slot);
+  switch (f.kind) {
+    case DeviceKind.NVME:
+      nvmeWrite(f.instance, offset, size, value);
+      break;
+    case DeviceKind.VIRTIO_BLK:
+    case DeviceKind.VIRTIO_CONSOLE:
+    case DeviceKind.VIRTIO_RNG:
+      virtioPciWrite(f.instance, bar, offset, size, value);
+      break;
+  }
+}

@@ -1,0 +1,16 @@
+// When the machine must next look at the time: the earliest of everything that waits for
+// it. Like the bus, this is where devices meet; they do not know each other. A device with
+// a timer of its own adds its `*Deadline` and `*Update` here.
+import { rtcDeadline, rtcUpdate } from "../rtc/goldfish";
+import { hartDeadline, updateHartTimers } from "./hart-timers";
+
+/** Brings all timer interrupts up to date with the time. */
+export function updateTimers(): void {
+  updateHartTimers();
+  rtcUpdate();
+}
+
+/** The tick by which updateTimers must be called again, ~0 if nothing waits. */
+export function nextDeadline(): u64 {
+  return min(hartDeadline(), rtcDeadline());
+}
