@@ -1,0 +1,264 @@
+// virtio block device (virtio 1.2, 5.2): one request queue, a write-back cache that is
+// the host's, flush, discard and write zeroes.
+//
+// A request is a readable stream {type u32, reserved u32, sector u64, data to write} and
+// a writable stream {data read, status u8}; how they are cut into descriptors is the
+// driver's business. Requests are done at the kick, straight between guest memory and
+// the host. A flush may take the host longer: then the chain is held, the others go on,
+// and virtioBlkDiskDone() finishes it. Up to HELD chains are held at once; then the queue
+// waits.
+//
+// Left out: several queues, geometry, topology, SIZE_MAX, secure erase, lifetime, zones.
+import { DeviceKind } from "../../abi/device";
+import { Gpa } from "../../abi/layout";
+import { VirtioAttach, VirtioBlk, VirtioBlkConfig } from "../../abi/virtio";
+import { diskFlush } from "../../host";
+import { dmaWrite, inRam } from "../../memory/ram";
+import { copyFromChain, cursorAddress, seek } from "../virtio/chain";
+import {
+  VirtioDevice, chainAt, configAt, deviceAt, deviceIndex, deviceIs, interruptForQueue, needsReset, negotiated, privateAt, queueAt, queueLive,
+} from "../virtio/device";
+import { Served } from "../virtio/kinds";
+import { pushUsed } from "../virtio/queue";
+import { servePending } from "../virtio/service";
+import { HEADER_BYTES, MAX_DISCARD_SECTORS, MAX_SEGMENTS, MAX_ZERO_SECTORS, Request, identify, transfer, unmapOrZero } from "./virtio-blk-request";
+
+export const QUEUE_SIZE: u32 = 256;
+export const CONFIG_SIZE: u32 = VirtioBlkConfig.SIZE;
+
+/** A header and a status byte take two of a chain's buffers. */
+const SEG_MAX: u32 = QUEUE_SIZE - 2;
+const HELD: u32 = 32;
+const EPOCH_MASK: u32 = 0x7fff;
+
+@unmanaged
+export class Blk {
+  /** Capacity in sectors. */
+  sectors: u64;
+  /** Counts the times held chains were given up, so that a late answer for one of them is known as such. */
+  epoch: u32;
+  held: u32;
+}
+
+const enum At {
+  REQUEST = 0x10,
+  HELD = 0x40,
+  HELD_SIZE = 16,
+}
+
+/** A chain that waits for the host. */
+@unmanaged
+class Held {
+  used: u32;
+  head: u32;
+  /** Where the status byte goes, as an offset in RAM. */
+  statusAt: u32;
+  /** Bytes written to the writable stream, status byte included. */
+  written: u32;
+}
+
+// @ts-ignore: decorator
+@inline
+function blkOf(d: VirtioDevice): Blk {
+  return changetype<Blk>(privateAt(d));
+}
+
+// @ts-ignore: decorator
+@inline
+function heldAt(d: VirtioDevice, index: u32): Held {
+  return changetype<Held>(privateAt(d) + <usize>At.HELD + <usize>index * <usize>At.HELD_SIZE);
+}
+
+// @ts-ignore: decorator
+@inline
+export function readOnly(d: VirtioDevice): bool {
+  return (d.flags & <u32>VirtioAttach.READ_ONLY) != 0;
+}
+
+export function features(d: VirtioDevice): u64 {
+  const always: u64 = (1 << VirtioBlk.F_SEG_MAX) | (1 << VirtioBlk.F_BLK_SIZE) | (1 << VirtioBlk.F_FLUSH);
+  if (readOnly(d)) return always | (1 << VirtioBlk.F_RO);
+  return always | (1 << VirtioBlk.F_CONFIG_WCE) | (1 << VirtioBlk.F_DISCARD) | (1 << VirtioBlk.F_WRITE_ZEROES);
+}
+
+/** Largest capacity whose byte offsets a double holds exactly. */
+const CAPACITY_MAX: f64 = 9007199254740992;
+
+export function attached(d: VirtioDevice, capacity: f64): void {
+  const bytes = capacity > 0 ? min(capacity, CAPACITY_MAX) : 0;
+  const b = blkOf(d);
+  b.sectors = <u64>bytes / <u64>VirtioBlk.SECTOR;
+  const config = configAt(d);
+  store<u64>(config, b.sectors, VirtioBlkConfig.CAPACITY);
+  store<u32>(config, SEG_MAX, VirtioBlkConfig.SEG_MAX);
+  store<u32>(config, VirtioBlk.SECTOR, VirtioBlkConfig.BLK_SIZE);
+  store<u16>(config, 1, VirtioBlkConfig.NUM_QUEUES);
+  if (readOnly(d)) return;
+  store<u32>(config, MAX_DISCARD_SECTORS, VirtioBlkConfig.MAX_DISCARD_SECTORS);
+  store<u32>(config, MAX_SEGMENTS, VirtioBlkConfig.MAX_DISCARD_SEG);
+  store<u32>(config, 8, VirtioBlkConfig.DISCARD_SECTOR_ALIGNMENT);
+  store<u32>(config, MAX_ZERO_SECTORS, VirtioBlkConfig.MAX_WRITE_ZEROES_SECTORS);
+  store<u32>(config, MAX_SEGMENTS, VirtioBlkConfig.MAX_WRITE_ZEROES_SEG);
+  store<u8>(config, 1, VirtioBlkConfig.WRITE_ZEROES_MAY_UNMAP);
+}
+
+export function reset(d: VirtioDevice): void {
+  forgetHeld(d);
+  store<u8>(configAt(d), 1, VirtioBlkConfig.WRITEBACK);
+}
+
+/** A driver that can switch the cache but not flush it starts with it off (5.2.5.1). */
+export function featuresAgreed(d: VirtioDevice): void {
+  const off = negotiated(d, VirtioBlk.F_CONFIG_WCE) && !negotiated(d, VirtioBlk.F_FLUSH);
+  store<u8>(configAt(d), off ? 0 : 1, VirtioBlkConfig.WRITEBACK);
+}
+
+/** The cache switch is the only field that a driver may write. */
+export function configWritten(d: VirtioDevice, offset: u32, size: u32, value: u64): void {
+  const accepted = offset == <u32>VirtioBlkConfig.WRITEBACK && size == 1 && negotiated(d, VirtioBlk.F_CONFIG_WCE);
+  if (accepted) store<u8>(configAt(d), <u8>(value & 1), VirtioBlkConfig.WRITEBACK);
+  else d.strays++;
+}
+
+/** True if a write must be durable before it is done (5.2.6.2). */
+function writeThrough(d: VirtioDevice): bool {
+  if (negotiated(d, VirtioBlk.F_CONFIG_WCE)) return load<u8>(configAt(d), VirtioBlkConfig.WRITEBACK) == 0;
+  return !negotiated(d, VirtioBlk.F_FLUSH);
+}
+
+export function canServe(d: VirtioDevice): bool {
+  return blkOf(d).held < HELD;
+}
+
+export function serve(d: VirtioDevice): i64 {
+  const c = chainAt(d);
+  const r = changetype<Request>(privateAt(d) + <usize>At.REQUEST);
+  if (c.writableBytes == 0 || !copyFromChain(c, 0, changetype<usize>(r), HEADER_BYTES)) return Served.BROKEN;
+  r.moved = 0;
+  const sectors = blkOf(d).sectors;
+  let status: u32 = VirtioBlk.S_UNSUPP;
+  let flush = false;
+  switch (r.type) {
+    case VirtioBlk.T_IN: {
+      status = transfer(d, r, sectors, false);
+      break;
+    }
+    case VirtioBlk.T_OUT: {
+      status = readOnly(d) ? VirtioBlk.S_IOERR : transfer(d, r, sectors, true);
+      flush = writeThrough(d);
+      break;
+    }
+    case VirtioBlk.T_FLUSH: {
+      status = VirtioBlk.S_OK;
+      flush = !readOnly(d);
+      break;
+    }
+    case VirtioBlk.T_GET_ID: {
+      status = identify(d, r);
+      break;
+    }
+    case VirtioBlk.T_DISCARD:
+    case VirtioBlk.T_WRITE_ZEROES: {
+      status = readOnly(d) ? VirtioBlk.S_IOERR : unmapOrZero(d, r, sectors);
+      flush = writeThrough(d);
+      break;
+    }
+    default: break;
+  }
+  // The used length counts bytes from the front only (2.7.8.2).
+  const written = r.moved == c.writableBytes - 1 ? c.writableBytes : r.moved;
+  seek(c, true, c.writableBytes - 1, 1);
+  const statusAddress = cursorAddress(c);
+  if (flush && status == <u32>VirtioBlk.S_OK) {
+    const tag = hold(d, c.head, statusAddress, written);
+    const answer = diskFlush(d.backend, tag);
+    if (answer == 1) return Served.HELD;
+    release(d, tag & 0xff);
+    if (answer != 0) status = VirtioBlk.S_IOERR;
+  }
+  const at = dmaWrite(statusAddress, 1);
+  if (at == 0) return Served.BROKEN;
+  store<u8>(at, <u8>status);
+  return written;
+}
+
+// A tag names a held chain to the host: [ 0 | epoch 15 | device 8 | entry 8 ].
+function tagOf(d: VirtioDevice, entry: u32): u32 {
+  return (blkOf(d).epoch << 16) | (deviceIndex(d) << 8) | entry;
+}
+
+/** canServe() saw to it that an entry is free. */
+function hold(d: VirtioDevice, head: u32, statusAddress: u64, written: u32): u32 {
+  let entry: u32 = 0;
+  while (heldAt(d, entry).used != 0) entry++;
+  const h = heldAt(d, entry);
+  h.used = 1;
+  h.head = head;
+  h.statusAt = <u32>(statusAddress - <u64>(<u32>Gpa.RAM));
+  h.written = written;
+  blkOf(d).held++;
+  return tagOf(d, entry);
+}
+
+function release(d: VirtioDevice, entry: u32): void {
+  memory.fill(changetype<usize>(heldAt(d, entry)), 0, <usize>At.HELD_SIZE);
+  blkOf(d).held--;
+}
+
+/** Gives up every held chain: the host's answers for them will find another epoch. */
+export function forgetHeld(d: VirtioDevice): void {
+  const b = blkOf(d);
+  if (b.held == 0) return;
+  memory.fill(privateAt(d) + <usize>At.HELD, 0, <usize>(HELD * At.HELD_SIZE));
+  b.held = 0;
+  b.epoch = (b.epoch + 1) & EPOCH_MASK;
+}
+
+/** The host has finished the flush it answered 1 to; `status` is 0 or a negative errno. False if nobody waits for it. */
+export function virtioBlkDiskDone(backend: u32, tag: u32, status: i32): bool {
+  const index = (tag >> 8) & 0xff;
+  const entry = tag & 0xff;
+  if (!deviceIs(index, DeviceKind.VIRTIO_BLK) || entry >= HELD) return false;
+  const d = deviceAt(index);
+  if (d.backend != backend || tag != tagOf(d, entry) || heldAt(d, entry).used == 0) return false;
+  finish(d, entry, status);
+  servePending(d);
+  return true;
+}
+
+function finish(d: VirtioDevice, entry: u32, status: i32): void {
+  const h = heldAt(d, entry);
+  const head = h.head;
+  const written = h.written;
+  const statusAddress = <u64>(<u32>Gpa.RAM) + h.statusAt;
+  release(d, entry);
+  if (!queueLive(d, 0)) return;
+  const at = dmaWrite(statusAddress, 1);
+  const q = queueAt(d, 0);
+  if (at != 0) store<u8>(at, <u8>(status == 0 ? VirtioBlk.S_OK : VirtioBlk.S_IOERR));
+  if (at == 0 || !pushUsed(q, head, written)) needsReset(d);
+  else interruptForQueue(d, q);
+}
+
+/** Asks the host again for every flush that a restored device waits for. */
+export function resume(d: VirtioDevice): void {
+  for (let entry: u32 = 0; entry < HELD; entry++) {
+    if (heldAt(d, entry).used == 0) continue;
+    const answer = diskFlush(d.backend, tagOf(d, entry));
+    if (answer != 1) finish(d, entry, answer);
+  }
+}
+
+export function validate(d: VirtioDevice): bool {
+  const b = blkOf(d);
+  if (b.sectors > <u64>CAPACITY_MAX / <u64>VirtioBlk.SECTOR || b.epoch > EPOCH_MASK) return false;
+  let held: u32 = 0;
+  for (let entry: u32 = 0; entry < HELD; entry++) {
+    const h = heldAt(d, entry);
+    if (h.used > 1) return false;
+    if (h.used == 0) continue;
+    held++;
+    if (h.head >= queueAt(d, 0).size || !inRam(<u64>(<u32>Gpa.RAM) + h.statusAt, 1)) return false;
+  }
+  return held == b.held;
+}

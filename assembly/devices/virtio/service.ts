@@ -1,0 +1,108 @@
+// Serving notified queues. A kick is served to the end before the driver's next
+// instruction, then one interrupt is due, if the driver wants it. So that a driver cannot
+// hold the host, a kick takes at most as many chains as the queue has entries and moves a
+// bounded number of bytes; what is left is flagged and goes on at the next kick or in
+// virtioPoll(), which the run loop calls at the end of every slice.
+import { Pop, VirtQueue, armNotification, popChain, pushUsed, silenceNotification } from "./queue";
+import { VIRTIO_DEVICES, VirtioDevice, chainAt, deviceAt, interruptForQueue, needsReset, queueAt, queueLive, running } from "./device";
+import { Served, canServe, queueCount, roomAdded, serveChain, servedAtKick } from "./kinds";
+
+/** Bytes after which a kick takes no further chain. */
+const KICK_BYTES: u64 = 32 << 20;
+
+/** The driver notifies `queue`. */
+export function notifyQueue(d: VirtioDevice, queue: u32): void {
+  if (queue >= queueCount(d.kind) || queueAt(d, queue).ready == 0) {
+    d.strays++;
+    return;
+  }
+  d.pending |= 1 << queue;
+  if (running(d)) serveQueue(d, queue);
+}
+
+export function serveQueue(d: VirtioDevice, queue: u32): void {
+  const q = queueAt(d, queue);
+  d.pending &= ~(1 << queue);
+  if (!servedAtKick(d, queue)) {
+    silenceNotification(q);
+    roomAdded(d, queue);
+    return;
+  }
+  let chains: u32 = 0;
+  d.work = 0;
+  for (;;) {
+    if (chains >= q.size || d.work >= KICK_BYTES || !canServe(d)) {
+      d.pending |= 1 << queue;
+      break;
+    }
+    const c = chainAt(d);
+    const pop = popChain(q, c);
+    if (pop == Pop.EMPTY) {
+      if (!armNotification(q)) break;
+      continue;
+    }
+    if (pop == Pop.BROKEN) {
+      needsReset(d);
+      break;
+    }
+    chains++;
+    d.work += <u64>c.readableBytes + c.writableBytes;
+    const head = c.head; // serving one queue may take a chain of another
+    const written = serveChain(d, queue);
+    if (written == Served.HELD) continue;
+    if (written < 0 || !pushUsed(q, head, <u32>written)) {
+      needsReset(d);
+      break;
+    }
+  }
+  interruptForQueue(d, q);
+}
+
+/** Takes an empty buffer of `queue` for input. False if there is none, or the driver gave one that is no room at all. */
+export function takeRoom(d: VirtioDevice, queue: u32, atLeast: u32): bool {
+  if (!queueLive(d, queue)) return false;
+  const c = chainAt(d);
+  const pop = popChain(queueAt(d, queue), c);
+  if (pop == Pop.CHAIN && c.writableBytes >= atLeast) return true;
+  if (pop != Pop.EMPTY) needsReset(d);
+  return false;
+}
+
+/** Gives the buffer that takeRoom() took back with `written` bytes of input. */
+export function giveInput(d: VirtioDevice, queue: u32, written: u32): void {
+  const q: VirtQueue = queueAt(d, queue);
+  if (!pushUsed(q, chainAt(d).head, written)) needsReset(d);
+}
+
+/**
+ * All input for now is given: interrupt if wanted. With `more` to give, ask to be notified of the next buffer, and
+ * true says that one is there already; else keep notifications off.
+ */
+export function inputGiven(d: VirtioDevice, queue: u32, more: bool): bool {
+  const q: VirtQueue = queueAt(d, queue);
+  let arrived = false;
+  if (more) arrived = armNotification(q);
+  else silenceNotification(q);
+  interruptForQueue(d, q);
+  return arrived;
+}
+
+/** Goes on with what kicks left undone on one device. */
+export function servePending(d: VirtioDevice): void {
+  if (d.pending == 0 || !running(d)) return;
+  for (let queue: u32 = 0; queue < queueCount(d.kind); queue++) {
+    if ((d.pending & (1 << queue)) != 0 && queueLive(d, queue)) serveQueue(d, queue);
+  }
+}
+
+/** Goes on with what kicks left undone. True if there is more that can go on at once. */
+export function virtioPoll(): bool {
+  let more = false;
+  for (let index: u32 = 0; index < VIRTIO_DEVICES; index++) {
+    const d = deviceAt(index);
+    if (d.pending == 0) continue;
+    servePending(d);
+    if (d.pending != 0 && running(d) && canServe(d)) more = true;
+  }
+  return more;
+}
