@@ -2,7 +2,8 @@
 // handed to the target before its next instruction, so the call is synchronous as the
 // chapter asks. There is no hypervisor extension, so the HFENCE calls are not supported.
 import { HsmState, PmuEvent, RfenceFunction, SbiError } from "../abi/sbi";
-import { HartRequest, hartStatus, remoteFence } from "../hart/control";
+import { hartStatus, remoteFence } from "../hart/control";
+import { HartRequest } from "../hart/state";
 import { argument, fail, hartsOf, succeed } from "./call";
 import { countFirmwareEvent } from "./state";
 
