@@ -1,0 +1,108 @@
+// One guest's engine: the compiled module over its linear memory, and the words of that
+// memory which host and engine share (assembly/abi/layout.ts, Machine). Hart layout stays
+// private behind getReg and setReg.
+import type { BootMode, ClockMode } from "../../assembly/abi/layout.ts";
+import { Machine } from "../../assembly/abi/layout.ts";
+import { HostError } from "../errors.ts";
+import type { EngineExports, EngineHost } from "./exports.ts";
+import { createMemory, offsetOf } from "./memory.ts";
+
+const PAGE_SHIFT = 12;
+const NO_DEADLINE = 0xffff_ffff_ffff_ffffn;
+
+/** Bytes of the buffer through which host calls pass text and console input. */
+export const SCRATCH_SIZE = 8192;
+
+/** What the machine is, fixed at reset. */
+export interface EngineConfig {
+  ramBytes: number;
+  harts: number;
+  /** Bits of Ext (assembly/abi/ext.ts). */
+  extensions: bigint;
+  clock: ClockMode;
+  boot: BootMode;
+  /** Nanoseconds since 1970 at guest tick 0. */
+  wallBase: bigint;
+  seed: bigint;
+  /** Instructions for each 10 MHz tick of the virtual clock. */
+  virtualRate: number;
+}
+
+export class Engine {
+  readonly exports: EngineExports;
+  readonly ramBytes: number;
+  /** All of linear memory. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly #view: DataView;
+
+  private constructor(exports: EngineExports, memory: WebAssembly.Memory, ramBytes: number) {
+    this.exports = exports;
+    this.ramBytes = ramBytes;
+    this.bytes = new Uint8Array(memory.buffer);
+    this.#view = new DataView(memory.buffer);
+  }
+
+  /** Instantiates `module` over new memory. `host` receives the memory's bytes before any call of its functions. */
+  static create(module: WebAssembly.Module, ramBytes: number, host: (bytes: Uint8Array) => EngineHost): Engine {
+    const memory = createMemory(ramBytes);
+    const imports = { env: { memory, abort: unexpectedAbort }, host: { ...host(new Uint8Array(memory.buffer)) } };
+    try {
+      const { exports } = new WebAssembly.Instance(module, imports);
+      return new Engine(exports as unknown as EngineExports, memory, ramBytes);
+    } catch (cause) {
+      throw new HostError("the engine's module does not fit this library: run `npm run build` again", { cause });
+    }
+  }
+
+  /** Writes the configuration and resets harts and devices. */
+  reset(config: EngineConfig): void {
+    const view = this.#view;
+    view.setUint32(Machine.RAM_SIZE, config.ramBytes >>> PAGE_SHIFT, true);
+    view.setUint32(Machine.HART_COUNT, config.harts, true);
+    view.setBigUint64(Machine.CPU_EXTENSIONS, config.extensions, true);
+    view.setUint32(Machine.CLOCK, config.clock, true);
+    view.setUint32(Machine.BOOT, config.boot, true);
+    view.setBigUint64(Machine.WALL_BASE, config.wallBase, true);
+    view.setBigUint64(Machine.SEED, config.seed, true);
+    view.setUint32(Machine.VIRTUAL_RATE, config.virtualRate, true);
+    this.exports.reset();
+  }
+
+  /** Status that the guest gave with its power-off. */
+  get exitCode(): number {
+    return this.#view.getUint32(Machine.EXIT_CODE, true);
+  }
+
+  /** Hart that caused the last exit. */
+  get exitHart(): number {
+    return this.#view.getUint32(Machine.EXIT_HART, true);
+  }
+
+  /** Tick at which the earliest sleeping hart wants to wake, or Infinity. */
+  get deadline(): number {
+    const tick = this.#view.getBigUint64(Machine.DEADLINE, true);
+    return tick === NO_DEADLINE ? Number.POSITIVE_INFINITY : Number(tick);
+  }
+
+  get view(): DataView {
+    return this.#view;
+  }
+
+  /** The bytes of guest memory at a guest physical address, or undefined if they are not all RAM. */
+  physical(address: number, length: number): Uint8Array | undefined {
+    const offset = offsetOf(address, length, this.ramBytes);
+    return offset < 0 ? undefined : this.bytes.subarray(offset, offset + length);
+  }
+
+  /** The scratch buffer, filled with `source` (cut to its size); returns what fitted. */
+  writeScratch(source: Uint8Array): number {
+    const length = Math.min(source.length, SCRATCH_SIZE);
+    this.bytes.set(length === source.length ? source : source.subarray(0, length), Machine.SCRATCH);
+    return length;
+  }
+}
+
+/** AssemblyScript's assertions are compiled out; one that fires all the same is a bug of the engine's. */
+function unexpectedAbort(_message: number, _file: number, line: number, column: number): never {
+  throw new WebAssembly.RuntimeError(`engine assertion at ${line}:${column}`);
+}

@@ -1,0 +1,98 @@
+// Reads the table in which the engine counts exits by cause (assembly/abi/exit-counter.ts).
+import { DeviceKind } from "../../assembly/abi/device.ts";
+import { ExitCounter, ExitDirection, ExitKind } from "../../assembly/abi/exit-counter.ts";
+import { Layout } from "../../assembly/abi/layout.ts";
+import { SbiExtension } from "../../assembly/abi/sbi.ts";
+
+/** How often the guest left itself for one cause. */
+export interface ExitCount {
+  /** A device access, a call to the hypervisor, a trap that it served itself, or an interrupt. */
+  kind: "device" | "hypercall" | "trap" | "interrupt";
+  /** The device's or the SBI extension's name. */
+  name: string;
+  /** Which of several devices of that name. */
+  instance: number;
+  direction: "read" | "write" | "call";
+  /** Of a PCI function: the BAR, otherwise 0. */
+  bar: number;
+  /** Offset of the register, function id of the hypercall, or the trap's cause; undefined where causes are lumped together. */
+  register: number | undefined;
+  count: bigint;
+}
+
+const DEVICE_NAMES: Record<number, string> = {
+  [DeviceKind.FINISHER]: "finisher",
+  [DeviceKind.RTC]: "rtc",
+  [DeviceKind.ACLINT]: "aclint",
+  [DeviceKind.PLIC]: "plic",
+  [DeviceKind.UART]: "ns16550a",
+  [DeviceKind.PCI_HOST]: "pci-host",
+  [DeviceKind.PCI_CONFIG]: "pci-config",
+  [DeviceKind.VIRTIO_CONSOLE]: "virtio-console",
+  [DeviceKind.VIRTIO_BLK]: "virtio-blk",
+  [DeviceKind.VIRTIO_RNG]: "virtio-rng",
+  [DeviceKind.NVME]: "nvme",
+  [DeviceKind.UNMAPPED]: "unmapped",
+  [DeviceKind.BOOT_ROM]: "boot-rom",
+};
+
+const EXTENSION_NAMES: Record<number, string> = {
+  [SbiExtension.BASE]: "base",
+  [SbiExtension.TIME]: "time",
+  [SbiExtension.IPI]: "ipi",
+  [SbiExtension.RFENCE]: "rfence",
+  [SbiExtension.HSM]: "hsm",
+  [SbiExtension.SRST]: "srst",
+  [SbiExtension.PMU]: "pmu",
+  [SbiExtension.DBCN]: "dbcn",
+  [SbiExtension.SUSP]: "susp",
+  [SbiExtension.STA]: "sta",
+};
+
+const DIRECTIONS = { [ExitDirection.READ]: "read", [ExitDirection.WRITE]: "write", [ExitDirection.CALL]: "call" } as const;
+
+function extensionName(eid: number): string {
+  return EXTENSION_NAMES[eid] ?? (eid <= SbiExtension.LEGACY_SHUTDOWN ? "legacy" : `0x${eid.toString(16)}`);
+}
+
+function decode(key: bigint, count: bigint): ExitCount {
+  const high = Number(key >> 32n);
+  const kind = high >>> ExitCounter.KIND_SHIFT;
+  const lumped = (high & ExitCounter.OTHER) !== 0;
+  const register = Number(key & ((BigInt(ExitCounter.REGISTER_HIGH) << 32n) | 0xffff_ffffn));
+  const common = {
+    instance: (high >>> ExitCounter.INSTANCE_SHIFT) & 0xff,
+    direction: DIRECTIONS[((high >>> ExitCounter.DIRECTION_SHIFT) & 3) as ExitDirection] ?? "call",
+    bar: (high >>> ExitCounter.BAR_SHIFT) & ExitCounter.BAR_MASK,
+    register: lumped ? undefined : register,
+    count,
+  };
+  switch (kind) {
+    case ExitKind.HYPERCALL: {
+      // EID << 8 | FID: an EID has up to 32 bits, so no 32-bit arithmetic here.
+      const eid = Math.floor(register / 256);
+      const name = lumped ? "other" : extensionName(eid);
+      const call = eid <= SbiExtension.LEGACY_SHUTDOWN ? eid : register % 256;
+      return { kind: "hypercall", name, ...common, register: lumped ? undefined : call };
+    }
+    case ExitKind.TRAP:
+      return { kind: "trap", name: "trap", ...common };
+    case ExitKind.INTERRUPT:
+      return { kind: "interrupt", name: "interrupt", ...common };
+    default:
+      return { kind: "device", name: DEVICE_NAMES[kind] ?? `device-${kind}`, ...common };
+  }
+}
+
+/** All causes counted so far, most frequent first; causes of equal count in the order of their keys. */
+export function readExitCounters(view: DataView): ExitCount[] {
+  const found: { key: bigint; count: bigint }[] = [];
+  for (let bucket = 0; bucket < ExitCounter.BUCKETS; bucket++) {
+    const at = Layout.EXIT_COUNTERS + bucket * ExitCounter.BUCKET_SIZE;
+    const key = view.getBigUint64(at, true);
+    if (key !== 0n) found.push({ key, count: view.getBigUint64(at + 8, true) });
+  }
+  const order = (a: bigint, b: bigint) => (a < b ? -1 : a > b ? 1 : 0);
+  found.sort((a, b) => order(b.count, a.count) || order(a.key, b.key));
+  return found.map(({ key, count }) => decode(key, count));
+}

@@ -1,0 +1,70 @@
+// The boundary between the host and the engine's module (assembly/engine.ts): what it
+// exports and what it asks for (assembly/host.ts). All numbers are i32 unless a bigint
+// or a comment says otherwise; addresses are offsets into linear memory.
+import type { Exit } from "../../assembly/abi/exit.ts";
+
+export interface EngineExports {
+  /** Puts harts and devices into their power-on state; attachments must be made again. */
+  reset(): void;
+  attachVirtioMmio(slot: number, kind: number, backend: number, capacityBytes: number, flags: number): void;
+  attachVirtioPci(
+    pciSlot: number,
+    instance: number,
+    kind: number,
+    backend: number,
+    capacityBytes: number,
+    flags: number,
+  ): void;
+  attachNvme(pciSlot: number, instance: number, backend: number, capacityBytes: number, flags: number): void;
+  virtioConsoleSetPort(
+    instance: number,
+    port: number,
+    isConsole: number,
+    nameAddress: number,
+    nameLength: number,
+  ): void;
+
+  /** Gives a hart its entry state; `mode` is 3 for M and 1 for S. */
+  startHart(hart: number, pc: bigint, a0: bigint, a1: bigint, a2: bigint, mode: number): void;
+  /** Runs up to `budget` instructions over all harts. */
+  run(budget: number): Exit;
+
+  consoleInput(port: number, address: number, length: number): number;
+  consoleInputReady(port: number): number;
+  consoleResize(columns: number, rows: number): void;
+  consoleGuestOpen(port: number): number;
+  diskDone(backend: number, tag: number, status: number): void;
+
+  /** Register `index`: 0-31 x, 32 pc, 33-64 f, 0x1000 + n CSR n. */
+  getReg(hart: number, index: number): bigint;
+  setReg(hart: number, index: number, value: bigint): void;
+  getMode(hart: number): number;
+  /** Physical address of guest virtual address `va`, or -1. */
+  translate(hart: number, va: bigint, access: number): bigint;
+  /** Instructions retired so far (f64). */
+  retired(): number;
+}
+
+/** Register numbers of getReg and setReg. */
+export const enum Register {
+  PC = 32,
+  F = 33,
+  CSR = 0x1000,
+}
+
+/** Bit of an attachment's `flags`. */
+export const enum AttachFlag {
+  READ_ONLY = 1,
+}
+
+/** What the engine calls in its host. */
+export interface EngineHost {
+  /** Guest time in 10 MHz ticks. */
+  now(): number;
+  consoleOut(port: number, address: number, length: number): void;
+  diskRead(backend: number, offset: number, address: number, length: number): number;
+  diskWrite(backend: number, offset: number, address: number, length: number): number;
+  diskFlush(backend: number, tag: number): number;
+  diskDiscard(backend: number, offset: number, length: number, kind: number): number;
+  entropy(address: number, length: number): void;
+}

@@ -1,0 +1,26 @@
+// A guest's linear memory: engine state below Layout.RAM, guest RAM from there on. It is
+// created once at its final size and never grows, so views of it stay valid.
+import { Gpa, Layout } from "../../assembly/abi/layout.ts";
+import { HostError } from "../errors.ts";
+
+const WASM_PAGE = 65536;
+const MIB = 1024 * 1024;
+
+/** Linear memory for a guest with `ramBytes` of RAM. */
+export function createMemory(ramBytes: number): WebAssembly.Memory {
+  const pages = Math.ceil((Layout.RAM + ramBytes) / WASM_PAGE);
+  try {
+    return new WebAssembly.Memory({ initial: pages, maximum: pages });
+  } catch (cause) {
+    throw new HostError(
+      `the host cannot provide ${Math.ceil(ramBytes / MIB)} MiB for the guest: give it less memory, or free some`,
+      { cause },
+    );
+  }
+}
+
+/** Offset in linear memory of `length` bytes at guest physical address `address`, or -1 if they are not all RAM. */
+export function offsetOf(address: number, length: number, ramBytes: number): number {
+  const inRam = address - Gpa.RAM;
+  return inRam >= 0 && inRam + length <= ramBytes ? Layout.RAM + inRam : -1;
+}

@@ -1,0 +1,64 @@
+// The library's errors. Each message says what happened, where, and what to do about it.
+// `cause` holds the error underneath where there is one.
+
+/** Base of everything this library throws on purpose. */
+export class ParavaneError extends Error {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+/** An option has a value that cannot work: the caller can correct it. */
+export class OptionError extends ParavaneError {}
+
+/** The machine cannot be set up: the host lacks memory, or a file of the package is missing. */
+export class HostError extends ParavaneError {}
+
+/** Negative error numbers that disk backends answer the engine with (Linux's numbers). */
+export const Errno = { IO: -5, NO_SPACE: -28, READ_ONLY: -30 } as const;
+
+/** A disk backend could not do what was asked. `errno` is what the guest is told. */
+export class DiskError extends ParavaneError {
+  readonly errno: number;
+  constructor(message: string, errno: number, options?: { cause?: unknown }) {
+    super(message, options);
+    this.errno = errno;
+  }
+}
+
+/** What is known about the instruction at which a guest failed. */
+export interface CrashSite {
+  /** Address of the instruction, or undefined if the guest did not say. */
+  pc?: bigint;
+  /** The trap's cause (scause or mcause), bit 63 set for an interrupt. */
+  cause?: bigint;
+  /** The trap's value (stval or mtval): usually an address. */
+  tval?: bigint;
+  /** The instruction at `pc` as assembly text, if it can be read. */
+  disassembly?: string;
+  hart: number;
+}
+
+/** The guest can make no progress: its kernel panicked, or a trap's handler cannot be fetched. */
+export class GuestCrash extends ParavaneError {
+  readonly kind: "panic" | "double-fault";
+  readonly site: CrashSite;
+  /** The last lines of the console. */
+  readonly log: string;
+  constructor(kind: "panic" | "double-fault", message: string, site: CrashSite, log: string) {
+    super(message);
+    this.kind = kind;
+    this.site = site;
+    this.log = log;
+  }
+}
+
+/** A command in the guest did not end in time, or could not be run at all. */
+export class ExecError extends ParavaneError {
+  readonly timedOut: boolean;
+  constructor(message: string, options?: { cause?: unknown; timedOut?: boolean }) {
+    super(message, options);
+    this.timedOut = options?.timedOut ?? false;
+  }
+}

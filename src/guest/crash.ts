@@ -1,0 +1,104 @@
+// Turns what is known about a guest that can go no further into a GuestCrash: the address
+// of the failing instruction, why it trapped, and its text.
+import type { Engine } from "../engine/engine.ts";
+import { Register } from "../engine/exports.ts";
+import type { Inspect } from "../engine/inspect.ts";
+import { type CrashSite, GuestCrash } from "../errors.ts";
+import type { PanicWatch } from "./panic.ts";
+
+const enum Csr {
+  SEPC = 0x141,
+  SCAUSE = 0x142,
+  STVAL = 0x143,
+  MEPC = 0x341,
+  MCAUSE = 0x342,
+  MTVAL = 0x343,
+}
+
+const MACHINE_MODE = 3;
+/** `access` of translate(): an instruction fetch. */
+const FETCH = 0;
+
+/** Exception codes of scause and mcause (Privileged Architecture, table of causes). */
+const CAUSES: Record<number, string> = {
+  0: "instruction address misaligned",
+  1: "instruction access fault",
+  2: "illegal instruction",
+  3: "breakpoint",
+  4: "load address misaligned",
+  5: "load access fault",
+  6: "store address misaligned",
+  7: "store access fault",
+  8: "environment call from U-mode",
+  9: "environment call from S-mode",
+  11: "environment call from M-mode",
+  12: "instruction page fault",
+  13: "load page fault",
+  15: "store page fault",
+};
+
+export function causeName(cause: bigint): string {
+  if (cause >> 63n) return `interrupt ${cause & 0xffn}`;
+  return CAUSES[Number(cause)] ?? `cause ${cause}`;
+}
+
+function hex(value: bigint): string {
+  return `0x${BigInt.asUintN(64, value).toString(16)}`;
+}
+
+/** The instruction at guest virtual address `pc`, or undefined if it cannot be read. */
+function instructionAt(engine: Engine, hart: number, pc: bigint): number | undefined {
+  let insn = 0;
+  // Two halves: the second may lie in another page, and is not there for a 16-bit instruction.
+  for (const half of [0n, 2n]) {
+    const physical = engine.exports.translate(hart, BigInt.asIntN(64, pc + half), FETCH);
+    const bytes = physical < 0n ? undefined : engine.physical(Number(physical), 2);
+    if (bytes === undefined) return undefined;
+    insn |= (bytes[0] | (bytes[1] << 8)) << (half === 0n ? 0 : 16);
+    if ((insn & 3) !== 3) break;
+  }
+  return insn >>> 0;
+}
+
+function disassemble(engine: Engine, inspect: Inspect | undefined, hart: number, pc: bigint): string | undefined {
+  const insn = instructionAt(engine, hart, pc);
+  if (insn === undefined || inspect === undefined) return undefined;
+  const address = BigInt.asUintN(64, pc);
+  return inspect.disassemble(Number(address & 0xffff_ffffn), Number(address >> 32n), insn);
+}
+
+function describe(site: CrashSite): string {
+  const parts = [`hart ${site.hart}`];
+  if (site.pc !== undefined) parts.push(`pc ${hex(site.pc)}${site.disassembly ? ` (${site.disassembly})` : ""}`);
+  if (site.cause !== undefined) parts.push(`cause ${BigInt.asUintN(64, site.cause)} (${causeName(BigInt.asUintN(64, site.cause))})`);
+  if (site.tval !== undefined) parts.push(`tval ${hex(site.tval)}`);
+  return parts.join(", ");
+}
+
+/** A kernel that panicked, from its own report where it gave one, else from the hart. */
+export function panicCrash(engine: Engine, inspect: Inspect | undefined, watch: PanicWatch): GuestCrash {
+  const { reason, ...reported } = watch.report();
+  const hart = engine.exitHart;
+  const pc = reported.pc ?? engine.exports.getReg(hart, Register.PC);
+  const site: CrashSite = { ...reported, pc, hart, disassembly: disassemble(engine, inspect, hart, pc) };
+  return new GuestCrash("panic", `the guest's kernel panicked: ${reason}; ${describe(site)}`, site, watch.tail(40));
+}
+
+/** A trap whose handler cannot be fetched. */
+export function doubleFaultCrash(engine: Engine, inspect: Inspect | undefined, watch: PanicWatch): GuestCrash {
+  const { exports } = engine;
+  const hart = engine.exitHart;
+  const machine = exports.getMode(hart) === MACHINE_MODE;
+  const csr = (number: Csr) => exports.getReg(hart, Register.CSR + number);
+  const pc = csr(machine ? Csr.MEPC : Csr.SEPC);
+  const site: CrashSite = {
+    pc,
+    cause: csr(machine ? Csr.MCAUSE : Csr.SCAUSE),
+    tval: csr(machine ? Csr.MTVAL : Csr.STVAL),
+    disassembly: disassemble(engine, inspect, hart, pc),
+    hart,
+  };
+  const handler = exports.getReg(hart, Register.PC);
+  const message = `the guest trapped and its handler at ${hex(handler)} cannot be fetched; ${describe(site)}`;
+  return new GuestCrash("double-fault", message, site, watch.tail(40));
+}

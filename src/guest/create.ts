@@ -1,0 +1,165 @@
+// From options to a running guest. Everything that can be wrong with the options is found
+// here, before anything runs.
+import { BootMode, ClockMode } from "../../assembly/abi/layout.ts";
+import type { DiskBackend } from "../backend/disk.ts";
+import { type EntropySource, seededEntropy } from "../backend/entropy.ts";
+import { memoryDisk } from "../backend/memory-disk.ts";
+import { overlayDisk } from "../backend/overlay-disk.ts";
+import type { EngineConfig } from "../engine/engine.ts";
+import { OptionError } from "../errors.ts";
+import { concatenateArchives } from "../image/cpio.ts";
+import { type BootImage, readKernel, readProgram } from "../image/kernel.ts";
+import { execOverlay } from "../image/overlay.ts";
+import { parseCpu } from "../machine/cpu.ts";
+import { type BootInput, planBoot } from "../machine/layout.ts";
+import { checkMemory, parseMemory } from "../machine/memory-size.ts";
+import { agentPortList } from "./exec.ts";
+import { Guest } from "./guest.ts";
+import { type AttachedDisk, checkDisks } from "./machine.ts";
+import type { BootKind, ConsoleKind, DiskOptions, GuestOptions } from "./options.ts";
+import type { Platform } from "./platform.ts";
+
+const DEFAULT_MEMORY = "512M";
+const DEFAULT_CPU = "rv64";
+
+/** The virtual clock's date at the start: 2025-01-01 00:00:00 UTC. */
+const VIRTUAL_EPOCH = 1_735_689_600_000_000_000n;
+/** Instructions in a 10 MHz tick of the virtual clock: a hart of 100 million instructions a second. */
+const VIRTUAL_RATE = 10;
+const RNG_SEED_BYTES = 32;
+/** Makes the seed of the kernel's random numbers another stream than the entropy device's. */
+const RNG_SEED_SALT = 0x726e_672d_7365_6564n;
+
+/** Kernel command line for a console, where the caller gives none. */
+export function defaultCommandLine(console: ConsoleKind, exec: boolean): string {
+  const output = {
+    ns16550a: "earlycon=sbi console=ttyS0",
+    virtio: "earlycon=sbi console=hvc0",
+    sbi: "earlycon=sbi keep_bootcon",
+  }[console];
+  // A kernel that has panicked restarts after a second, which ends the run.
+  return `${output} panic=1${exec ? " quiet" : ""}`;
+}
+
+function ramOf(memory: number | string): number {
+  if (typeof memory === "string") return parseMemory(memory);
+  checkMemory(memory);
+  return memory;
+}
+
+function seedOf(options: GuestOptions): bigint | undefined {
+  const { seed } = options;
+  if (seed === undefined) return options.clock === "virtual" ? 1n : undefined;
+  if (typeof seed === "number" && !Number.isSafeInteger(seed)) {
+    throw new OptionError(`seed ${seed} is not a whole number: write one, or a bigint`);
+  }
+  return BigInt.asUintN(64, BigInt(seed));
+}
+
+function randomSeed(platform: Platform): bigint {
+  const bytes = new Uint8Array(8);
+  platform.randomBytes(bytes);
+  return new DataView(bytes.buffer).getBigUint64(0, true);
+}
+
+function openDisk(options: DiskOptions, number: number): AttachedDisk {
+  const { bytes, backend } = options;
+  let disk: DiskBackend;
+  if (backend !== undefined && bytes === undefined) disk = backend;
+  else if (bytes !== undefined && backend === undefined) {
+    disk = memoryDisk(bytes, { name: `disk ${number}`, readOnly: options.readOnly });
+  } else throw new OptionError(`disk ${number}: give either its bytes or a backend`);
+  if (options.overlay) {
+    if (options.readOnly) throw new OptionError(`disk ${disk.name}: an overlay is written, so leave out readOnly`);
+    disk = overlayDisk(disk);
+  }
+  const device = options.if ?? "virtio";
+  if (device !== "nvme" && device !== "virtio") {
+    throw new OptionError(`disk ${disk.name}: "${device}" is no disk interface: write nvme or virtio`);
+  }
+  return { backend: disk, device };
+}
+
+/** The images of a boot: M-mode firmware if there is any, and what runs in S-mode. */
+async function readImages(options: GuestOptions, boot: BootKind): Promise<Pick<BootInput, "firmware" | "kernel">> {
+  const stages = options.firmware === undefined ? [] : [options.firmware].flat();
+  if (stages.length > 2) throw new OptionError("more than two firmware images: give M-mode firmware and what it starts");
+  const firmware = stages.length > 0 ? readProgram(stages[0], "firmware") : undefined;
+  let kernel: BootImage | undefined;
+  if (stages.length > 1) kernel = readProgram(stages[1], "second firmware stage");
+  else if (options.kernel) kernel = await readKernel(options.kernel);
+  else if (boot === "paravirt") throw new OptionError("no kernel: give a RISC-V Linux Image or ELF file as kernel");
+  return { firmware, kernel };
+}
+
+/** Creates a guest on `platform` and starts it. */
+export async function createGuestOn(platform: Platform, options: GuestOptions): Promise<Guest> {
+  const boot = options.boot ?? (options.firmware === undefined ? "paravirt" : "firmware");
+  const console = options.console ?? "virtio";
+  const exec = options.exec ?? false;
+  const virtualClock = options.clock === "virtual";
+  const ramBytes = ramOf(options.memory ?? DEFAULT_MEMORY);
+  const extensions = parseCpu(options.cpu ?? DEFAULT_CPU);
+  const harts = options.harts ?? 1;
+  const fixedSeed = seedOf(options);
+  const seed = fixedSeed ?? randomSeed(platform);
+  const images = await readImages(options, boot);
+
+  let { initrd } = options;
+  if (exec) {
+    if (initrd === undefined) throw new OptionError("exec needs an initrd with /bin/sh and /bin/busybox: give one");
+    initrd = concatenateArchives(initrd, execOverlay());
+  }
+
+  const rngSeed = new Uint8Array(RNG_SEED_BYTES);
+  seededEntropy(seed ^ RNG_SEED_SALT).fill(rngSeed);
+  const plan = planBoot({
+    machine: {
+      ramBytes,
+      harts,
+      extensions,
+      boot,
+      console,
+      rngSeed,
+      bootargs: options.append ?? defaultCommandLine(console, exec),
+    },
+    ...images,
+    initrd,
+  });
+
+  const config: EngineConfig = {
+    ramBytes,
+    harts,
+    extensions,
+    clock: virtualClock ? ClockMode.VIRTUAL : ClockMode.HOST,
+    boot: boot === "firmware" ? BootMode.FIRMWARE : BootMode.PARAVIRT,
+    wallBase: options.wallClock ?? (virtualClock ? VIRTUAL_EPOCH : BigInt(Date.now()) * 1_000_000n),
+    seed,
+    virtualRate: VIRTUAL_RATE,
+  };
+  const entropy: EntropySource =
+    fixedSeed === undefined ? { fill: (bytes) => platform.randomBytes(bytes) } : seededEntropy(fixedSeed);
+
+  const module = await platform.loadModule("engine");
+  const disks: AttachedDisk[] = [];
+  try {
+    (options.disks ?? []).forEach((disk, number) => disks.push(openDisk(disk, number)));
+    checkDisks(disks);
+    const guest = new Guest({
+      platform,
+      module,
+      plan: { config, boot: plan, disks, ports: exec ? agentPortList : [] },
+      console,
+      virtualClock,
+      entropy,
+      exec,
+      onNotice: options.onNotice ?? (() => {}),
+      onReset: options.onReset ?? (() => {}),
+    });
+    if (options.onConsole) guest.console.onData(options.onConsole);
+    return guest;
+  } catch (error) {
+    for (const { backend } of disks) backend.close();
+    throw error;
+  }
+}

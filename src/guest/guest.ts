@@ -1,0 +1,347 @@
+// A guest: a machine, the loop that runs it, and what the caller sees of both.
+import { Exit } from "../../assembly/abi/exit.ts";
+import { Machine } from "../../assembly/abi/layout.ts";
+import { Timebase } from "../../assembly/abi/memory-map.ts";
+import { type DiskBackend, DiscardKind } from "../backend/disk.ts";
+import type { EntropySource } from "../backend/entropy.ts";
+import { Engine } from "../engine/engine.ts";
+import type { EngineHost } from "../engine/exports.ts";
+import { type ExitCount, readExitCounters } from "../engine/exit-counters.ts";
+import { type Inspect, loadInspect } from "../engine/inspect.ts";
+import { ExecError, type GuestCrash, HostError, ParavaneError } from "../errors.ts";
+import { GuestClock } from "./clock.ts";
+import { ConsolePorts, portOf } from "./console-ports.ts";
+import { doubleFaultCrash, panicCrash } from "./crash.ts";
+import { Disks } from "./disks.ts";
+import { type ExecOptions, type ExecResult, Executor } from "./exec.ts";
+import { type MachinePlan, powerOn } from "./machine.ts";
+import type { ConsoleKind } from "./options.ts";
+import { PanicWatch } from "./panic.ts";
+import type { Platform } from "./platform.ts";
+import { type Driven, RunLoop } from "./run-loop.ts";
+
+/** How a guest ended. */
+export interface ExitInfo {
+  /** The guest switched itself off, or the host did. */
+  reason: "power-off" | "closed";
+  /** Status that the guest gave the test finisher; 0 from an ordinary power-off. */
+  status: number;
+}
+
+/** The console that people use. */
+export interface GuestConsole {
+  /** Queues input; the guest takes it when it is ready. */
+  write(data: string | Uint8Array): void;
+  /** Adds a listener for every console's output; the result removes it. */
+  onData(listener: (bytes: Uint8Array, port: number) => void): () => void;
+  /** Tells the guest the terminal's size; the virtio console passes it on. */
+  resize(columns: number, rows: number): void;
+}
+
+/** What create.ts puts together. */
+export interface GuestParts {
+  platform: Platform;
+  module: WebAssembly.Module;
+  plan: MachinePlan;
+  console: ConsoleKind;
+  virtualClock: boolean;
+  entropy: EntropySource;
+  exec: boolean;
+  onNotice(message: string): void;
+  onReset(): void;
+}
+
+/** After the panic message, how long a kernel may spin before it counts as dead, in guest seconds. */
+const PANIC_GRACE = 3;
+
+const PAUSED = "paused by the caller";
+
+export class Guest {
+  readonly console: GuestConsole;
+  readonly #parts: GuestParts;
+  readonly #engine: Engine;
+  readonly #loop: RunLoop;
+  readonly #ports: ConsolePorts;
+  readonly #disks: Disks;
+  readonly #panic = new PanicWatch();
+  readonly #executor: Executor | undefined;
+  readonly #listeners = new Set<(bytes: Uint8Array, port: number) => void>();
+  readonly #ended: Promise<ExitInfo>;
+  #end!: (info: ExitInfo) => void;
+  #fail!: (error: unknown) => void;
+  #isOver = false;
+  /** Guest tick at which the panic message was seen. */
+  #panicTick = 0;
+  #skippedAtPanic = 0n;
+
+  /** Use createGuest(). */
+  constructor(parts: GuestParts) {
+    this.#parts = parts;
+    const { platform, plan, virtualClock } = parts;
+    const clock = virtualClock ? undefined : new GuestClock(() => platform.now());
+    const backends: DiskBackend[] = plan.disks.map((disk) => disk.backend);
+
+    this.#ended = new Promise((resolve, reject) => {
+      this.#end = resolve;
+      this.#fail = reject;
+    });
+    // Whoever waits sees the error; a caller who never does is not to be killed by it.
+    this.#ended.catch(() => {});
+
+    this.#ports = new ConsolePorts((bytes, port) => {
+      this.#seeConsole(bytes);
+      for (const listener of this.#listeners) listener(bytes, port);
+    });
+    this.#disks = new Disks(backends, virtualClock, {
+      notice: (message) => parts.onNotice(message),
+      done: (backend, tag, status) => {
+        this.#engine.exports.diskDone(backend, tag, status);
+        this.#loop.wake();
+      },
+    });
+    this.#engine = Engine.create(parts.module, plan.config.ramBytes, (bytes) => this.#host(bytes, clock));
+    this.#loop = new RunLoop(this.#driven(), platform, clock);
+    this.console = this.#consoleOf(parts.console);
+    if (parts.exec) {
+      this.#executor = new Executor({
+        ports: this.#ports,
+        loop: this.#loop,
+        platform,
+        seed: Number(plan.config.seed & 0xffff_ffffn),
+        holdBetweenCommands: virtualClock,
+      });
+    }
+
+    powerOn(this.#engine, plan);
+    this.#loop.start();
+  }
+
+  /** Resolves when the guest has switched itself off or was closed; rejects with GuestCrash if it crashed. */
+  wait(): Promise<ExitInfo> {
+    return this.#ended;
+  }
+
+  /** Resolves when the guest can run commands. Needs `exec: true`. */
+  ready(): Promise<void> {
+    return this.#requireExecutor().ready;
+  }
+
+  /**
+   * Runs `/bin/sh -c command` in the guest. Commands queue up: one runs at a time.
+   * @throws ExecError on a timeout, or if the guest ends first.
+   */
+  exec(command: string, options: ExecOptions = {}): Promise<ExecResult> {
+    return this.#requireExecutor().exec(command, options);
+  }
+
+  /** Stops the guest, and its time, until resume(). */
+  pause(): void {
+    this.#loop.hold(PAUSED);
+  }
+
+  resume(): void {
+    this.#loop.release(PAUSED);
+  }
+
+  get isPaused(): boolean {
+    return this.#loop.isHeld(PAUSED);
+  }
+
+  /**
+   * Switches the guest off: in good order if it runs commands, else as if its plug were
+   * pulled (what the guest has flushed is on its disks either way).
+   * @param grace host milliseconds that a guest may take before its plug is pulled.
+   */
+  async powerOff(grace = 10_000): Promise<ExitInfo> {
+    if (this.#executor?.isReady && !this.#isOver) {
+      const cancel = this.#parts.platform.startTimer(grace, () => this.close());
+      this.#executor.powerOff();
+      return this.#ended.finally(cancel);
+    }
+    this.close();
+    return this.#ended;
+  }
+
+  /** Ends the guest: flushes and closes its disks. Can be called again. */
+  close(): void {
+    if (!this.#isOver) this.#finish(() => this.#end({ reason: "closed", status: 0 }));
+  }
+
+  /** Instructions that all harts have retired. */
+  get instructions(): number {
+    return this.#engine.exports.retired();
+  }
+
+  /** Guest time in seconds since the start, as of the last slice. */
+  get seconds(): number {
+    return this.#ticks() / Timebase.HZ;
+  }
+
+  /** Exits so far by cause: device register or hypercall. */
+  counters(): ExitCount[] {
+    return readExitCounters(this.#engine.view);
+  }
+
+  /** Bytes of linear memory that are not guest RAM. */
+  get overheadBytes(): number {
+    return this.#engine.bytes.length - this.#engine.ramBytes;
+  }
+
+  /** Register `index` of a hart, for debuggers: 0-31 x, 32 pc, 33-64 f, 0x1000 + n CSR n. */
+  register(hart: number, index: number): bigint {
+    return BigInt.asUintN(64, this.#engine.exports.getReg(hart, index));
+  }
+
+  #requireExecutor(): Executor {
+    if (this.#executor === undefined) throw new ParavaneError("this guest runs no commands: create it with exec: true");
+    return this.#executor;
+  }
+
+  #ticks(): number {
+    return Number(this.#engine.view.getBigUint64(Machine.TICKS, true));
+  }
+
+  #host(bytes: Uint8Array, clock: GuestClock | undefined): EngineHost {
+    const { entropy } = this.#parts;
+    const at = (address: number, length: number) => bytes.subarray(address >>> 0, (address >>> 0) + (length >>> 0));
+    return {
+      now: clock ? () => clock.now() : () => 0,
+      consoleOut: (port, address, length) => this.#ports.put(port, at(address, length)),
+      diskRead: (disk, offset, address, length) => this.#disks.read(disk, offset, at(address, length)),
+      diskWrite: (disk, offset, address, length) => this.#disks.write(disk, offset, at(address, length)),
+      diskFlush: (disk, tag) => this.#disks.flush(disk, tag),
+      diskDiscard: (disk, offset, length, kind) => this.#disks.discard(disk, offset, length, kind === DiscardKind.WRITE_ZEROES ? kind : DiscardKind.DISCARD),
+      entropy: (address, length) => entropy.fill(at(address, length)),
+    };
+  }
+
+  #driven(): Driven {
+    const guest = this;
+    const engine = this.#engine;
+    return {
+      deliver: () => guest.#ports.deliver(engine),
+      run(budget) {
+        const exit = engine.exports.run(budget);
+        if (guest.#panic.suspected) guest.#judgePanic(exit);
+        return exit;
+      },
+      get deadline() {
+        return engine.deadline;
+      },
+      collect: () => guest.#ports.collect(),
+      publish: () => guest.#ports.publish(),
+      get awaitsCompletion() {
+        return guest.#disks.pending > 0;
+      },
+      handle: (exit) => guest.#handle(exit),
+      fail: (error) => guest.#broke(error),
+    };
+  }
+
+  #consoleOf(kind: ConsoleKind): GuestConsole {
+    const port = portOf(kind);
+    return {
+      write: (data) => {
+        this.#ports.write(port, typeof data === "string" ? new TextEncoder().encode(data) : data);
+        this.#loop.wake();
+      },
+      onData: (listener) => {
+        this.#listeners.add(listener);
+        return () => this.#listeners.delete(listener);
+      },
+      resize: (columns, rows) => {
+        if (this.#isOver) return;
+        this.#engine.exports.consoleResize(columns, rows);
+        this.#loop.wake();
+      },
+    };
+  }
+
+  /** An exit that needs more than another slice. True to go on. */
+  #handle(exit: Exit): boolean {
+    switch (exit) {
+      case Exit.POWER_OFF: {
+        const status = this.#engine.exitCode;
+        this.#finish(() => this.#end({ reason: "power-off", status }));
+        return false;
+      }
+      case Exit.RESET:
+        this.#ports.publish();
+        if (this.#panic.suspected) {
+          this.#crash(panicCrash);
+          return false;
+        }
+        this.#ports.clearInput();
+        powerOn(this.#engine, this.#parts.plan);
+        this.#parts.onReset();
+        return true;
+      case Exit.DOUBLE_FAULT:
+        this.#crash(doubleFaultCrash);
+        return false;
+      default:
+        return true;
+    }
+  }
+
+  #seeConsole(bytes: Uint8Array): void {
+    const before = this.#panic.suspected;
+    this.#panic.see(bytes);
+    if (!before && this.#panic.suspected) {
+      this.#panicTick = this.#ticks();
+      this.#skippedAtPanic = this.#engine.view.getBigUint64(Machine.SKIPPED, true);
+    }
+  }
+
+  /** After the panic message: waiting or user mode show that the guest lives; spinning on shows that it does not. */
+  #judgePanic(exit: Exit): void {
+    const { exports, view } = this.#engine;
+    const waited = exit === Exit.IDLE || view.getBigUint64(Machine.SKIPPED, true) !== this.#skippedAtPanic;
+    const harts = Array.from({ length: this.#parts.plan.config.harts }, (_, hart) => hart);
+    if (waited || harts.some((hart) => exports.getMode(hart) === 0)) this.#panic.clear();
+    else if (this.#ticks() - this.#panicTick > PANIC_GRACE * Timebase.HZ) {
+      this.#loop.end();
+      this.#crash(panicCrash);
+    }
+  }
+
+  #crash(describe: (engine: Engine, inspect: Inspect | undefined, watch: PanicWatch) => GuestCrash): void {
+    this.#loop.end();
+    this.#ports.publish();
+    // The text of instructions comes from a module of its own, loaded only now.
+    this.#parts.platform
+      .loadBytes("inspect")
+      .then(loadInspect)
+      .catch(() => undefined)
+      .then((inspect) => describe(this.#engine, inspect, this.#panic))
+      .then(
+        (crash) => this.#finish(() => this.#fail(crash)),
+        (error) => this.#finish(() => this.#fail(error)),
+      );
+  }
+
+  /** The engine or a backend threw: a bug of ours, or of the caller's code inside a callback. */
+  #broke(error: unknown): void {
+    if (error instanceof WebAssembly.RuntimeError) {
+      const { exports, exitHart } = this.#engine;
+      const pc = BigInt.asUintN(64, exports.getReg(exitHart, 32));
+      const where = `hart ${exitHart}, pc 0x${pc.toString(16)}, after ${exports.retired()} instructions`;
+      error = new HostError(`the engine failed (${error.message}) at ${where}: this is a bug in paravane`, { cause: error });
+    }
+    this.#finish(() => this.#fail(error));
+  }
+
+  #finish(settle: () => void): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#loop.end();
+    this.#executor?.close(new ExecError("the guest has ended"));
+    try {
+      this.#ports.collect();
+      this.#ports.publish();
+      this.#disks.close();
+    } catch (error) {
+      this.#fail(error);
+    }
+    settle();
+  }
+}

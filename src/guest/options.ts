@@ -1,0 +1,57 @@
+// What a guest can be made of, and the defaults.
+import type { DiskBackend } from "../backend/disk.ts";
+import type { ExitInfo } from "./guest.ts";
+
+export type ConsoleKind = "ns16550a" | "virtio" | "sbi";
+export type BootKind = "paravirt" | "firmware";
+export type ClockKind = "host" | "virtual";
+
+/** One disk: exactly one of `bytes` and `backend` says what it holds. */
+export interface DiskOptions {
+  /** Contents in memory; the guest's writes appear in it. */
+  bytes?: Uint8Array;
+  backend?: DiskBackend;
+  /** The device in front of it: NVMe over PCIe (emulated) or virtio-blk (paravirtual, the default). */
+  if?: "nvme" | "virtio";
+  readOnly?: boolean;
+  /** Writes stay in memory and are thrown away; the contents themselves are never written. */
+  overlay?: boolean;
+}
+
+export interface GuestOptions {
+  /** A Linux Image for riscv64, or a bare-metal ELF file. Not needed where firmware finds it on a disk. */
+  kernel?: Uint8Array;
+  /** Initial RAM disk: cpio, plain or gzip. */
+  initrd?: Uint8Array;
+  /** The whole kernel command line. Without it: console, log level, and a restart one second after a panic. */
+  append?: string;
+  /** "paravirt" (default): the kernel is entered in S-mode and the hypervisor serves SBI. "firmware": M-mode firmware runs first. */
+  boot?: BootKind;
+  /** The firmware's images in the order in which they run, for example OpenSBI, then U-Boot. Implies `boot: "firmware"`. */
+  firmware?: Uint8Array | Uint8Array[];
+  /** RAM: bytes as a number, or a size such as "512M" (the default) or "2G"; at most 3G. */
+  memory?: number | string;
+  /** 1 (default) to 8. */
+  harts?: number;
+  /** For example "rv64,sstc=off". */
+  cpu?: string;
+  /** Fixes everything random. Without it the host's entropy is used, with the virtual clock seed 1. */
+  seed?: number | bigint;
+  /** "virtual" takes guest time from the instruction count, so that a run repeats exactly. */
+  clock?: ClockKind;
+  /** Nanoseconds since 1970 at the guest's start. Default: now; with the virtual clock a fixed date. */
+  wallClock?: bigint;
+  /** The console that the kernel and the shell use. */
+  console?: ConsoleKind;
+  disks?: DiskOptions[];
+  /** Runs commands: adds an agent to the initrd and a virtio-console port for it. */
+  exec?: boolean;
+  /** Every console's output, in pieces. The array belongs to the callee. */
+  onConsole?(bytes: Uint8Array): void;
+  /** Things worth telling a person that are no errors, one line each. */
+  onNotice?(message: string): void;
+  /** Called for each restart that the guest asked for. */
+  onReset?(): void;
+}
+
+export type { ExitInfo };

@@ -1,0 +1,62 @@
+// Watches the console for Linux's panic message, and reads from the report around it what
+// the kernel says about the trap. Text alone proves nothing (a user can print the same
+// words), so a panic counts only once the guest then resets, or spins in the kernel without
+// ever waiting or entering user mode.
+
+const MARK = "Kernel panic - not syncing";
+/** Console text kept for the report. */
+const KEPT = 16_384;
+
+export interface PanicReport {
+  /** What the kernel says after the mark. */
+  reason: string;
+  /** `epc`, `cause` and `badaddr` of the last register dump before the panic, if it printed one. */
+  pc?: bigint;
+  cause?: bigint;
+  tval?: bigint;
+}
+
+function hexField(text: string, pattern: RegExp): bigint | undefined {
+  const match = [...text.matchAll(pattern)].at(-1);
+  return match ? BigInt(`0x${match[1]}`) : undefined;
+}
+
+export class PanicWatch {
+  #text = "";
+  #decoder = new TextDecoder();
+  #suspected = false;
+
+  /** True from the moment the mark is seen until cleared. */
+  get suspected(): boolean {
+    return this.#suspected;
+  }
+
+  see(bytes: Uint8Array): void {
+    const from = Math.max(0, this.#text.length - MARK.length);
+    this.#text += this.#decoder.decode(bytes, { stream: true });
+    if (this.#text.indexOf(MARK, from) >= 0) this.#suspected = true;
+    if (this.#text.length > 2 * KEPT) this.#text = this.#text.slice(-KEPT);
+  }
+
+  /** The guest went on: the words meant nothing. */
+  clear(): void {
+    this.#suspected = false;
+  }
+
+  /** The last `lines` lines of the console. */
+  tail(lines: number): string {
+    return this.#text.trimEnd().split(/\r?\n/).slice(-lines).join("\n");
+  }
+
+  report(): PanicReport {
+    const at = this.#text.lastIndexOf(MARK);
+    const rest = at < 0 ? "" : this.#text.slice(at + MARK.length).split(/\r?\n/, 1)[0];
+    const before = at < 0 ? this.#text : this.#text.slice(0, at);
+    return {
+      reason: rest.replace(/^:\s*/, "").trim() || "no reason given",
+      pc: hexField(before, /\bepc\s*:\s*([0-9a-f]{8,16})\b/g),
+      cause: hexField(before, /\bcause:\s*([0-9a-f]{8,16})\b/g),
+      tval: hexField(before, /\bbadaddr:\s*([0-9a-f]{8,16})\b/g),
+    };
+  }
+}
