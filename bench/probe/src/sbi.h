@@ -1,0 +1,19 @@
+// Calls of the RISC-V Supervisor Binary Interface, version 2.0; legacy console and shutdown for older firmware.
+#pragma once
+#include "types.h"
+
+struct SbiResult {
+  long error;
+  long value;
+};
+
+bool sbiHasExtension(u64 extension);
+bool sbiHasDebugConsole(void);
+bool sbiHasTime(void);
+bool sbiHasReset(void);
+/// Returns how many bytes the debug console took, or a negative SBI error.
+long sbiDebugConsoleWrite(const u8 *bytes, u64 length);
+void sbiPutchar(u8 byte);
+void sbiSetTimer(u64 deadline);
+void sbiShutdown(bool failure);
+void sbiLegacyShutdown(void);
