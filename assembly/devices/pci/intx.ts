@@ -22,29 +22,42 @@ export function setIntx(slot: u32, level: bool): void {
   updateIntx(slot);
 }
 
+function asserted(slot: u32): bool {
+  return functionAt(slot).intx != 0 && (command(slot) & <u32>Command.INTERRUPT_DISABLE) == 0 && !msixEnabled(slot);
+}
+
+// @ts-ignore: decorator
+@inline
+function wireOf(slot: u32, pin: u32): u32 {
+  return (slot + pin - 1) & 3;
+}
+
 /** Recomputes a function's share of its wire: after setIntx and after any write to its configuration. */
 export function updateIntx(slot: u32): void {
   const at = configAt(slot);
   const pin: u32 = load<u8>(at, Config.INTERRUPT_PIN);
   if (pin == 0) return;
-  const wish = functionAt(slot).intx != 0;
   const status: u32 = load<u16>(at, Config.STATUS);
-  store<u16>(at, <u16>(wish ? status | Status.INTERRUPT : status & ~Status.INTERRUPT), Config.STATUS);
+  const wish = functionAt(slot).intx != 0;
+  store<u16>(at, <u16>(wish ? status | <u32>Status.INTERRUPT : status & ~(<u32>Status.INTERRUPT)), Config.STATUS);
 
-  const asserted = wish && (command(slot) & <u32>Command.INTERRUPT_DISABLE) == 0 && !msixEnabled(slot);
-  const wire = (slot + pin - 1) & 3;
+  const wire = wireOf(slot, pin);
   const before = load<u32>(wireAt(wire));
-  const after = asserted ? before | (1 << slot) : before & ~(1 << slot);
+  const after = asserted(slot) ? before | (1 << slot) : before & ~(1 << slot);
   if (after == before) return;
   store<u32>(wireAt(wire), after);
   raiseIrq(<u32>Irq.PCIE + wire, after != 0);
 }
 
-/** Rebuilds all wires from the functions, after a reset or restore. */
-export function updateWires(): void {
+/** True if the wires are what the functions make them; after a restore. */
+export function wiresSound(): bool {
   for (let wire: u32 = 0; wire < 4; wire++) {
-    store<u32>(wireAt(wire), 0);
-    raiseIrq(<u32>Irq.PCIE + wire, false);
+    let expected: u32 = 0;
+    for (let slot: u32 = 0; slot < <u32>Pci.SLOTS; slot++) {
+      const pin: u32 = load<u8>(configAt(slot), Config.INTERRUPT_PIN);
+      if (pin != 0 && wireOf(slot, pin) == wire && asserted(slot)) expected |= 1 << slot;
+    }
+    if (load<u32>(wireAt(wire)) != expected) return false;
   }
-  for (let slot: u32 = 0; slot < <u32>Pci.SLOTS; slot++) updateIntx(slot);
+  return true;
 }
