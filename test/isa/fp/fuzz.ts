@@ -1,11 +1,14 @@
+// biome-ignore-all lint/suspicious/noDoubleEquals: AssemblyScript compares numbers with ==
+// biome-ignore-all lint/correctness/noPrecisionLoss: a u64 in AssemblyScript
+
 // AssemblyScript: compares the public operations, which take Wasm's own float path where
 // they may, with the integer ones, far more often than a reference process could.
 // Rounding to nearest even, with NX accrued and without by turns.
 import { HartAt } from "../../../assembly/abi/layout";
 import { softAdd } from "../../../assembly/fp/add";
 import { softDivide, softSquareRoot } from "../../../assembly/fp/divide";
-import { add32, add64, div32, div64, fma32, fma64, mul32, mul64, sqrt32, sqrt64 } from "../../../assembly/fp/index";
 import { softFused } from "../../../assembly/fp/fused";
+import { add32, add64, div32, div64, fma32, fma64, mul32, mul64, sqrt32, sqrt64 } from "../../../assembly/fp/index";
 import { softMultiply } from "../../../assembly/fp/multiply";
 
 let state: u64 = 1;
@@ -23,12 +26,12 @@ function near(centre: i32, spread: u32, bits: u64, top: u64): u64 {
   let field = <i64>centre + <i64>((r >> 40) % (2 * spread + 1)) - <i64>spread;
   if (field < 0) field = 0;
   if (field > <i64>top) field = <i64>top;
-  let fraction = next() & ((<u64>1 << bits) - 1);
+  let fraction = next() & (((<u64>1) << bits) - 1);
   const cut = (r >> 8) % bits;
   if ((r & 3) == 0) fraction &= ~0 << cut;
-  else if ((r & 3) == 1) fraction |= ((<u64>1 << bits) - 1) & (~0 << cut);
+  else if ((r & 3) == 1) fraction |= (((<u64>1) << bits) - 1) & (~0 << cut);
   else if ((r & 7) == 2) fraction &= 3;
-  return (((r >> 63) & 1) << (bits + (top == 0x7ff ? 11 : 8))) | (<u64>field << bits) | fraction;
+  return (((r >> 63) & 1) << (bits + (top == 0x7ff ? 11 : 8))) | ((<u64>field) << bits) | fraction;
 }
 
 function public64(op: u32, a: u64, b: u64, c: u64): u64 {
@@ -65,7 +68,7 @@ function soft32(op: u32, a: u32, b: u32, c: u32): u32 {
 
 /** How many of `count` cases differ in result or flags; op: add, multiply, divide, root, fused. */
 export function fuzz(op: u32, double: bool, seed: u32, count: u32): u32 {
-  state = (<u64>seed << 1) | 1;
+  state = ((<u64>seed) << 1) | 1;
   let different: u32 = 0;
   const bits: u64 = double ? 52 : 23;
   const top: u64 = double ? 0x7ff : 0xff;
@@ -82,7 +85,7 @@ export function fuzz(op: u32, double: bool, seed: u32, count: u32): u32 {
     if (op == 4 && i % 7 == 0) {
       // A near cancellation: the rounded product, negated, with its last bits changed.
       const product = double ? soft64(1, a, b, 0) : <u64>soft32(1, <u32>a, <u32>b, 0);
-      c = (product ^ (<u64>1 << (bits + (double ? 11 : 8)))) + ((next() >> 60) & 7) - 3;
+      c = (product ^ ((<u64>1) << (bits + (double ? 11 : 8)))) + ((next() >> 60) & 7) - 3;
       if (!double) c &= 0xffffffff;
     }
     const preset = (i >> 3) & 1;

@@ -142,7 +142,14 @@ export function fusedTraps(kind: "s" | "d"): bigint[][] {
     const y = 1 - k * ulp;
     traps.push([x, x, -(1 + 2 * k * ulp)], [x, y, -1], [x, x, -1], [x, y, 1], [x, 1.5, ulp / 2], [y, y, 2 ** -(2 * p)]);
     for (const e of [p, p + 1, p + 2, 2 * p, 2 * p + 1, 2 * p + 2, 3 * p]) {
-      traps.push([x, x, 2 ** e], [x, x, -(2 ** e)], [x, y, 2 ** -e], [x, y, -(2 ** -e)], [1, x, 2 ** -e], [1, x, -(2 ** -e)]);
+      traps.push(
+        [x, x, 2 ** e],
+        [x, x, -(2 ** e)],
+        [x, y, 2 ** -e],
+        [x, y, -(2 ** -e)],
+        [1, x, 2 ** -e],
+        [1, x, -(2 ** -e)],
+      );
       traps.push([x, 2 ** -e, 1], [x, -(2 ** -e), 1], [y, 2 ** -e, x], [1, 2 ** -e * (1 + ulp), x], [1, -(2 ** -e), x]);
     }
     // about the smallest normal number, and about half of the smallest subnormal one
@@ -152,7 +159,11 @@ export function fusedTraps(kind: "s" | "d"): bigint[][] {
       traps.push([y * 2 ** h, 2 ** (e - h), 2 ** least], [y * 2 ** h, -(2 ** (e - h)), 2 ** least]);
     }
     // about overflow
-    traps.push([x * 2 ** (top - 1), 2, -(2 ** (top - p - 1))], [y * 2 ** top, 1 + ulp, 0], [y * 2 ** top, 1, 2 ** (top - p - 1)]);
+    traps.push(
+      [x * 2 ** (top - 1), 2, -(2 ** (top - p - 1))],
+      [y * 2 ** top, 1 + ulp, 0],
+      [y * 2 ** top, 1, 2 ** (top - p - 1)],
+    );
     traps.push([x * 2 ** top, 2, -(2 ** top)], [x * 2 ** top, y * 2, -(x * 2 ** top)]);
   }
   return traps.flatMap((t) => [t.map(encode), [encode(-t[0]), encode(t[1]), encode(-t[2])]]);
@@ -237,11 +248,15 @@ export function randomRecord(records: Uint32Array, at: number, index: number, ra
   const { operands, arity, name } = operations[index];
   records[at] = index;
   records[at + 1] = random.below(2) ? random.below(5) | (NX << 8) : random.below(2) ? 0 : random.below(5);
-  if (operands === "w" || operands === "x") return randomInteger(records, at + 2, random, operands === "w");
+  if (operands === "w" || operands === "x") {
+    randomInteger(records, at + 2, random, operands === "w");
+    return;
+  }
   const double = operands === "d";
   const bias = double ? 1023 : 127;
   const words = double ? 1 : 0;
-  const field = (k: number) => (double ? (records[at + 2 * k + 1] >>> 20) & 0x7ff : (records[at + 2 * k] >>> 23) & 0xff);
+  const field = (k: number) =>
+    double ? (records[at + 2 * k + 1] >>> 20) & 0x7ff : (records[at + 2 * k] >>> 23) & 0xff;
   const converts = name.includes("To");
   randomFloat(records, at + 2, random, double, bias + (converts ? random.below(68) - 2 : 0));
   if (arity === 1) return;
@@ -273,6 +288,12 @@ export function randomRecord(records: Uint32Array, at: number, index: number, ra
     records[at + 6] += ulps;
     if (random.below(8)) records[at + 6 + words] ^= 0x80000000;
   } else {
-    randomFloat(records, at + 6, random, double, field(1) + field(2) - bias + (random.below(2) ? 0 : random.below(120) - 60));
+    randomFloat(
+      records,
+      at + 6,
+      random,
+      double,
+      field(1) + field(2) - bias + (random.below(2) ? 0 : random.below(120) - 60),
+    );
   }
 }

@@ -17,7 +17,14 @@ export interface Operation {
 
 const list: Operation[] = [];
 
-function declare(name: string, assembly: string, operands: Kind, arity: 1 | 2 | 3, result: Kind, rounds: boolean): void {
+function declare(
+  name: string,
+  assembly: string,
+  operands: Kind,
+  arity: 1 | 2 | 3,
+  result: Kind,
+  rounds: boolean,
+): void {
   list.push({ name, assembly, operands, arity, result, rounds });
 }
 

@@ -40,7 +40,9 @@ export class Reference {
     try {
       const ended = spawnSync(EMULATOR, [this.program], { stdio: [input, output, "pipe"], timeout: 300_000 });
       if (ended.status !== 0) {
-        throw new Error(`${EMULATOR} ended with ${ended.signal ?? ended.status}: ${ended.stderr}`, { cause: ended.error });
+        throw new Error(`${EMULATOR} ended with ${ended.signal ?? ended.status}: ${ended.stderr}`, {
+          cause: ended.error,
+        });
       }
     } finally {
       closeSync(input);
