@@ -163,7 +163,9 @@ static bool parseItem(struct Plan *plan, u32 *settings) {
   for (skipSpaces(); at < length && text[at] != ';'; skipSpaces()) {
     start = at;
     if (!parseWord(&key, &value)) return false;
-    if ((parametersOf[first] & BIT(key)) == 0) return refuse("not a parameter of this workload", start, at);
+    bool call = first == KEY_CONSOLE && workload->device >= CONSOLE_DBCN; // nothing to wait for
+    if ((parametersOf[first] & BIT(key)) == 0 || (call && key == KEY_WAIT))
+      return refuse("not a parameter of this workload", start, at);
     if ((seen & BIT(key)) != 0) return refuse("said twice", start, at);
     seen |= BIT(key);
     assign(workload, key, value);

@@ -4,6 +4,8 @@
 
 // ns16550a.c
 bool uartStart(void);
+/// Connects the interrupt: polled output, and so the control console, works without a PLIC.
+void uartAttach(void);
 void uartWritePolled(const u8 *bytes, u64 length);
 void uartWriteInterrupts(const u8 *bytes, u64 length);
 /// Waits until the last bit has left, interrupts off.

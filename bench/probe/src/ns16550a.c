@@ -53,10 +53,11 @@ bool uartStart(void) {
   set(LCR, LCR_8N1);
   set(FCR, FCR_ENABLE_AND_CLEAR);
   set(MCR, MCR_DTR_RTS_OUT2);
-  plicAttach(machine.uartSource, transmitInterrupt);
   started = true;
   return true;
 }
+
+void uartAttach(void) { plicAttach(machine.uartSource, transmitInterrupt); }
 
 void uartWritePolled(const u8 *bytes, u64 length) {
   for (u64 i = 0; i < length; i++) {

@@ -1,0 +1,25 @@
+// The committed probe.elf is what its sources make.
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+
+const build = fileURLToPath(new URL("../../bench/probe/build.mjs", import.meta.url));
+const compiler = `${process.env.RISCV_PREFIX ?? "riscv64-unknown-elf-"}gcc`;
+const reason = spawnSync(compiler, ["--version"]).error
+  ? `${compiler} is not installed (Debian: gcc-riscv64-unknown-elf)`
+  : undefined;
+if (reason && !process.env.CI) console.warn(`skipped: ${reason}`);
+
+test("probe.elf is rebuilt from its sources byte for byte", { timeout: 120_000 }, (context) => {
+  if (reason && !process.env.CI) return context.skip(reason);
+  const result = spawnSync(process.execPath, [build, "--check"], { encoding: "utf8" });
+  expect(result.stderr).toBe("");
+  expect(result.stdout).toMatch(/^(probe\.elf is what the sources make|other compiler: )/);
+  expect(result.status).toBe(0);
+});
+
+test("build.mjs refuses an option that it does not know", () => {
+  const result = spawnSync(process.execPath, [build, "--chekc"], { encoding: "utf8" });
+  expect(result.stderr).toBe("probe: unknown option --chekc: the only one is --check\n");
+  expect(result.status).toBe(1);
+});
