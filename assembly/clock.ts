@@ -2,19 +2,13 @@
 // Host mode asks the host; virtual mode derives it from retired instructions, so that a
 // run repeats.
 import { ClockMode, Machine } from "./abi/layout";
+import { sliceSteps } from "./hart/counters";
 import { now } from "./host";
-
-/** Instructions that the running hart has retired in this slice, kept current at every exit to slow code. */
-let sliceInstructions: u64 = 0;
-
-export function setSliceInstructions(n: u64): void {
-  sliceInstructions = n;
-}
 
 /** Ticks since the guest started. */
 export function ticks(): u64 {
   if (load<u32>(<usize>Machine.CLOCK) == <u32>ClockMode.VIRTUAL) {
-    const total = load<u64>(<usize>Machine.INSTRUCTIONS) + sliceInstructions;
+    const total = load<u64>(<usize>Machine.INSTRUCTIONS) + <u64>sliceSteps();
     return total / <u64>load<u32>(<usize>Machine.VIRTUAL_RATE) + load<u64>(<usize>Machine.SKIPPED);
   }
   return <u64>now();

@@ -9,9 +9,9 @@
 //   0x0001_0000  devices, PAGE apart (see Dev)
 //   0x0005_0000  exit counters
 //   0x0008_0000  static data of the compiled module (asc --memoryBase)
-//   0x0010_0000  software TLBs, 136 KiB a hart
-//   0x0022_0000  map from physical page to predecoded slot, 2 bytes a page
-//   0x003b_0000  staging: console rings, DMA bounce, boot ROM
+//   0x0010_0000  software TLBs, 160 KiB a hart
+//   0x0024_0000  map from physical page to predecoded slot, 2 bytes a page
+//   0x003d_0000  staging: console rings, DMA bounce, boot ROM
 //   0x0050_0000  predecoded instructions (16-byte entries), bounded, evicting
 //   0x0160_0000  guest RAM (guest physical 0x8000_0000), up to 3 GiB
 
@@ -34,12 +34,12 @@ export const enum Layout {
   STATIC_DATA_END = 0x10_0000,
 
   TLB = 0x10_0000,
-  TLB_HART_SIZE = 0x2_4000,
+  TLB_HART_SIZE = 0x2_8000,
 
-  CODE_MAP = 0x22_0000,
-  CODE_MAP_END = 0x3b_0000,
+  CODE_MAP = 0x24_0000,
+  CODE_MAP_END = 0x3d_0000,
 
-  STAGING = 0x3b_0000,
+  STAGING = 0x3d_0000,
   STAGING_END = 0x50_0000,
 
   CODE_POOL = 0x50_0000,

@@ -8,6 +8,9 @@ import { Layout } from "../abi/layout";
 /** Pages of boot ROM that precede RAM's in the map. */
 export const ROM_PAGES: u32 = 16;
 
+/** True once some slot was dropped and the instruction TLBs may still name it. */
+let dropped: bool = false;
+
 /** Slot of page `index`, or 0. */
 // @ts-ignore: decorator
 @inline
@@ -21,9 +24,21 @@ export function setSlot(index: u32, slot: u32): void {
   store<u16>(<usize>Layout.CODE_MAP + ((<usize>index) << 1), <u16>slot);
 }
 
-/** Forgets the code predecoded from page `index`. The slot itself is recycled by its owner, which sees the map no longer names it. */
+/** Forgets the code predecoded from page `index`. The slot's owner sees that the map no longer names it, and uses it again. */
 // @ts-ignore: decorator
 @inline
 export function dropCode(index: u32): void {
-  if (slotOf(index) != 0) setSlot(index, 0);
+  if (slotOf(index) == 0) return;
+  setSlot(index, 0);
+  dropped = true;
+}
+
+// @ts-ignore: decorator
+@inline
+export function codeDropped(): bool {
+  return dropped;
+}
+
+export function clearCodeDropped(): void {
+  dropped = false;
 }

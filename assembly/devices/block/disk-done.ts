@@ -1,0 +1,8 @@
+// A flush that the host finished later: it belongs to whichever device asked.
+import { nvmeDiskDone } from "./nvme";
+import { virtioBlkDiskDone } from "./virtio-blk";
+
+/** Completes flush `tag` of disk `backend` with 0 or a negative errno. False: nobody waits for it. */
+export function diskDone(backend: u32, tag: u32, status: i32): bool {
+  return virtioBlkDiskDone(backend, tag, status) || nvmeDiskDone(backend, tag, status);
+}

@@ -1,0 +1,157 @@
+// The engine's face to its host: configuration, running, input, registers. The host
+// writes Machine.* (abi/layout), calls reset(), attaches devices, starts a hart, and then
+// calls run() again and again. See src/engine for the caller.
+import { ConsolePort } from "./abi/device";
+import { Exit } from "./abi/exit";
+import { HartAt, Layout, Machine } from "./abi/layout";
+import { resetDevices } from "./devices/reset";
+import { uartFlush, uartInput, uartRxRoom } from "./devices/console/ns16550a";
+import { virtioPoll } from "./devices/virtio/service";
+import {
+  virtioConsoleGuestOpen,
+  virtioConsoleInput,
+  virtioConsoleInputReady,
+  virtioConsoleResize,
+} from "./devices/console/virtio-console";
+import { Access } from "./hart/access-kind";
+import { enterMachine, enterSupervisor, resetHart } from "./hart/control";
+import { readCsr, csrValue, updateFloatReady, writeCsr } from "./hart/csr";
+import { physical, translate as translateAddress } from "./hart/mmu";
+import { hart, hartCount, hartOf, Mode, switchHart } from "./hart/state";
+import { selectBanks } from "./hart/tlb";
+import { resetPredecode } from "./interpreter/predecode";
+import { runHarts } from "./interpreter/run";
+import { BOOT_ROM } from "./memory/physical";
+import { sbiConsoleInput } from "./sbi/dbcn";
+import { resetSbiState } from "./sbi/state";
+
+export { attachNvme } from "./devices/block/nvme";
+export { attachVirtioMmio, attachVirtioPci } from "./devices/virtio/attach";
+export { virtioConsoleSetPort } from "./devices/console/virtio-console";
+export { diskDone } from "./devices/block/disk-done";
+
+/** Instance of the virtio device that carries the guest's virtio console and ports. */
+const CONSOLE_INSTANCE: u32 = 8;
+
+/** Power-on: harts stopped, devices reset and detached, predecoded code forgotten. RAM is left as it is. */
+export function reset(): void {
+  memory.fill(<usize>Machine.TICKS, 0, <usize>Machine.EXIT - <usize>Machine.TICKS);
+  memory.fill(<usize>Machine.LINES, 0, 4 * 2 * <usize>Layout.MAX_HARTS);
+  store<u32>(<usize>Machine.CURRENT_HART, 0);
+  store<u32>(<usize>Machine.EXIT, Exit.BUDGET);
+  for (let h: u32 = 0; h < <u32>Layout.MAX_HARTS; h++) resetHart(h);
+  resetPredecode();
+  resetDevices();
+  resetSbiState();
+  for (let h: u32 = 0; h < hartCount(); h++) {
+    switchHart(h);
+    selectBanks();
+    updateFloatReady();
+  }
+  switchHart(0);
+}
+
+/** Where the host copies the boot ROM's contents (Map.MROM_SIZE bytes). */
+export function bootRom(): usize {
+  return BOOT_ROM;
+}
+
+/** Enters a hart at `pc` in S-mode (1: as firmware would hand over to a kernel) or M-mode (3). */
+export function startHart(h: u32, pc: u64, a0: u64, a1: u64, a2: u64, mode: u32): void {
+  if (mode == <u32>Mode.M) enterMachine(h, pc, a0, a1, a2);
+  else enterSupervisor(h, pc, a0, a1);
+}
+
+/** Runs up to `budget` steps over all harts; why it came back (abi/exit). */
+export function run(budget: i32): i32 {
+  virtioPoll();
+  const exit = runHarts(budget);
+  uartFlush();
+  return exit;
+}
+
+// --- consoles ---
+
+/** Offers `length` bytes of input to a console port; how many it took. */
+export function consoleInput(port: u32, address: usize, length: u32): u32 {
+  if (port == <u32>ConsolePort.UART) return uartInput(address, length);
+  if (port == <u32>ConsolePort.SBI) return sbiConsoleInput(address, length);
+  const n = port - <u32>ConsolePort.VIRTIO;
+  return n < <u32>ConsolePort.VIRTIO_PORTS ? virtioConsoleInput(CONSOLE_INSTANCE, n, address, length) : 0;
+}
+
+/** Would consoleInput take anything now? */
+export function consoleInputReady(port: u32): bool {
+  if (port == <u32>ConsolePort.UART) return uartRxRoom() != 0;
+  if (port == <u32>ConsolePort.SBI) return true;
+  const n = port - <u32>ConsolePort.VIRTIO;
+  return n < <u32>ConsolePort.VIRTIO_PORTS && virtioConsoleInputReady(CONSOLE_INSTANCE, n);
+}
+
+/** Has a guest program opened this virtio port? */
+export function consoleGuestOpen(port: u32): bool {
+  const n = port - <u32>ConsolePort.VIRTIO;
+  return n < <u32>ConsolePort.VIRTIO_PORTS && virtioConsoleGuestOpen(CONSOLE_INSTANCE, n);
+}
+
+/** Tells the guest the size of the terminal. */
+export function consoleResize(columns: u32, rows: u32): void {
+  virtioConsoleResize(CONSOLE_INSTANCE, columns, rows);
+}
+
+// --- looking inside: for diagnostics and debuggers ---
+
+/** Register `index` of hart `h`: 0-31 x, 32 pc, 33-64 f, 0x1000 + n CSR n (0 if it cannot be read). */
+export function getReg(h: u32, index: u32): u64 {
+  if (h >= hartCount()) return 0;
+  switchHart(h);
+  if (index < 32) return load<u64>(<usize>HartAt.X + ((<usize>index) << 3));
+  if (index == 32) return load<u64>(<usize>HartAt.PC);
+  if (index < 65) return load<u64>(<usize>HartAt.F + ((<usize>(index - 33)) << 3));
+  if (index < 0x1000 || index >= 0x2000) return 0;
+  const s = hart();
+  const mode = s.mode;
+  s.mode = Mode.M;
+  const known = readCsr(index - 0x1000);
+  s.mode = mode;
+  return known ? csrValue : 0;
+}
+
+/** Writes a register, numbered as in getReg. False: no such register. */
+export function setReg(h: u32, index: u32, value: u64): bool {
+  if (h >= hartCount()) return false;
+  switchHart(h);
+  if (index == 0) return true;
+  if (index < 32) store<u64>(<usize>HartAt.X + ((<usize>index) << 3), value);
+  else if (index == 32) store<u64>(<usize>HartAt.PC, value);
+  else if (index < 65) store<u64>(<usize>HartAt.F + ((<usize>(index - 33)) << 3), value);
+  else if (index >= 0x1000 && index < 0x2000) {
+    const s = hart();
+    const mode = s.mode;
+    s.mode = Mode.M;
+    const done = readCsr(index - 0x1000) && writeCsr(index - 0x1000, value);
+    s.mode = mode;
+    selectBanks();
+    return done;
+  } else return false;
+  return true;
+}
+
+/** Privilege mode of hart `h`: 0 U, 1 S, 3 M. */
+export function getMode(h: u32): u32 {
+  return h < hartCount() ? hartOf(h).mode : 0;
+}
+
+/** Physical address behind `va` for a fetch (0), load (1) or store (2) of hart `h`, or ~0. */
+export function translate(h: u32, va: u64, access: u32): u64 {
+  if (h >= hartCount()) return ~(<u64>0);
+  switchHart(h);
+  return translateAddress(va, <Access>access, hart().mode) < 0 ? physical : ~(<u64>0);
+}
+
+/** Instructions that all harts have retired. */
+export function retired(): f64 {
+  let sum: u64 = 0;
+  for (let h: u32 = 0; h < hartCount(); h++) sum += hartOf(h).retired;
+  return <f64>sum;
+}

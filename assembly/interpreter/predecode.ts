@@ -1,0 +1,125 @@
+// The predecode cache: a pool of slots, each the entries of one 4 KiB code page, decoded
+// as they are first run. A slot is
+//
+//      0  2,048 entries, one a halfword
+//  32768  two entries PAGE_END: running off the page lands here, whatever the last length
+//  32800  u32 index of the page (memory/code-map), u32 referenced since the clock passed
+//
+// Bounded: when the pool is used up, a clock hand evicts pages that nothing entered
+// through the instruction TLB since it last came by.
+import { Ext } from "../abi/ext";
+import { Layout, Machine } from "../abi/layout";
+import { decode } from "../isa/decode.gen";
+import { Entry } from "../isa/entry";
+import { Op, SLOW_ONLY } from "../isa/op.gen";
+import { setSlot, slotOf } from "../memory/code-map";
+import { hostOfIndex } from "../memory/physical";
+import { forbidFastWrites, forgetSlots } from "../hart/tlb";
+
+const ENTRIES: usize = 2048 * 16;
+const PAGE_AT: usize = ENTRIES + 32;
+const SLOT_SIZE: usize = ENTRIES + 64;
+export const SLOTS: u32 = <u32>((<usize>Layout.CODE_POOL_END - <usize>Layout.CODE_POOL) / SLOT_SIZE) - 1;
+/** A lone entry, for an instruction that straddles two pages. */
+export const LONE_ENTRY: usize = <usize>Layout.CODE_POOL_END - 64;
+
+/** The clock's hand, and how many slots were ever used: hart-local, can be lost. */
+let hand: u32 = 0;
+let used: u32 = 0;
+
+// @ts-ignore: decorator
+@inline
+function slotAddress(slot: u32): usize {
+  return <usize>Layout.CODE_POOL + <usize>(slot - 1) * SLOT_SIZE;
+}
+
+export function resetPredecode(): void {
+  hand = 0;
+  used = 0;
+  memory.fill(<usize>Layout.CODE_MAP, 0, <usize>Layout.CODE_MAP_END - <usize>Layout.CODE_MAP);
+}
+
+/** Slot (address) of the memory page with this index, newly made if it has none. */
+export function slotForPage(index: u32): usize {
+  const known = slotOf(index);
+  if (known != 0) {
+    const at = slotAddress(known);
+    store<u32>(at, 1, PAGE_AT + 4);
+    return at;
+  }
+  const slot = takeSlot();
+  const at = slotAddress(slot);
+  memory.fill(at, 0, ENTRIES);
+  store<u16>(at, Op.PAGE_END, ENTRIES);
+  store<u16>(at, Op.PAGE_END, ENTRIES + 16);
+  store<u32>(at, index, PAGE_AT);
+  store<u32>(at, 1, PAGE_AT + 4);
+  setSlot(index, slot);
+  forbidFastWrites(hostOfIndex(index));
+  return at;
+}
+
+function takeSlot(): u32 {
+  if (used < SLOTS) return ++used;
+  while (true) {
+    hand = hand >= SLOTS ? 1 : hand + 1;
+    const at = slotAddress(hand);
+    const index = load<u32>(at, PAGE_AT);
+    if (slotOf(index) != hand) return hand; // its page was rewritten: nothing refers to it
+    if (load<u32>(at, PAGE_AT + 4) == 0) {
+      setSlot(index, 0);
+      forgetSlots();
+      return hand;
+    }
+    store<u32>(at, 0, PAGE_AT + 4);
+  }
+}
+
+/** Start of the slot that holds entry `p`. */
+// @ts-ignore: decorator
+@inline
+export function slotOfEntry(p: usize): usize {
+  const offset = p - <usize>Layout.CODE_POOL;
+  return p - (offset % SLOT_SIZE);
+}
+
+/** Decodes the instruction that entry `p` stands for. */
+export function predecode(p: usize): void {
+  const slot = slotOfEntry(p);
+  const offset = <u32>(p - slot) >> 3;
+  const host = hostOfIndex(load<u32>(slot, PAGE_AT)) + offset;
+  const e = changetype<Entry>(p);
+  const low = <u32>load<u16>(host);
+  if (offset == 4094 && (low & 3) == 3) {
+    e.op = <u16>Op.CROSSES_PAGE;
+    e.stride = 32;
+    return;
+  }
+  const word = offset == 4094 ? low : load<u32>(host);
+  const extensions = load<u64>(<usize>Machine.CPU_EXTENSIONS);
+  decode(word, e, extensions);
+  if (!hasTarget(e.op)) return;
+  if (e.op != <u16>Op.JALR) {
+    // A target on this page becomes a distance in entries; another page's is looked up.
+    const target = <i32>offset + e.imm;
+    if (target >= 0 && target < 4096) e.imm <<= 3;
+    else e.op++;
+  }
+  // Without C a jump must check its target's alignment, which only the slow path does.
+  if (!((extensions >> Ext.C) & 1)) e.op |= SLOW_ONLY;
+}
+
+// @ts-ignore: decorator
+@inline
+function hasTarget(op: u16): bool {
+  return op >= <u16>Op.JAL && op <= <u16>Op.BGEU + 1;
+}
+
+/** The instruction word behind entry `p`: what mtval holds after an illegal instruction. */
+export function wordOf(p: usize): u32 {
+  if (p == LONE_ENTRY) return load<u32>(LONE_ENTRY, 16);
+  const slot = slotOfEntry(p);
+  const host = hostOfIndex(load<u32>(slot, PAGE_AT)) + ((p - slot) >> 3);
+  const low = <u32>load<u16>(host);
+  return (low & 3) == 3 ? load<u32>(host) : low;
+}

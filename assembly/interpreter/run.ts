@@ -1,0 +1,107 @@
+// The outer loop: harts take turns on one thread, a slice each, and time passes between.
+import { Exit } from "../abi/exit";
+import { ClockMode, Layout, Machine } from "../abi/layout";
+import { ticks } from "../clock";
+import { nextDeadline, updateTimers } from "../devices/timer/aclint";
+import { serveRequests } from "../hart/control";
+import { beginSlice, endSlice, sliceSteps } from "../hart/counters";
+import { currentHart, hart, hartCount, hartOf, Run, switchHart } from "../hart/state";
+import { selectBanks } from "../hart/tlb";
+import { takeInterrupt, wouldWake } from "../hart/trap";
+import { clearCodeDropped, codeDropped } from "../memory/code-map";
+import { forgetSlots } from "../hart/tlb";
+import { interpret } from "./fast.gen";
+import { fetch, nextBias, setStepsLeft } from "./step";
+
+/** Steps of one turn. V8 replaces a function's baseline code only between calls, so turns must end. */
+const SLICE: u32 = 25_000;
+const NEVER: u64 = ~(<u64>0);
+
+function isVirtual(): bool {
+  return load<u32>(<usize>Machine.CLOCK) == <u32>ClockMode.VIRTUAL;
+}
+
+/** The next hart after the current one that can run; MAX_HARTS if none. Harts that an interrupt wakes become runnable. */
+function nextRunnable(): u32 {
+  const count = hartCount();
+  const from = currentHart();
+  for (let i: u32 = 1; i <= count; i++) {
+    const h = (from + i) % count;
+    const s = hartOf(h);
+    if (s.run != <u32>Run.STARTED) continue;
+    if (s.waiting) {
+      if (!wouldWake(h)) continue;
+      s.waiting = 0;
+    }
+    return h;
+  }
+  return <u32>Layout.MAX_HARTS;
+}
+
+/** Runs up to `budget` steps over all harts. What ended the run is in the run record too. */
+export function runHarts(budget: i32): Exit {
+  let left: i64 = budget;
+  store<u32>(<usize>Machine.EXIT, Exit.BUDGET);
+  while (left > 0) {
+    updateTimers();
+    const h = nextRunnable();
+    if (h == <u32>Layout.MAX_HARTS) {
+      if (!sleep()) return Exit.IDLE;
+      left--; // jumping to a deadline costs a step, so that this loop ends
+      continue;
+    }
+    left -= <i64>turn(h, <u32>min<i64>(left, <i64>SLICE));
+    if (load<u32>(<usize>Machine.EXIT) != Exit.BUDGET) return <Exit>load<u32>(<usize>Machine.EXIT);
+  }
+  return Exit.BUDGET;
+}
+
+/** All harts wait. Virtual time jumps to the next deadline; host time has to pass. False: the host must wait. */
+function sleep(): bool {
+  const deadline = nextDeadline();
+  store<u64>(<usize>Machine.DEADLINE, deadline);
+  if (!isVirtual() || deadline == NEVER) {
+    store<u32>(<usize>Machine.EXIT, Exit.IDLE);
+    return false;
+  }
+  const now = ticks();
+  if (deadline > now) store<u64>(<usize>Machine.SKIPPED, load<u64>(<usize>Machine.SKIPPED) + (deadline - now));
+  return true;
+}
+
+/** Gives hart `h` a turn of at most `steps`; how many it took. */
+function turn(h: u32, steps: u32): u32 {
+  switchHart(h);
+  const s = hart();
+  serveRequests();
+  if (codeDropped()) {
+    clearCodeDropped();
+    forgetSlots();
+  }
+  selectBanks();
+  const budget = isVirtual() ? untilDeadline(steps) : steps;
+  store<u32>(<usize>Machine.EXIT_HART, h);
+  beginSlice(budget);
+  setStepsLeft(budget);
+  store<u32>(<usize>Machine.ATTENTION, 0);
+  takeInterrupt();
+  const p = fetch();
+  if (p != 0) interpret(p, <i32>budget, nextBias);
+  const done = sliceSteps();
+  endSlice();
+  store<u64>(<usize>Machine.INSTRUCTIONS, load<u64>(<usize>Machine.INSTRUCTIONS) + <u64>done);
+  return done;
+}
+
+/** In virtual time a slice ends where the next timer fires, to the instruction. */
+function untilDeadline(steps: u32): u32 {
+  const deadline = nextDeadline();
+  const now = ticks();
+  if (deadline <= now || deadline == NEVER) return steps;
+  const rate = <u64>load<u32>(<usize>Machine.VIRTUAL_RATE);
+  const away = deadline - now;
+  if (away > <u64>steps) return steps;
+  // The tick began `part` instructions ago.
+  const part = load<u64>(<usize>Machine.INSTRUCTIONS) % rate;
+  return <u32>max<u64>(1, min<u64>(<u64>steps, away * rate - part));
+}
