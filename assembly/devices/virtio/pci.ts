@@ -6,13 +6,13 @@
 //
 // The fifth capability is a window through which a driver that cannot map BARs reaches
 // them from configuration space; pci/config.ts keeps it, and its accesses arrive here
-// like any other. BAR 1 is the MSI-X table. Vectors are kept and read back, but this
-// board delivers no messages: see pci/msix.ts.
+// like any other. BAR 1 is the MSI-X table, which the bus serves (pci/msix.ts). Vectors
+// are kept and read back, but this board delivers no messages.
 import { Map } from "../../abi/memory-map";
 import { VirtioInterrupt, VirtioMagic, VirtioPciBar, VirtioPciCap, VirtioPciCommon } from "../../abi/virtio";
 import { setConfigWindow } from "../pci/config";
 import { CapabilityId, addBar, addCapability, addFunction, configSet8, configSet32, configWritable } from "../pci/function";
-import { addMsix, msixRead, msixRegister, msixWrite } from "../pci/msix";
+import { addMsix } from "../pci/msix";
 import {
   Ring, enableQueue, queueSelected, readConfig, readDriverFeatures, readFeatures, readQueueAddress, selectedQueue,
   writeConfig, writeDriverFeatures, writeQueueAddress, writeQueueSize, writeStatus,
@@ -76,10 +76,6 @@ function onBus(instance: u32): bool {
 export function virtioPciRead(instance: u32, bar: u32, offset: u32, size: u32): u64 {
   if (!onBus(instance)) return 0;
   const d = deviceAt(instance);
-  if (bar == <u32>VirtioPciBar.MSIX) {
-    const register = msixRegister(d.slot, bar, offset);
-    return register == 0 ? 0 : msixRead(register, size);
-  }
   if (bar != <u32>VirtioPciBar.REGISTERS) return 0;
   const within = offset & 0xfff;
   switch (offset >> 12) {
@@ -93,11 +89,6 @@ export function virtioPciRead(instance: u32, bar: u32, offset: u32, size: u32): 
 export function virtioPciWrite(instance: u32, bar: u32, offset: u32, size: u32, value: u64): void {
   if (!onBus(instance)) return;
   const d = deviceAt(instance);
-  if (bar == <u32>VirtioPciBar.MSIX) {
-    const register = msixRegister(d.slot, bar, offset);
-    if (register != 0) msixWrite(d.slot, register, size, value);
-    return;
-  }
   if (bar != <u32>VirtioPciBar.REGISTERS) return;
   const within = offset & 0xfff;
   switch (offset >> 12) {

@@ -1,0 +1,12 @@
+// The virtio devices against a driver over real linear memory. One file, so that the
+// engine's devices are compiled once.
+import { beforeAll } from "vitest";
+import { compileDevices } from "./virtio/machine.ts";
+import "./virtio/transport.ts";
+import "./virtio/queue.ts";
+import "./virtio/blk.ts";
+import "./virtio/console.ts";
+import "./virtio/rng.ts";
+import "./virtio/common.ts";
+
+beforeAll(compileDevices, 120_000);

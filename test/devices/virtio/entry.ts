@@ -1,0 +1,24 @@
+// AssemblyScript: what the tests of virtio devices compile: the bus with everything on it, no CPU.
+
+export { busRead, busWrite } from "../../../assembly/bus";
+export { virtioBlkDiskDone } from "../../../assembly/devices/block/virtio-blk";
+export {
+  virtioConsoleGuestOpen,
+  virtioConsoleInput,
+  virtioConsoleInputReady,
+  virtioConsoleResize,
+  virtioConsoleSetPort,
+} from "../../../assembly/devices/console/virtio-console";
+export { pciInit, pciReset } from "../../../assembly/devices/pci/host-bridge";
+export {
+  attachVirtioMmio,
+  attachVirtioPci,
+  virtioInit,
+  virtioKind,
+  virtioMisuses,
+  virtioReset,
+  virtioResume,
+  virtioStrays,
+  virtioValidate,
+} from "../../../assembly/devices/virtio/attach";
+export { virtioPoll } from "../../../assembly/devices/virtio/service";

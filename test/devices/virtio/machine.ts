@@ -1,0 +1,159 @@
+// The bus and its devices compiled on their own, over a real linear memory, with a host
+// that keeps disks in arrays and notes what devices ask of it.
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import asc from "assemblyscript/asc";
+import { Dev } from "../../../assembly/abi/device.ts";
+import { Machine as At, Gpa, Layout } from "../../../assembly/abi/layout.ts";
+import { Map as Board, Irq } from "../../../assembly/abi/memory-map.ts";
+
+export const RAM_BYTES = 16 << 20;
+export const RAM = Gpa.RAM;
+
+let compiled: WebAssembly.Module;
+
+/** Once, before the first machine: it takes seconds. */
+export async function compileDevices(): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "paravane-virtio-"));
+  try {
+    const out = join(folder, "virtio.wasm");
+    const baseDir = fileURLToPath(new URL("../../..", import.meta.url));
+    const options =
+      "--runtime stub -O3 --noAssert --importMemory --initialMemory 352 --memoryBase 524288 --enable threads".split(
+        " ",
+      );
+    const { error, stderr } = await asc.main([
+      "test/devices/virtio/entry.ts",
+      "-o",
+      out,
+      "--baseDir",
+      baseDir,
+      ...options,
+    ]);
+    if (error) throw new Error(`the devices do not compile: ${stderr}`, { cause: error });
+    compiled = new WebAssembly.Module(readFileSync(out));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+export interface DiskCall {
+  kind: "read" | "write" | "flush" | "discard" | "zero";
+  offset: number;
+  length: number;
+}
+
+type Export = (...args: (number | bigint | boolean)[]) => number | bigint;
+
+export class Machine {
+  readonly memory = new WebAssembly.Memory({ initial: (Layout.RAM + RAM_BYTES) >> 16 });
+  readonly view = new DataView(this.memory.buffer);
+  readonly bytes = new Uint8Array(this.memory.buffer);
+  readonly exports: Record<string, Export>;
+
+  /** What consoles put out, by port. */
+  readonly output = new Map<number, string>();
+  readonly disk = new Uint8Array(4 << 20);
+  readonly calls: DiskCall[] = [];
+  /** What diskFlush answers; 1 leaves the flush pending, its tag in `flushes`. */
+  flushAnswer = 0;
+  diskAnswer = 0;
+  readonly flushes: number[] = [];
+  entropyBytes = 0;
+
+  private constructor(module: WebAssembly.Module) {
+    const host = {
+      now: () => 0,
+      consoleOut: (port: number, address: number, length: number) => {
+        const text = new TextDecoder("latin1").decode(this.bytes.slice(address >>> 0, (address >>> 0) + length));
+        this.output.set(port, (this.output.get(port) ?? "") + text);
+      },
+      diskRead: (_backend: number, offset: number, address: number, length: number) => {
+        this.calls.push({ kind: "read", offset, length });
+        if (this.diskAnswer === 0) this.bytes.set(this.disk.subarray(offset, offset + length), address >>> 0);
+        return this.diskAnswer;
+      },
+      diskWrite: (_backend: number, offset: number, address: number, length: number) => {
+        this.calls.push({ kind: "write", offset, length });
+        if (this.diskAnswer === 0) this.disk.set(this.bytes.subarray(address >>> 0, (address >>> 0) + length), offset);
+        return this.diskAnswer;
+      },
+      diskFlush: (_backend: number, tag: number) => {
+        this.calls.push({ kind: "flush", offset: 0, length: 0 });
+        if (this.flushAnswer === 1) this.flushes.push(tag);
+        return this.flushAnswer;
+      },
+      diskDiscard: (_backend: number, offset: number, length: number, kind: number) => {
+        this.calls.push({ kind: kind === 0 ? "discard" : "zero", offset, length });
+        if (this.diskAnswer === 0) this.disk.fill(0, offset, offset + length);
+        return this.diskAnswer;
+      },
+      entropy: (address: number, length: number) => {
+        this.entropyBytes += length;
+        this.bytes.fill(0xa5, address >>> 0, (address >>> 0) + length);
+      },
+    };
+    const instance = new WebAssembly.Instance(module, { env: { memory: this.memory }, host });
+    this.exports = instance.exports as unknown as Record<string, Export>;
+    this.view.setUint32(At.RAM_SIZE, RAM_BYTES >> 12, true);
+    this.view.setUint32(At.HART_COUNT, 1, true);
+    this.call("virtioInit");
+    this.call("pciInit");
+    this.call("pciReset");
+  }
+
+  static create(): Machine {
+    return new Machine(compiled);
+  }
+
+  call(name: string, ...args: (number | bigint | boolean)[]): number {
+    return Number(this.exports[name](...args));
+  }
+
+  read(pa: number, size: number): number {
+    return Number(BigInt.asUintN(64, this.exports.busRead(BigInt(pa), size) as bigint));
+  }
+
+  write(pa: number, size: number, value: number | bigint): void {
+    this.exports.busWrite(BigInt(pa), size, BigInt(value));
+  }
+
+  /** Position of guest physical `pa` in linear memory. */
+  at(pa: number): number {
+    return pa - RAM + Layout.RAM;
+  }
+
+  fill(pa: number, bytes: ArrayLike<number>): void {
+    this.bytes.set(bytes, this.at(pa));
+  }
+
+  peek(pa: number, length: number): Uint8Array {
+    return this.bytes.slice(this.at(pa), this.at(pa) + length);
+  }
+
+  /** Level of an interrupt wire, as the PLIC sees it: claims what is pending, completes it, and looks again. */
+  wire(source: number): boolean {
+    const enable = Board.PLIC + 0x2000 + 4 * (source >> 5);
+    this.write(Board.PLIC + 4 * source, 4, 1);
+    this.write(enable, 4, 1 << (source & 31));
+    const claim = Board.PLIC + 0x20_0004;
+    if (this.read(claim, 4) === source) this.write(claim, 4, source);
+    const pending = ((this.read(Board.PLIC + 0x1000 + 4 * (source >> 5), 4) >>> (source & 31)) & 1) === 1;
+    this.write(enable, 4, 0);
+    return pending;
+  }
+
+  /** Everything a device is: its 4 KiB. */
+  state(index: number): Uint8Array {
+    const start = Dev.VIRTIO + index * Dev.VIRTIO_SIZE;
+    return this.bytes.slice(start, start + Dev.VIRTIO_SIZE);
+  }
+
+  restore(index: number, state: Uint8Array): void {
+    this.bytes.set(state, Dev.VIRTIO + index * Dev.VIRTIO_SIZE);
+  }
+}
+
+export { Irq };
