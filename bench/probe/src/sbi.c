@@ -21,14 +21,14 @@ static struct SbiResult sbiCall(u64 extension, u64 function, u64 argument0, u64 
   return (struct SbiResult){(long)a0, (long)a1};
 }
 
-bool sbiHasExtension(u64 extension) {
+static bool hasExtension(u64 extension) {
   struct SbiResult result = sbiCall(BASE, 3, extension, 0, 0);
   return result.error == 0 && result.value != 0;
 }
 
-bool sbiHasDebugConsole(void) { return sbiHasExtension(DBCN); }
-bool sbiHasTime(void) { return sbiHasExtension(TIME); }
-bool sbiHasReset(void) { return sbiHasExtension(SRST); }
+bool sbiHasDebugConsole(void) { return hasExtension(DBCN); }
+bool sbiHasTime(void) { return hasExtension(TIME); }
+bool sbiHasReset(void) { return hasExtension(SRST); }
 
 long sbiDebugConsoleWrite(const u8 *bytes, u64 length) {
   struct SbiResult result = sbiCall(DBCN, 0, length, (u64)bytes, 0);

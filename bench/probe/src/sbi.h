@@ -7,7 +7,6 @@ struct SbiResult {
   long value;
 };
 
-bool sbiHasExtension(u64 extension);
 bool sbiHasDebugConsole(void);
 bool sbiHasTime(void);
 bool sbiHasReset(void);
