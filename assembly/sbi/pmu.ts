@@ -8,8 +8,7 @@
 // Every call is about the running hart. A hardware counter that no event is mapped to
 // counts freely: user programs read `cycle` and `instret` without asking.
 import { PmuConfig, PmuCounter, PmuEvent, PmuFunction, PmuStart, PmuStop, SbiError } from "../abi/sbi";
-import { instructionsRetired, setCounter, setInhibit } from "../hart/counters";
-import { hart as running } from "../hart/state";
+import { hartCounter, inhibitHartCounter, setHartCounter } from "../hart/control";
 import { dmaRead, dmaWrite, inRam } from "../memory/ram";
 import { argument, fail, succeed } from "./call";
 import { firmwareValue, sbiHart, setFirmwareEvent, setFirmwareValue } from "./state";
@@ -30,25 +29,18 @@ function isHardware(counter: u32): bool {
 }
 
 function value(hart: u32, counter: u32): u64 {
-  return isHardware(counter) ? instructionsRetired(counter) : firmwareValue(hart, counter - PmuCounter.FIRMWARE);
+  return isHardware(counter) ? hartCounter(hart, counter) : firmwareValue(hart, counter - PmuCounter.FIRMWARE);
 }
 
 function setValue(hart: u32, counter: u32, to: u64): void {
-  if (isHardware(counter)) setCounter(counter, to);
+  if (isHardware(counter)) setHartCounter(hart, counter, to);
   else setFirmwareValue(hart, counter - PmuCounter.FIRMWARE, to);
-}
-
-/** Stops or lets run a hardware counter of the running hart, as mcountinhibit does. */
-function inhibit(counter: u32, on: bool): void {
-  const bit: u64 = 1 << (<u64>counter);
-  const mask = running().mcountinhibit;
-  setInhibit(on ? mask | bit : mask & ~bit);
 }
 
 function setStarted(hart: u32, counter: u32, started: bool): void {
   const s = sbiHart(hart);
   s.started = started ? s.started | (1 << counter) : s.started & ~(1 << counter);
-  if (isHardware(counter)) inhibit(counter, !started);
+  if (isHardware(counter)) inhibitHartCounter(hart, counter, !started);
 }
 
 /** Unmaps `counter`; a hardware one counts freely again. */
@@ -56,7 +48,7 @@ function release(hart: u32, counter: u32): void {
   const s = sbiHart(hart);
   s.started &= ~(1 << counter);
   s.configured &= ~(1 << counter);
-  if (isHardware(counter)) inhibit(counter, false);
+  if (isHardware(counter)) inhibitHartCounter(hart, counter, false);
 }
 
 export function releaseCounters(hart: u32): void {
