@@ -71,7 +71,7 @@ function fastArms(insn: Instruction): string[] {
 const SLOW = "p = step(p, n, bias); if (p == 0) return; n = stepsLeft; bias = nextBias; break;";
 /** Continue at `target`. */
 const JUMP =
-  "p = lookupInstruction(<u64>target); if (p == 0) { p = enter(<u64>target, n); if (p == 0) return; n = stepsLeft; } bias = target - <i64>(p >> 3); break;";
+  "p = lookupInstruction(<u64>target); if (p == 0) { p = enter(<u64>target, n); if (p == 0) return; n = stepsLeft; bias = nextBias; } else bias = target - <i64>(p >> 3); break;";
 
 export function generateFast(): string {
   const arms = instructions.flatMap(fastArms).map((arm) => `      ${arm}`);
