@@ -45,15 +45,15 @@ function fusedSpecial<T extends number>(a: T, b: T, c: T): T {
   return signedInfinity<T>(sp);
 }
 
-/**
- * The low word of hi:lo / 2^n, sticky; the high word is `shiftHigh`. From n = 64 on it
- * lies below the rounding point, so that a sticky one stands for all of it. hi != 0.
- */
+/** The low word of hi:lo / 2^n, sticky; the high word is `shiftHigh`. n >= 0, hi != 0. */
 // @ts-ignore: decorator
 @inline
 function shiftLowJam(hi: u64, lo: u64, n: i32): u64 {
   if (n == 0) return lo;
   if (n < 64) return (hi << <u64>(64 - n)) | (lo >> <u64>n) | u64(lo << <u64>(64 - n) != 0);
+  if (n == 64) return hi | u64(lo != 0);
+  // The other operand's low word matters too, so every bit counts that might carry.
+  if (n < 128) return (hi >> <u64>(n - 64)) | u64(((hi << <u64>(128 - n)) | lo) != 0);
   return 1;
 }
 
