@@ -1,0 +1,192 @@
+// The bus and the board's devices compiled on their own, over a real linear memory, with
+// disks in arrays and a clock that tests set.
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync, renameSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import asc from "assemblyscript/asc";
+import { Layout, Machine as At, Gpa } from "../../assembly/abi/layout.ts";
+import { Map as Board } from "../../assembly/abi/memory-map.ts";
+
+export const RAM = Gpa.RAM;
+export const RAM_BYTES = 16 << 20;
+export const DISK_BYTES = 4 << 20;
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const OPTIONS =
+  "--runtime stub -O3 --noAssert --importMemory --initialMemory 352 --memoryBase 524288 --enable threads".split(" ");
+
+/** Identifies the sources: compiling takes seconds, and every test file needs the same module. */
+function fingerprint(): string {
+  const hash = createHash("sha256").update(OPTIONS.join(" "));
+  const sources = readdirSync(join(root, "assembly"), { recursive: true, encoding: "utf8" }).sort();
+  for (const name of sources) if (name.endsWith(".ts")) hash.update(name).update(readFileSync(join(root, "assembly", name)));
+  return hash.update(readFileSync(join(root, "test/devices/entry.ts"))).digest("hex").slice(0, 24);
+}
+
+async function compile(): Promise<WebAssembly.Module> {
+  const cached = join(tmpdir(), `paravane-devices-${fingerprint()}.wasm`);
+  if (!existsSync(cached)) {
+    const out = `${cached}.${process.pid}`;
+    const { error, stderr } = await asc.main(["test/devices/entry.ts", "-o", out, "--baseDir", root, ...OPTIONS]);
+    if (error) throw new Error(`the devices do not compile: ${stderr}`, { cause: error });
+    renameSync(out, cached);
+  }
+  return new WebAssembly.Module(readFileSync(cached));
+}
+
+const compiled = await compile();
+
+export interface DiskCall {
+  kind: "read" | "write" | "flush" | "discard" | "zero";
+  offset: number;
+  length: number;
+}
+
+/** Bits of a hart's interrupt lines. */
+export const Line = { MSIP: 3, STIP: 5, MTIP: 7, SEIP: 9, MEIP: 11 } as const;
+
+type Argument = number | bigint | boolean;
+
+export class TestBoard {
+  readonly memory = new WebAssembly.Memory({ initial: (Layout.RAM + RAM_BYTES) >> 16 });
+  readonly view = new DataView(this.memory.buffer);
+  readonly bytes = new Uint8Array(this.memory.buffer);
+  private readonly exports: Record<string, (...args: Argument[]) => number | bigint>;
+
+  /** Guest time in ticks. */
+  now = 0;
+  output = "";
+  /** How many times the console's host function was called. */
+  outputCalls = 0;
+  readonly disk = new Uint8Array(DISK_BYTES);
+  readonly calls: DiskCall[] = [];
+  /** What the disk answers: 0, or a negative errno. */
+  diskAnswer = 0;
+  /** What a flush answers; 1 leaves it pending, its tag in `flushes`. */
+  flushAnswer = 0;
+  readonly flushes: number[] = [];
+
+  private constructor(module: WebAssembly.Module) {
+    const transfer = (kind: "read" | "write", offset: number, at: number, length: number) => {
+      this.calls.push({ kind, offset, length });
+      if (offset < 0 || offset + length > DISK_BYTES) throw new Error(`disk access at ${offset}, past its end`);
+      if (this.diskAnswer !== 0) return this.diskAnswer;
+      if (kind === "read") this.bytes.set(this.disk.subarray(offset, offset + length), at >>> 0);
+      else this.disk.set(this.bytes.subarray(at >>> 0, (at >>> 0) + length), offset);
+      return 0;
+    };
+    const host = {
+      now: () => this.now,
+      consoleOut: (_port: number, at: number, length: number) => {
+        this.outputCalls++;
+        this.output += String.fromCharCode(...this.bytes.subarray(at, at + length));
+      },
+      diskRead: (_b: number, offset: number, at: number, length: number) => transfer("read", offset, at, length),
+      diskWrite: (_b: number, offset: number, at: number, length: number) => transfer("write", offset, at, length),
+      diskFlush: (_b: number, tag: number) => {
+        this.calls.push({ kind: "flush", offset: 0, length: 0 });
+        if (this.flushAnswer === 1) this.flushes.push(tag);
+        return this.flushAnswer;
+      },
+      diskDiscard: (_b: number, offset: number, length: number, kind: number) => {
+        this.calls.push({ kind: kind === 0 ? "discard" : "zero", offset, length });
+        if (this.diskAnswer === 0) this.disk.fill(0, offset, offset + length);
+        return this.diskAnswer;
+      },
+      entropy: (at: number, length: number) => void this.bytes.fill(0xa5, at, at + length),
+    };
+    const instance = new WebAssembly.Instance(module, { env: { memory: this.memory }, host });
+    this.exports = instance.exports as unknown as typeof this.exports;
+    this.view.setUint32(At.RAM_SIZE, RAM_BYTES >> 12, true);
+    this.view.setUint32(At.HART_COUNT, 2, true);
+    this.call("nvmeInit");
+    this.call("pciInit");
+  }
+
+  /** A board at power-on; `attach` puts devices on it. */
+  static create(attach?: (board: TestBoard) => void): TestBoard {
+    const board = new TestBoard(compiled);
+    attach?.(board);
+    board.reset();
+    return board;
+  }
+
+  reset(): void {
+    for (const device of ["plic", "aclint", "rtc", "uart", "pci"]) this.call(`${device}Reset`);
+    for (let i = 0; i < 4; i++) this.call("nvmeReset", i);
+  }
+
+  /** What a restore asks of every device. */
+  valid(): boolean {
+    const devices = ["plic", "aclint", "rtc", "uart", "pci"].every((device) => this.call(`${device}Validate`) !== 0);
+    return devices && [0, 1, 2, 3].every((i) => this.call("nvmeValidate", i) !== 0);
+  }
+
+  call(name: string, ...args: Argument[]): number {
+    return Number(this.exports[name](...args));
+  }
+
+  read(pa: number, size = 4): number {
+    return Number(this.read64(pa, size));
+  }
+
+  read64(pa: number, size = 8): bigint {
+    return BigInt.asUintN(64, this.exports.busRead(BigInt(pa), size) as bigint);
+  }
+
+  write(pa: number, value: number | bigint, size = 4): void {
+    this.exports.busWrite(BigInt(pa), size, BigInt(value));
+  }
+
+  mapped(pa: number): boolean {
+    return this.exports.busMapped(BigInt(pa)) !== 0;
+  }
+
+  ticks(name: "mtime" | "nextDeadline"): bigint {
+    return BigInt.asUintN(64, this.exports[name]() as bigint);
+  }
+
+  line(hart: number, line: number): boolean {
+    return ((this.view.getUint32(At.LINES + 4 * hart, true) >>> line) & 1) === 1;
+  }
+
+  /** A register of configuration space. */
+  ecam(slot: number, register: number): number {
+    return Board.PCIE_ECAM + (slot << 15) + register;
+  }
+
+  /** Position of guest physical `pa` in linear memory. */
+  at(pa: number): number {
+    return pa - RAM + Layout.RAM;
+  }
+
+  poke(pa: number, bytes: ArrayLike<number>): void {
+    this.bytes.set(bytes, this.at(pa));
+  }
+
+  peek(pa: number, length: number): Uint8Array {
+    return this.bytes.slice(this.at(pa), this.at(pa) + length);
+  }
+
+  /** State of all devices and of the lines they drive. */
+  save(): Uint8Array {
+    const lines = this.bytes.slice(At.LINES, At.LINES + 32);
+    return new Uint8Array([...lines, ...this.bytes.subarray(Layout.DEVICES, Layout.DEVICES_END)]);
+  }
+
+  restore(saved: Uint8Array): void {
+    this.bytes.set(saved.subarray(0, 32), At.LINES);
+    this.bytes.set(saved.subarray(32), Layout.DEVICES);
+  }
+}
+
+/** A small generator (Lehmer), so that hostile input repeats. */
+export function random(seed: number): (below: number) => number {
+  let state = BigInt(seed);
+  return (below) => {
+    state = (state * 48271n) % 2147483647n;
+    return Number(state) % below;
+  };
+}

@@ -1,0 +1,42 @@
+// AssemblyScript: what the tests of the board's devices compile: the bus with everything on it, no CPU.
+
+export { busMapped, busRead, busWrite } from "../../assembly/bus";
+export {
+  attachNvme,
+  nvmeDiskDone,
+  nvmeInit,
+  nvmeReset,
+  nvmeResume,
+  nvmeValidate,
+} from "../../assembly/devices/block/nvme";
+export { uartFlush, uartInput, uartReset, uartRxRoom, uartValidate } from "../../assembly/devices/console/ns16550a";
+export { plicReset, plicValidate, raiseIrq } from "../../assembly/devices/irqchip/plic";
+export { setConfigWindow } from "../../assembly/devices/pci/config";
+export {
+  addBar,
+  addCapability,
+  addFunction,
+  configSet8,
+  configSet32,
+  configWritable,
+} from "../../assembly/devices/pci/function";
+export { pciInit, pciReset, pciValidate } from "../../assembly/devices/pci/host-bridge";
+export { setIntx } from "../../assembly/devices/pci/intx";
+export { addMsix } from "../../assembly/devices/pci/msix";
+export { rtcReset, rtcValidate } from "../../assembly/devices/rtc/goldfish";
+export {
+  aclintReset,
+  aclintValidate,
+  mtime,
+  nextDeadline,
+  setSupervisorTimer,
+  supervisorTimer,
+  updateTimers,
+} from "../../assembly/devices/timer/aclint";
+export {
+  countBar,
+  countExit,
+  countHypercall,
+  resetExitCounters,
+  validateExitCounters,
+} from "../../assembly/exits";
