@@ -9,6 +9,7 @@ const common = {
   target: "es2022",
   sourcemap: true,
   clean: false,
+  hash: false,
   outExtensions: () => ({ js: ".js", dts: ".d.ts" }),
 } as const;
 

@@ -33,8 +33,7 @@ function files(path, accept = () => true) {
   return found.sort();
 }
 
-const isSource = (path) => path.endsWith(".ts") || path.endsWith(".tsx");
-const isGenerated = (path) => path.endsWith(".gen.ts");
+const isSource = (path) => path.endsWith(".ts");
 
 function hashOf(inputs) {
   const hash = createHash("sha256").update(process.version);
@@ -67,51 +66,76 @@ try {
   // No stamps: everything is built.
 }
 
-/** Does `work` unless inputs and outputs are as it left them. */
-async function step(name, inputs, outputs, work) {
+/** Does `work`, which resolves to the files it wrote, unless inputs and outputs are as it left them. */
+async function step(name, inputs, work) {
   const hash = hashOf(inputs);
-  if (stamps[name] === hash && outputs.every((path) => existsSync(path))) {
+  if (stamps[name]?.hash === hash && stamps[name].outputs.every((path) => existsSync(path))) {
     if (!quiet) say(`${name} is up to date`);
     return;
   }
   say(`${name} ...`);
   const start = performance.now();
   try {
-    await work();
+    stamps[name] = { hash, outputs: await work() };
   } catch (error) {
     throw new Error(`${name} failed:\n${error instanceof Error ? error.message : error}`);
   }
-  stamps[name] = hash;
   writeFileSync(STAMPS, `${JSON.stringify(stamps, null, 2)}\n`);
   say(`${name} done (${((performance.now() - start) / 1000).toFixed(1)} s)`);
 }
 
+/** Writes what the instruction table generates; files that would not change keep their dates. */
+async function generate() {
+  const { runnerImport } = await import("vite");
+  const { module } = await runnerImport(join(root, "src/isa/generate.ts"), { root, logLevel: "warn" });
+  const written = [];
+  for (const [name, text] of Object.entries(module.generate())) {
+    const path = join("assembly", name);
+    mkdirSync(dirname(path), { recursive: true });
+    if (!existsSync(path) || readFileSync(path, "utf8") !== text) writeFileSync(path, text);
+    written.push(path);
+  }
+  return written;
+}
+
 function wasm(target, entry, sources) {
   const output = JSON.parse(readFileSync("asconfig.json", "utf8")).targets[target].outFile;
-  const inputs = ["asconfig.json", "scripts/asbind-transform.mjs", "node_modules/assemblyscript/package.json", ...sources];
-  return step(output, inputs, [output], () => run("scripts/compile-wasm.mjs", target, entry));
+  const inputs = [
+    "asconfig.json",
+    "scripts/asbind-transform.mjs",
+    "node_modules/assemblyscript/package.json",
+    ...sources,
+  ];
+  return step(output, inputs, async () => {
+    await run("scripts/compile-wasm.mjs", target, entry);
+    return [output];
+  });
+}
+
+async function inspect(sources) {
+  const entry = "assembly/inspect/index.ts";
+  if (!existsSync(entry)) say(`${entry} does not exist yet: crashes are reported without disassembly`);
+  else await wasm("inspect", entry, sources);
+}
+
+async function bundle() {
+  await run("node_modules/tsdown/dist/run.mjs", "--log-level", "warn");
+  return ["dist/index.js", "dist/index.d.ts", "dist/browser.js", "dist/browser.d.ts", "dist/cli.js"];
 }
 
 async function build() {
   mkdirSync("build", { recursive: true });
 
-  const table = files("src/isa", isSource).filter((path) => !isGenerated(path));
-  const generated = [...files("src/isa", isGenerated), ...files("assembly", isGenerated)];
-  await step("instruction set", table, generated, () => run("scripts/generate-isa.mjs"));
+  await step("instruction set", files("src/isa", isSource), generate);
 
   const assembly = files("assembly", isSource);
-  const isInspect = (path) => path.startsWith("assembly/inspect/");
-  const engine = assembly.filter((path) => !isInspect(path));
+  const engine = assembly.filter((path) => !path.startsWith("assembly/inspect/"));
+  const abi = assembly.filter((path) => path.startsWith("assembly/abi/"));
   const tools = ["tsdown.config.ts", "tsconfig.json", "package.json", "package-lock.json"];
-  const library = [...tools, ...files("src", isSource), ...assembly.filter((path) => path.startsWith("assembly/abi/"))];
 
   await Promise.all([
     wasm("engine", "assembly/engine.ts", engine).then(() => wasm("shared", "assembly/engine.ts", engine)),
-    wasm("inspect", "assembly/inspect/index.ts", assembly).then(() =>
-      step("dist", library, ["dist/index.js", "dist/index.d.ts", "dist/browser.js", "dist/cli.js"], () =>
-        run("node_modules/tsdown/dist/run.mjs", "--log-level", "warn"),
-      ),
-    ),
+    inspect(assembly).then(() => step("dist", [...tools, ...files("src", isSource), ...abi], bundle)),
   ]);
 }
 

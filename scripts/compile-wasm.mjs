@@ -3,7 +3,15 @@
 import asc from "assemblyscript/asc";
 
 const [target, entry] = process.argv.slice(2);
-const { error, stderr } = await asc.main([entry, "--config", "asconfig.json", "--target", target]);
+const { error, stderr } = await asc.main([
+  entry,
+  "--baseDir",
+  process.cwd(),
+  "--config",
+  "asconfig.json",
+  "--target",
+  target,
+]);
 const text = stderr.toString();
 if (text !== "") process.stderr.write(text);
 if (error) {

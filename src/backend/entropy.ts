@@ -26,7 +26,12 @@ function rotateLeft(x: number, k: number): number {
 export function seededEntropy(seed: bigint): EntropySource {
   const next = splitMix(seed);
   const [low, high] = [next(), next()];
-  const s = new Uint32Array([Number(low & 0xffff_ffffn), Number(low >> 32n), Number(high & 0xffff_ffffn), Number(high >> 32n)]);
+  const s = new Uint32Array([
+    Number(low & 0xffff_ffffn),
+    Number(low >> 32n),
+    Number(high & 0xffff_ffffn),
+    Number(high >> 32n),
+  ]);
 
   const word = (): number => {
     const result = Math.imul(rotateLeft(Math.imul(s[1], 5), 7), 9);

@@ -3,7 +3,7 @@
 //
 // Blocks are 64 KiB, kept in a sparse map by number, so a guest that writes little costs
 // little whatever the disk's size.
-import { type DiskBackend, DiscardKind } from "./disk.ts";
+import { DiscardKind, type DiskBackend } from "./disk.ts";
 
 const BLOCK = 65536;
 

@@ -47,10 +47,10 @@ const SIGNED = [Int8Array, Int16Array, Int32Array, BigInt64Array];
 const UNSIGNED = [Uint8Array, Uint16Array, Uint32Array, BigUint64Array];
 const FLOAT = [undefined, undefined, Float32Array, Float64Array];
 
-interface Elements extends ArrayLike<number | bigint> {
+interface ElementArray extends ArrayLike<number | bigint> {
   set(source: ArrayLike<number | bigint>): void;
 }
-type ElementsConstructor = new (buffer: ArrayBuffer, offset: number, length: number) => Elements;
+type ElementsConstructor = new (buffer: ArrayBuffer, offset: number, length: number) => ElementArray;
 
 /** log2 of an element's size. */
 function alignment(flags: number): number {
@@ -59,9 +59,9 @@ function alignment(flags: number): number {
 
 function elementsOf(flags: number): ElementsConstructor {
   const set = flags & Flag.FLOAT ? FLOAT : flags & Flag.SIGNED ? SIGNED : UNSIGNED;
-  const constructor = set[alignment(flags)];
-  if (constructor === undefined) throw new TypeError("the array's element type has no counterpart in JavaScript");
-  return constructor as unknown as ElementsConstructor;
+  const Elements = set[alignment(flags)];
+  if (Elements === undefined) throw new TypeError("the array's element type has no counterpart in JavaScript");
+  return Elements as unknown as ElementsConstructor;
 }
 
 /** Accessors for 0.28's layout under the names that as-bind calls. */
@@ -73,7 +73,8 @@ function accessors(runtime: Runtime) {
     const all = words();
     if (id >>> 0 >= all[table]) throw new TypeError(`type id ${id} is not in the module`);
     const flags = all[table + 1 + id];
-    if (!(flags & (Flag.BUFFER_VIEW | Flag.ARRAY | Flag.STATIC_ARRAY))) throw new TypeError(`type id ${id} is no array`);
+    if (!(flags & (Flag.BUFFER_VIEW | Flag.ARRAY | Flag.STATIC_ARRAY)))
+      throw new TypeError(`type id ${id} is no array`);
     return flags;
   };
 
@@ -87,15 +88,15 @@ function accessors(runtime: Runtime) {
     return { flags, data: all[at + 1], length };
   };
 
-  const copyOut = (address: number): Elements | null => {
+  const copyOut = (address: number): ElementArray | null => {
     if (!address) return null;
     const { flags, data, length } = locate(address);
-    const constructor = elementsOf(flags);
+    const Elements = elementsOf(flags);
     const bytes = runtime.memory.buffer.slice(data, data + (length << alignment(flags)));
-    return new constructor(bytes, 0, length);
+    return new Elements(bytes, 0, length);
   };
 
-  const getters: Record<string, (address: number) => Elements | null> = {};
+  const getters: Record<string, (address: number) => ElementArray | null> = {};
   for (const name of ["Int8", "Int16", "Int32", "Int64", "Uint8", "Uint8Clamped", "Uint16", "Uint32", "Uint64"]) {
     getters[`__get${name}ArrayView`] = copyOut;
   }
@@ -127,12 +128,12 @@ function accessors(runtime: Runtime) {
 
     __newArray(id: number, source: ArrayLike<number | bigint>): number {
       const flags = flagsOf(id);
-      const constructor = elementsOf(flags);
+      const Elements = elementsOf(flags);
       const length = source.length;
       const size = length << alignment(flags);
       const isStatic = (flags & Flag.STATIC_ARRAY) !== 0;
       const data = runtime.__new(size, isStatic ? id : RuntimeId.ARRAY_BUFFER) >>> 0;
-      new constructor(runtime.memory.buffer, data, length).set(source);
+      new Elements(runtime.memory.buffer, data, length).set(source);
       if (isStatic) return data;
       runtime.__pin(data);
       const address = runtime.__new(flags & Flag.ARRAY ? 16 : 12, id) >>> 0;

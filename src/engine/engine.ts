@@ -2,10 +2,11 @@
 // memory which host and engine share (assembly/abi/layout.ts, Machine). Hart layout stays
 // private behind getReg and setReg.
 import type { BootMode, ClockMode } from "../../assembly/abi/layout.ts";
-import { Machine } from "../../assembly/abi/layout.ts";
+import { Gpa, Layout, Machine } from "../../assembly/abi/layout.ts";
+import { Map as PhysicalMap } from "../../assembly/abi/memory-map.ts";
 import { HostError } from "../errors.ts";
 import type { EngineExports, EngineHost } from "./exports.ts";
-import { createMemory, offsetOf } from "./memory.ts";
+import { createMemory } from "./memory.ts";
 
 const PAGE_SHIFT = 12;
 const NO_DEADLINE = 0xffff_ffff_ffff_ffffn;
@@ -88,10 +89,16 @@ export class Engine {
     return this.#view;
   }
 
-  /** The bytes of guest memory at a guest physical address, or undefined if they are not all RAM. */
+  /** `length` bytes of guest memory at guest physical `address`, or undefined if they are not all RAM or all boot ROM. */
   physical(address: number, length: number): Uint8Array | undefined {
-    const offset = offsetOf(address, length, this.ramBytes);
-    return offset < 0 ? undefined : this.bytes.subarray(offset, offset + length);
+    const at = (base: number, size: number, offset: number) =>
+      address >= base && address + length <= base + size
+        ? this.bytes.subarray(offset + address - base, offset + address - base + length)
+        : undefined;
+    return (
+      at(Gpa.RAM, this.ramBytes, Layout.RAM) ??
+      at(PhysicalMap.MROM, PhysicalMap.MROM_SIZE, this.exports.bootRom() >>> 0)
+    );
   }
 
   /** The scratch buffer, filled with `source` (cut to its size); returns what fitted. */

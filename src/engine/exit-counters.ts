@@ -49,7 +49,11 @@ const EXTENSION_NAMES: Record<number, string> = {
   [SbiExtension.STA]: "sta",
 };
 
-const DIRECTIONS = { [ExitDirection.READ]: "read", [ExitDirection.WRITE]: "write", [ExitDirection.CALL]: "call" } as const;
+const DIRECTIONS = {
+  [ExitDirection.READ]: "read",
+  [ExitDirection.WRITE]: "write",
+  [ExitDirection.CALL]: "call",
+} as const;
 
 function extensionName(eid: number): string {
   return EXTENSION_NAMES[eid] ?? (eid <= SbiExtension.LEGACY_SHUTDOWN ? "legacy" : `0x${eid.toString(16)}`);

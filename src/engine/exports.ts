@@ -24,12 +24,16 @@ export interface EngineExports {
     nameLength: number,
   ): void;
 
+  /** Address of the boot ROM's contents (Map.MROM_SIZE bytes). */
+  bootRom(): number;
   /** Gives a hart its entry state; `mode` is 3 for M and 1 for S. */
   startHart(hart: number, pc: bigint, a0: bigint, a1: bigint, a2: bigint, mode: number): void;
   /** Runs up to `budget` instructions over all harts. */
   run(budget: number): Exit;
 
+  /** Offers input; returns how many bytes were taken. */
   consoleInput(port: number, address: number, length: number): number;
+  /** Non-zero if consoleInput would take anything now. */
   consoleInputReady(port: number): number;
   consoleResize(columns: number, rows: number): void;
   consoleGuestOpen(port: number): number;

@@ -1,6 +1,6 @@
 // A guest's linear memory: engine state below Layout.RAM, guest RAM from there on. It is
 // created once at its final size and never grows, so views of it stay valid.
-import { Gpa, Layout } from "../../assembly/abi/layout.ts";
+import { Layout } from "../../assembly/abi/layout.ts";
 import { HostError } from "../errors.ts";
 
 const WASM_PAGE = 65536;
@@ -17,10 +17,4 @@ export function createMemory(ramBytes: number): WebAssembly.Memory {
       { cause },
     );
   }
-}
-
-/** Offset in linear memory of `length` bytes at guest physical address `address`, or -1 if they are not all RAM. */
-export function offsetOf(address: number, length: number, ramBytes: number): number {
-  const inRam = address - Gpa.RAM;
-  return inRam >= 0 && inRam + length <= ramBytes ? Layout.RAM + inRam : -1;
 }

@@ -3,7 +3,7 @@
 import { ConsolePort } from "../../assembly/abi/device.ts";
 import { Machine } from "../../assembly/abi/layout.ts";
 import { InputQueue, OutputBuffer } from "../backend/console.ts";
-import type { Engine } from "../engine/engine.ts";
+import { type Engine, SCRATCH_SIZE } from "../engine/engine.ts";
 import type { ConsoleKind } from "./options.ts";
 
 /** What takes a port's output. */
@@ -69,9 +69,8 @@ export class ConsolePorts {
     let delivered = false;
     for (const [port, queue] of this.#input) {
       while (!queue.isEmpty) {
-        const room = engine.exports.consoleInputReady(port);
-        if (room <= 0) break;
-        const length = engine.writeScratch(queue.peek(room));
+        if (engine.exports.consoleInputReady(port) === 0) break;
+        const length = engine.writeScratch(queue.peek(SCRATCH_SIZE));
         const accepted = engine.exports.consoleInput(port, Machine.SCRATCH, length);
         if (accepted <= 0) break;
         queue.drop(accepted);

@@ -70,7 +70,8 @@ function disassemble(engine: Engine, inspect: Inspect | undefined, hart: number,
 function describe(site: CrashSite): string {
   const parts = [`hart ${site.hart}`];
   if (site.pc !== undefined) parts.push(`pc ${hex(site.pc)}${site.disassembly ? ` (${site.disassembly})` : ""}`);
-  if (site.cause !== undefined) parts.push(`cause ${BigInt.asUintN(64, site.cause)} (${causeName(BigInt.asUintN(64, site.cause))})`);
+  if (site.cause !== undefined)
+    parts.push(`cause ${BigInt.asUintN(64, site.cause)} (${causeName(BigInt.asUintN(64, site.cause))})`);
   if (site.tval !== undefined) parts.push(`tval ${hex(site.tval)}`);
   return parts.join(", ");
 }

@@ -83,7 +83,8 @@ function openDisk(options: DiskOptions, number: number): AttachedDisk {
 /** The images of a boot: M-mode firmware if there is any, and what runs in S-mode. */
 async function readImages(options: GuestOptions, boot: BootKind): Promise<Pick<BootInput, "firmware" | "kernel">> {
   const stages = options.firmware === undefined ? [] : [options.firmware].flat();
-  if (stages.length > 2) throw new OptionError("more than two firmware images: give M-mode firmware and what it starts");
+  if (stages.length > 2)
+    throw new OptionError("more than two firmware images: give M-mode firmware and what it starts");
   const firmware = stages.length > 0 ? readProgram(stages[0], "firmware") : undefined;
   let kernel: BootImage | undefined;
   if (stages.length > 1) kernel = readProgram(stages[1], "second firmware stage");
@@ -143,7 +144,7 @@ export async function createGuestOn(platform: Platform, options: GuestOptions): 
   const module = await platform.loadModule("engine");
   const disks: AttachedDisk[] = [];
   try {
-    (options.disks ?? []).forEach((disk, number) => disks.push(openDisk(disk, number)));
+    for (const [number, disk] of (options.disks ?? []).entries()) disks.push(openDisk(disk, number));
     checkDisks(disks);
     const guest = new Guest({
       platform,

@@ -1,6 +1,6 @@
 // A guest's disks: the engine's calls by disk number, answered by backends. Errors of a
 // backend become error numbers for the guest and one message a disk for people.
-import { type DiskBackend, type DiscardKind } from "../backend/disk.ts";
+import type { DiscardKind, DiskBackend } from "../backend/disk.ts";
 import { DiskError, Errno } from "../errors.ts";
 
 /** What diskFlush answers when the flush is under way. */
@@ -86,7 +86,9 @@ export class Disks {
     // A guest that writes to a read-only disk is told so by its device; that is no news.
     if (error.errno !== Errno.READ_ONLY && !this.#reported.has(disk)) {
       this.#reported.add(disk);
-      this.#events.notice(`${error.message}; the guest sees I/O errors from now on: check the disk, then restart the guest`);
+      this.#events.notice(
+        `${error.message}; the guest sees I/O errors from now on: check the disk, then restart the guest`,
+      );
     }
     return error.errno;
   }

@@ -104,7 +104,9 @@ export class Executor {
     return new Promise((resolve, reject) => {
       const cancel = this.#parts.platform.startTimer(timeout, () => {
         const name = command.length > 60 ? `${command.slice(0, 57)}...` : command;
-        reject(new ExecError(`"${name}" did not end within ${timeout / 1000} s: allow it more time`, { timedOut: true }));
+        reject(
+          new ExecError(`"${name}" did not end within ${timeout / 1000} s: allow it more time`, { timedOut: true }),
+        );
       });
       result.then(resolve, reject).finally(cancel);
     });

@@ -2,11 +2,11 @@
 import { Exit } from "../../assembly/abi/exit.ts";
 import { Machine } from "../../assembly/abi/layout.ts";
 import { Timebase } from "../../assembly/abi/memory-map.ts";
-import { type DiskBackend, DiscardKind } from "../backend/disk.ts";
+import { DiscardKind, type DiskBackend } from "../backend/disk.ts";
 import type { EntropySource } from "../backend/entropy.ts";
 import { Engine } from "../engine/engine.ts";
-import type { EngineHost } from "../engine/exports.ts";
 import { type ExitCount, readExitCounters } from "../engine/exit-counters.ts";
+import type { EngineHost } from "../engine/exports.ts";
 import { type Inspect, loadInspect } from "../engine/inspect.ts";
 import { ExecError, type GuestCrash, HostError, ParavaneError } from "../errors.ts";
 import { GuestClock } from "./clock.ts";
@@ -210,7 +210,8 @@ export class Guest {
       diskRead: (disk, offset, address, length) => this.#disks.read(disk, offset, at(address, length)),
       diskWrite: (disk, offset, address, length) => this.#disks.write(disk, offset, at(address, length)),
       diskFlush: (disk, tag) => this.#disks.flush(disk, tag),
-      diskDiscard: (disk, offset, length, kind) => this.#disks.discard(disk, offset, length, kind === DiscardKind.WRITE_ZEROES ? kind : DiscardKind.DISCARD),
+      diskDiscard: (disk, offset, length, kind) =>
+        this.#disks.discard(disk, offset, length, kind === DiscardKind.WRITE_ZEROES ? kind : DiscardKind.DISCARD),
       entropy: (address, length) => entropy.fill(at(address, length)),
     };
   }
@@ -325,7 +326,9 @@ export class Guest {
       const { exports, exitHart } = this.#engine;
       const pc = BigInt.asUintN(64, exports.getReg(exitHart, 32));
       const where = `hart ${exitHart}, pc 0x${pc.toString(16)}, after ${exports.retired()} instructions`;
-      error = new HostError(`the engine failed (${error.message}) at ${where}: this is a bug in paravane`, { cause: error });
+      error = new HostError(`the engine failed (${error.message}) at ${where}: this is a bug in paravane`, {
+        cause: error,
+      });
     }
     this.#finish(() => this.#fail(error));
   }

@@ -44,7 +44,8 @@ export interface MachinePlan {
 /** @throws OptionError if there are more disks of a kind than the machine takes. */
 export function checkDisks(disks: readonly AttachedDisk[]): void {
   const count = (device: string) => disks.filter((disk) => disk.device === device).length;
-  if (count("virtio") > DISK_SLOTS) throw new OptionError(`more than ${DISK_SLOTS} virtio disks: attach the others as nvme`);
+  if (count("virtio") > DISK_SLOTS)
+    throw new OptionError(`more than ${DISK_SLOTS} virtio disks: attach the others as nvme`);
   if (count("nvme") > NVME_CONTROLLERS) {
     throw new OptionError(`more than ${NVME_CONTROLLERS} NVMe disks: attach the others as virtio`);
   }

@@ -152,11 +152,15 @@ export class RunLoop {
     const { blockFor } = this.#platform;
     const deadline = this.#driven.deadline;
     const wait = this.#clock?.millisecondsUntil(deadline) ?? LONGEST_SLEEP;
-    if (wait <= 0) return this.#schedule();
+    if (wait <= 0) {
+      this.#schedule();
+      return;
+    }
     if (wait < TIMER_LIMIT && blockFor !== undefined && !this.#driven.awaitsCompletion) {
       blockFor.call(this.#platform, wait);
       this.#clock?.slept(this.#platform.now());
-      return this.#schedule();
+      this.#schedule();
+      return;
     }
     const slack = blockFor === undefined ? 0 : TIMER_SLACK;
     const time = Math.min(Math.max(wait - slack, 0), LONGEST_SLEEP);

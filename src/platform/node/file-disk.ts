@@ -3,17 +3,8 @@
 //
 // A flush is an fsync. Errors of the host's file system reach the guest as I/O errors and
 // are reported once for each disk by the caller.
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  fsync,
-  fsyncSync,
-  openSync,
-  readSync,
-  writeSync,
-} from "node:fs";
-import { type DiskBackend, DiscardKind, SECTOR, wholeSectors } from "../../backend/disk.ts";
+import { closeSync, constants, fstatSync, fsync, fsyncSync, openSync, readSync, writeSync } from "node:fs";
+import { DiscardKind, type DiskBackend, SECTOR, wholeSectors } from "../../backend/disk.ts";
 import { DiskError, Errno, OptionError } from "../../errors.ts";
 
 const ZEROES = new Uint8Array(1024 * 1024);
@@ -28,9 +19,12 @@ function open(path: string, readOnly: boolean): number {
   } catch (cause) {
     switch ((cause as NodeJS.ErrnoException).code) {
       case "ENOENT":
-        throw new OptionError(`disk ${path} does not exist: create it first, for example with \`truncate -s 1G ${path}\``, {
-          cause,
-        });
+        throw new OptionError(
+          `disk ${path} does not exist: create it first, for example with \`truncate -s 1G ${path}\``,
+          {
+            cause,
+          },
+        );
       case "EACCES":
       case "EPERM":
       case "EROFS":
@@ -66,7 +60,9 @@ export function fileDisk(path: string, options: { readOnly?: boolean } = {}): Di
   }
   if (size === 0) {
     closeSync(fd);
-    throw new OptionError(`disk ${path} holds less than one sector of ${SECTOR} bytes: make it larger, for example with \`truncate -s 1G ${path}\``);
+    throw new OptionError(
+      `disk ${path} holds less than one sector of ${SECTOR} bytes: make it larger, for example with \`truncate -s 1G ${path}\``,
+    );
   }
 
   let closed = false;

@@ -22,7 +22,9 @@ async function readModule(name: string): Promise<Uint8Array<ArrayBuffer>> {
       throw new HostError(`${path} cannot be read`, { cause });
     }
   }
-  throw new HostError(`build/${name}.wasm is missing: run \`npm run build\` in a checkout, or install the package again`);
+  throw new HostError(
+    `build/${name}.wasm is missing: run \`npm run build\` in a checkout, or install the package again`,
+  );
 }
 
 /** Compiled once in a process. */

@@ -1,0 +1,150 @@
+// The command line: commands, options, and how mistakes in them are told.
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import packageJson from "../../package.json" with { type: "json" };
+import { listExtensions, parseCpu } from "../machine/cpu.ts";
+import { parseMemory } from "../machine/memory-size.ts";
+import { type DiskArgument, parseDisk } from "./disk-option.ts";
+import { type GuestArguments, makeGuest } from "./guest.ts";
+import { type RunArguments, run } from "./run.ts";
+import { Ending, oneLine, Status } from "./status.ts";
+
+/** Lets commander report what `parse` finds wrong, as a mistake of usage. */
+function checked<T>(parse: (text: string) => T): (text: string) => T {
+  return (text) => {
+    try {
+      return parse(text);
+    } catch (error) {
+      throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
+    }
+  };
+}
+
+function wholeNumber(least: number, most: number): (text: string) => number {
+  return checked((text) => {
+    const value = Number(text);
+    if (!/^[0-9]+$/.test(text) || value < least || value > most) {
+      throw new Error(`write a whole number from ${least} to ${most}`);
+    }
+    return value;
+  });
+}
+
+const seconds = checked((text: string) => {
+  const value = Number(text);
+  if (!(value > 0 && value <= 1e6)) throw new Error("write a number of seconds");
+  return value;
+});
+
+const seed = checked((text: string) => {
+  if (!/^(0x[0-9a-f]{1,16}|[0-9]{1,20})$/i.test(text)) throw new Error("write a whole number");
+  return BigInt(text);
+});
+
+const memory = checked((text: string) => {
+  parseMemory(text);
+  return text;
+});
+
+const cpu = checked((text: string) => {
+  parseCpu(text);
+  return text;
+});
+
+function clockOption(): Option {
+  return new Option("--clock <kind>", "where guest time comes from; virtual repeats exactly")
+    .choices(["host", "virtual"])
+    .default("host");
+}
+
+function seedOption(): Option {
+  return new Option("--seed <n>", "fixes everything random").argParser(seed);
+}
+
+function collectDisk(text: string, before: DiskArgument[] | undefined): DiskArgument[] {
+  return [...(before ?? []), checked(parseDisk)(text)];
+}
+
+function runCommand(): Command {
+  const extensions = listExtensions().map(({ name }) => name);
+  return new Command("run")
+    .description("run a guest; on a terminal Ctrl-A X leaves")
+    .addOption(new Option("--guest <name>", "a guest made for you (the default)").choices(["debian"]))
+    .option("--kernel <file>", "Linux Image or ELF program for riscv64")
+    .option("--initrd <file>", "cpio archive, plain or gzip")
+    .option("--append <line>", "the whole kernel command line")
+    .addOption(
+      new Option(
+        "--boot <way>",
+        "paravirt: the kernel calls the hypervisor; firmware: M-mode firmware runs first",
+      ).choices(["paravirt", "firmware"]),
+    )
+    .option("--firmware <name>", "opensbi, u-boot (loads the kernel from a disk), or a file; implies --boot firmware")
+    .addOption(new Option("--memory <size>", "guest RAM, up to 3G").default("512M").argParser(memory))
+    .addOption(new Option("--harts <n>", "harts, 1 to 8").default(1).argParser(wholeNumber(1, 8)))
+    .addOption(new Option("--cpu <rv64,NAME=off,...>", `takes extensions away: ${extensions.join(" ")}`).argParser(cpu))
+    .addOption(
+      new Option("--disk <file[,if=nvme|virtio][,ro|,overlay]>", "attaches a disk; can be given again").argParser(
+        collectDisk,
+      ),
+    )
+    .option("--tools", "attaches the Debian guest's disk of tools (fio, stress-ng, ...)")
+    .addOption(
+      new Option("--console <kind>", "the guest's console; sbi is output only on Debian's kernel")
+        .choices(["ns16550a", "virtio", "sbi"])
+        .default("virtio"),
+    )
+    .option("--exec <command>", "runs a command with /bin/sh -c; its output and status are ours")
+    .addOption(new Option("--timeout <seconds>", "ends with status 124 after this time").argParser(seconds))
+    .addOption(clockOption())
+    .addOption(seedOption())
+    .option("--json", "prints how it ended as JSON on stdout, and nothing else there")
+    .option("--quiet", "no progress on stderr")
+    .action((options: RunArguments) => run(options));
+}
+
+function guestCommand(): Command {
+  return new Command("guest")
+    .description("make a guest's files, and print where they are")
+    .argument("<name>", "debian", (name: string) => {
+      if (name !== "debian") throw new InvalidArgumentError("write debian.");
+      return name;
+    })
+    .option("--json", "prints JSON")
+    .option("--refresh", "looks for newer packages")
+    .option("--quiet", "no progress on stderr")
+    .action((_name: string, options: GuestArguments) => makeGuest(options));
+}
+
+/** Commander's message, as the one line that every failure of ours is. */
+function usageMessage(error: CommanderError, command: string): string {
+  const text = oneLine(error.message.replace(/^error: /, "").replace(/\.(\s|$)/g, "$1"));
+  const suggestion = text.replace(/; \((Did you mean .*\?)\)$/, "; $1");
+  return `${suggestion}; see \`paravane ${command}--help\``;
+}
+
+/** Runs the command line `args` (without node and script). Ends by throwing Ending where the status is not 0. */
+export async function main(args: string[]): Promise<void> {
+  const program = new Command("paravane")
+    .description(packageJson.description)
+    .version(packageJson.version, "--version")
+    .showSuggestionAfterError();
+  const commands = [runCommand(), guestCommand()];
+  for (const command of [program, ...commands]) {
+    // Mistakes come back to us as CommanderError; commander itself prints help and version alone.
+    command.exitOverride().configureOutput({ writeErr: () => {}, outputError: () => {} });
+  }
+  for (const command of commands) program.addCommand(command);
+
+  if (args.length === 0) {
+    program.outputHelp();
+    return;
+  }
+  try {
+    await program.parseAsync(args, { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return;
+    const command = commands.find((it) => it.name() === args[0]);
+    throw new Ending(Status.USAGE, usageMessage(error, command ? `${command.name()} ` : ""));
+  }
+}

@@ -1,0 +1,197 @@
+// paravane run: a guest on this terminal, or one command in it.
+import { ExecError, GuestCrash } from "../errors.ts";
+import type { ExitInfo, Guest } from "../guest/guest.ts";
+import type { BootKind, ClockKind, ConsoleKind } from "../guest/options.ts";
+import { createGuest } from "../index.ts";
+import type { NodeGuestOptions } from "../platform/node/options.ts";
+import type { DiskArgument } from "./disk-option.ts";
+import { writeThrough } from "./output.ts";
+import { onSignal } from "./signals.ts";
+import { Ending, Status, say } from "./status.ts";
+import { connectInput } from "./terminal.ts";
+
+export interface RunArguments {
+  guest?: "debian";
+  kernel?: string;
+  initrd?: string;
+  append?: string;
+  boot?: BootKind;
+  firmware?: string;
+  memory: string;
+  harts: number;
+  cpu?: string;
+  disk?: DiskArgument[];
+  tools?: boolean;
+  console: ConsoleKind;
+  exec?: string;
+  /** Seconds. */
+  timeout?: number;
+  clock: ClockKind;
+  seed?: bigint;
+  json?: boolean;
+  quiet?: boolean;
+}
+
+function guestOptions(options: RunArguments): NodeGuestOptions {
+  if (options.guest !== undefined && options.kernel !== undefined) {
+    throw new Ending(Status.USAGE, "--guest and --kernel exclude each other: give one of them");
+  }
+  // --boot firmware without a name of one means OpenSBI.
+  const firmware = options.firmware ?? (options.boot === "firmware" ? "opensbi" : undefined);
+  if (firmware !== undefined && options.boot === "paravirt") {
+    throw new Ending(Status.USAGE, "--firmware means --boot firmware: leave --boot paravirt out");
+  }
+  const { kernel, initrd, append, memory, harts, cpu, clock, seed, tools } = options;
+  return {
+    guest: kernel === undefined ? "debian" : undefined,
+    kernel,
+    initrd,
+    append,
+    boot: firmware === undefined ? "paravirt" : "firmware",
+    firmware,
+    memory,
+    harts,
+    cpu,
+    clock,
+    seed,
+    tools,
+    console: options.console,
+    disks: options.disk,
+    exec: options.exec !== undefined,
+    onNotice: options.quiet ? undefined : say,
+  };
+}
+
+/** Ends the guest, flushing its disks, and gives the run a status of its own. */
+type End = (ending: Ending) => void;
+
+/**
+ * Runs `use` on the guest; a signal, a timeout or a reader that went away ends it early.
+ * The guest's disks are flushed and closed whatever happens.
+ */
+async function withGuest<T>(options: RunArguments, use: (guest: Guest, end: End) => Promise<T>): Promise<T> {
+  let guest: Guest | undefined;
+  let end: End = () => {};
+  const ended = new Promise<never>((_, reject) => {
+    end = (ending) => {
+      try {
+        guest?.close();
+      } catch (error) {
+        return reject(error);
+      }
+      reject(ending);
+    };
+  });
+  ended.catch(() => {});
+
+  const stopListening = onSignal((status) => end(new Ending(status)));
+  const onGone = (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") end(new Ending(Status.BROKEN_PIPE));
+  };
+  process.stdout.on("error", onGone);
+  const limit = options.timeout;
+  const timer =
+    limit === undefined
+      ? undefined
+      : setTimeout(
+          () => end(new Ending(Status.TIMEOUT, `timed out after ${limit} s: allow more with --timeout`)),
+          limit * 1000,
+        );
+  try {
+    const creating = createGuest(guestOptions(options)).then((created) => {
+      guest = created;
+      return use(created, end);
+    });
+    return await Promise.race([creating, ended]);
+  } finally {
+    clearTimeout(timer);
+    stopListening();
+    process.stdout.off("error", onGone);
+    guest?.close();
+  }
+}
+
+function reportCrash(error: unknown): never {
+  // What the kernel printed is on the console already, unless nobody saw it.
+  if (error instanceof GuestCrash) throw new Ending(Status.FAILURE, error.message);
+  throw error;
+}
+
+function facts(guest: Guest, started: number) {
+  return {
+    instructions: guest.instructions,
+    guestSeconds: guest.seconds,
+    hostSeconds: (performance.now() - started) / 1000,
+  };
+}
+
+async function runConsole(options: RunArguments): Promise<void> {
+  const started = performance.now();
+  await withGuest(options, async (guest, end) => {
+    // With --json stdout is the result's alone.
+    const stream = options.json ? process.stderr : process.stdout;
+    guest.console.onData((bytes) => writeThrough(guest, stream, bytes));
+    const disconnect = connectInput(guest.console, () => end(new Ending(Status.OK)));
+    let info: ExitInfo;
+    try {
+      info = await guest.wait();
+    } catch (error) {
+      reportCrash(error);
+    } finally {
+      disconnect();
+    }
+    if (options.json) process.stdout.write(`${JSON.stringify({ ...info, ...facts(guest, started) })}\n`);
+    if (info.status !== 0) {
+      throw new Ending(Status.FAILURE, `the guest switched itself off with status ${info.status}`);
+    }
+  });
+}
+
+async function runCommand(command: string, options: RunArguments): Promise<void> {
+  const started = performance.now();
+  const progress = (text: string) => {
+    if (!options.quiet) say(text);
+  };
+  const status = await withGuest(options, async (guest) => {
+    let log = "";
+    const stop = guest.console.onData((bytes) => {
+      log = (log + Buffer.from(bytes).toString()).slice(-8192);
+    });
+    const crashed = guest.wait().then(
+      () => Promise.reject(new ExecError("the guest switched itself off before the command ended")),
+      (error) => reportCrash(error),
+    );
+    crashed.catch(() => {});
+    progress("booting");
+    await Promise.race([guest.ready(), crashed]).catch((error) => {
+      if (!options.quiet && log !== "") process.stderr.write(`${log.trimEnd()}\n`);
+      throw error;
+    });
+    stop();
+    progress(`ready after ${((performance.now() - started) / 1000).toFixed(1)} s`);
+
+    const result = await Promise.race([
+      guest.exec(command, {
+        collect: options.json === true,
+        onStdout: options.json ? undefined : (bytes) => writeThrough(guest, process.stdout, bytes),
+        onStderr: options.json ? undefined : (bytes) => writeThrough(guest, process.stderr, bytes),
+      }),
+      crashed,
+    ]);
+    if (options.json) {
+      const text = (bytes: Uint8Array) => Buffer.from(bytes).toString();
+      const { status, stdout, stderr } = result;
+      const document = { status, stdout: text(stdout), stderr: text(stderr), ...facts(guest, started) };
+      process.stdout.write(`${JSON.stringify(document)}\n`);
+    }
+    // What the command wrote to file systems is to reach the disks.
+    const writesDisks = options.disk?.some(({ readOnly, overlay }) => !readOnly && !overlay);
+    if (writesDisks) await guest.powerOff();
+    return result.status;
+  });
+  if (status !== 0) throw new Ending(status);
+}
+
+export function run(options: RunArguments): Promise<void> {
+  return options.exec === undefined ? runConsole(options) : runCommand(options.exec, options);
+}

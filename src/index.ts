@@ -1,0 +1,31 @@
+// The library for Node.
+//
+//   const guest = await createGuest({ guest: "debian", exec: true });
+//   const { status, stdout } = await guest.exec("uname -m");
+//   await guest.powerOff();
+import { createGuestOn } from "./guest/create.ts";
+import type { Guest } from "./guest/guest.ts";
+import { type NodeGuestOptions, resolveOptions } from "./platform/node/options.ts";
+import { nodePlatform } from "./platform/node/platform.ts";
+
+export * from "./platform/node/debian/build.ts";
+export { DebianGuestError } from "./platform/node/debian/debian-error.ts";
+export { fileDisk } from "./platform/node/file-disk.ts";
+export type { FileOrBytes, NodeDiskOptions, NodeGuestOptions } from "./platform/node/options.ts";
+export * from "./public.ts";
+
+/**
+ * Creates a guest and starts it. Files are given by path or as bytes.
+ * `options.onNotice` hears of what takes long, such as making the Debian guest the first time.
+ * @throws OptionError or BootError if the options cannot work, DebianGuestError if the Debian
+ *   guest cannot be made, HostError if the host lacks something.
+ */
+export async function createGuest(options: NodeGuestOptions): Promise<Guest> {
+  const resolved = await resolveOptions(options, (line) => options.onNotice?.(line));
+  try {
+    return await createGuestOn(nodePlatform, resolved);
+  } catch (error) {
+    for (const { backend } of resolved.disks ?? []) backend?.close();
+    throw error;
+  }
+}

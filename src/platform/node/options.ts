@@ -1,0 +1,103 @@
+// What createGuest takes in Node beyond the library's own options: files by path, and the
+// Debian guest by name.
+import { readFile } from "node:fs/promises";
+import type { DiskBackend } from "../../backend/disk.ts";
+import { OptionError } from "../../errors.ts";
+import type { DiskOptions, GuestOptions } from "../../guest/options.ts";
+import { buildDebianGuest, type DebianGuest } from "./debian/build.ts";
+import { fileDisk } from "./file-disk.ts";
+
+/** A disk in a file, or one of the library's own. */
+export interface NodeDiskOptions extends DiskOptions {
+  /** A file or block device. */
+  path?: string;
+}
+
+/** Contents, or the path of a file that holds them. */
+export type FileOrBytes = string | Uint8Array;
+
+export interface NodeGuestOptions extends Omit<GuestOptions, "kernel" | "initrd" | "firmware" | "disks"> {
+  /** "debian": Debian's kernel and an initramfs made of its packages; kept after the first time. */
+  guest?: "debian";
+  kernel?: FileOrBytes;
+  initrd?: FileOrBytes;
+  /** "opensbi", "u-boot" (OpenSBI, then U-Boot, then the kernel from a disk), or firmware of your own. */
+  firmware?: "opensbi" | "u-boot" | FileOrBytes | FileOrBytes[];
+  disks?: NodeDiskOptions[];
+  /** Attaches the Debian guest's disk of tools (fio, stress-ng, ...). Default: no. */
+  tools?: boolean;
+}
+
+async function read(file: FileOrBytes, what: string): Promise<Uint8Array> {
+  if (typeof file !== "string") return file;
+  try {
+    return await readFile(file);
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    const reason =
+      code === "ENOENT" ? "does not exist" : code === "EISDIR" ? "is a directory" : `cannot be read (${message})`;
+    throw new OptionError(`${what} ${file} ${reason}: give the path of a file`, { cause });
+  }
+}
+
+function isOurFirmware(firmware: NodeGuestOptions["firmware"]): firmware is "opensbi" | "u-boot" {
+  return firmware === "opensbi" || firmware === "u-boot";
+}
+
+async function readFirmware(
+  firmware: NodeGuestOptions["firmware"],
+  debian: DebianGuest | undefined,
+): Promise<Uint8Array[] | undefined> {
+  if (firmware === undefined) return undefined;
+  if (!isOurFirmware(firmware)) {
+    return Promise.all([firmware].flat().map((file) => read(file as FileOrBytes, "firmware")));
+  }
+  const { opensbi, uboot } = debian as DebianGuest;
+  const stages = [await read(opensbi.dynamic, "firmware")];
+  if (firmware === "u-boot") stages.push(await read(uboot, "firmware"));
+  return stages;
+}
+
+function openDisks(disks: readonly NodeDiskOptions[]): DiskOptions[] {
+  const opened: DiskBackend[] = [];
+  try {
+    return disks.map(({ path, ...disk }) => {
+      if (path === undefined) return disk;
+      if (disk.bytes !== undefined || disk.backend !== undefined) {
+        throw new OptionError(`disk ${path}: give a path, bytes or a backend, only one of them`);
+      }
+      // An overlay never writes what is under it.
+      const backend = fileDisk(path, { readOnly: disk.readOnly || disk.overlay });
+      opened.push(backend);
+      return { ...disk, backend };
+    });
+  } catch (error) {
+    for (const backend of opened) backend.close();
+    throw error;
+  }
+}
+
+/** Reads files, makes the Debian guest if it is asked for, and opens disks. `progress` hears of what takes long. */
+export async function resolveOptions(
+  options: NodeGuestOptions,
+  progress: (line: string) => void,
+): Promise<GuestOptions> {
+  const { guest, tools, firmware, disks = [], ...rest } = options;
+  if (guest !== undefined && guest !== "debian") {
+    throw new OptionError(`guest "${guest}" is not known: write debian, or give a kernel`);
+  }
+  const needsDebian = guest === "debian" || tools || isOurFirmware(firmware);
+  const debian = needsDebian ? await buildDebianGuest({ progress }) : undefined;
+
+  // U-Boot finds its kernel on a disk.
+  const usesKernel = firmware !== "u-boot";
+  const kernel = options.kernel ?? (guest === "debian" && usesKernel ? debian?.kernel : undefined);
+  const initrd = options.initrd ?? (guest === "debian" && usesKernel ? debian?.initrd : undefined);
+  const all = tools ? [...disks, { path: debian?.toolsDisk, readOnly: true, if: "virtio" as const }] : disks;
+  const [kernelBytes, initrdBytes, firmwareBytes] = await Promise.all([
+    kernel === undefined ? undefined : read(kernel, "kernel"),
+    initrd === undefined ? undefined : read(initrd, "initrd"),
+    readFirmware(firmware, debian),
+  ]);
+  return { ...rest, kernel: kernelBytes, initrd: initrdBytes, firmware: firmwareBytes, disks: openDisks(all) };
+}
