@@ -37,7 +37,13 @@ export function isJump(op: u32): bool {
 `;
 }
 
-/** `rd, imm(rs1)` as an identifier: RD_IMM_RS1. */
+/** `rd, imm(rs1)` as an identifier: RD_IMM_RS1; `(rs1)` alone is RS1_MEMORY. */
 function shapeName(text: string): string {
-  return text === "" ? "NONE" : text.replaceAll(/[^a-z0-9]+/g, " ").trim().replaceAll(" ", "_").toUpperCase();
+  if (text === "") return "NONE";
+  return text
+    .replace(/(?<!imm)\((\w+)\)/, "$1 memory")
+    .replaceAll(/[^a-z0-9]+/g, " ")
+    .trim()
+    .replaceAll(" ", "_")
+    .toUpperCase();
 }

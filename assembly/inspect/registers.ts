@@ -1,0 +1,114 @@
+// Names of devices and their registers, as the data sheets write them: what the exit
+// counters' offsets mean. Registers that form arrays go by their group.
+import { DeviceKind } from "../abi/device";
+
+export function deviceName(kind: u32): string {
+  switch (kind) {
+    case DeviceKind.FINISHER: return "finisher";
+    case DeviceKind.RTC: return "rtc";
+    case DeviceKind.ACLINT: return "aclint";
+    case DeviceKind.PLIC: return "plic";
+    case DeviceKind.UART: return "ns16550a";
+    case DeviceKind.PCI_HOST: return "pci-host";
+    case DeviceKind.PCI_CONFIG: return "pci-config";
+    case DeviceKind.VIRTIO_CONSOLE: return "virtio-console";
+    case DeviceKind.VIRTIO_BLK: return "virtio-blk";
+    case DeviceKind.VIRTIO_RNG: return "virtio-rng";
+    case DeviceKind.NVME: return "nvme";
+    case DeviceKind.UNMAPPED: return "unmapped";
+    case DeviceKind.BOOT_ROM: return "boot-rom";
+  }
+  return "device " + kind.toString();
+}
+
+/** Name of the register at `offset` of a device; `pci` for the PCI form of a virtio device. Hexadecimal where there is none. */
+export function registerName(kind: u32, offset: u32, pci: bool): string {
+  let name = "";
+  switch (kind) {
+    case DeviceKind.UART: name = uart(offset); break;
+    case DeviceKind.PLIC: name = plic(offset); break;
+    case DeviceKind.ACLINT: name = aclint(offset); break;
+    case DeviceKind.NVME: name = nvme(offset); break;
+    case DeviceKind.VIRTIO_CONSOLE:
+    case DeviceKind.VIRTIO_BLK:
+    case DeviceKind.VIRTIO_RNG: name = pci ? virtioPci(offset) : virtioMmio(offset); break;
+  }
+  return name != "" ? name : "0x" + offset.toString(16);
+}
+
+function uart(offset: u32): string {
+  switch (offset) {
+    case 0: return "RBR/THR";
+    case 1: return "IER";
+    case 2: return "IIR/FCR";
+    case 3: return "LCR";
+    case 4: return "MCR";
+    case 5: return "LSR";
+    case 6: return "MSR";
+    case 7: return "SCR";
+  }
+  return "";
+}
+
+function plic(offset: u32): string {
+  if (offset < 0x1000) return "priority";
+  if (offset < 0x2000) return "pending";
+  if (offset < 0x20_0000) return "enable";
+  return (offset & 0xfff) == 4 ? "claim/complete" : (offset & 0xfff) == 0 ? "threshold" : "";
+}
+
+function aclint(offset: u32): string {
+  if (offset < 0x4000) return "msip";
+  return offset >= 0xbff8 ? "mtime" : "mtimecmp";
+}
+
+function nvme(offset: u32): string {
+  if (offset >= 0x1000 && offset < 0x2000) return ((offset >> 2) & 1) == 0 ? "SQ tail doorbell" : "CQ head doorbell";
+  switch (offset) {
+    case 0x00: return "CAP";
+    case 0x04: return "CAP high";
+    case 0x08: return "VS";
+    case 0x0c: return "INTMS";
+    case 0x10: return "INTMC";
+    case 0x14: return "CC";
+    case 0x1c: return "CSTS";
+    case 0x24: return "AQA";
+    case 0x28: return "ASQ";
+    case 0x30: return "ACQ";
+  }
+  return "";
+}
+
+function virtioMmio(offset: u32): string {
+  switch (offset) {
+    case 0x000: return "MagicValue";
+    case 0x004: return "Version";
+    case 0x008: return "DeviceID";
+    case 0x00c: return "VendorID";
+    case 0x010: return "DeviceFeatures";
+    case 0x014: return "DeviceFeaturesSel";
+    case 0x020: return "DriverFeatures";
+    case 0x024: return "DriverFeaturesSel";
+    case 0x030: return "QueueSel";
+    case 0x034: return "QueueNumMax";
+    case 0x038: return "QueueNum";
+    case 0x044: return "QueueReady";
+    case 0x050: return "QueueNotify";
+    case 0x060: return "InterruptStatus";
+    case 0x064: return "InterruptACK";
+    case 0x070: return "Status";
+    case 0x0fc: return "ConfigGeneration";
+  }
+  return offset >= 0x100 ? "config" : "";
+}
+
+/** BAR layout of assembly/devices/virtio/pci: the four structures, 4 KiB apart. */
+function virtioPci(offset: u32): string {
+  switch (offset >> 12) {
+    case 0: return "common configuration";
+    case 1: return "ISR status";
+    case 2: return "device configuration";
+    case 3: return "queue notify";
+  }
+  return "";
+}
