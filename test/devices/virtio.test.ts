@@ -8,5 +8,6 @@ import "./virtio/blk.ts";
 import "./virtio/console.ts";
 import "./virtio/rng.ts";
 import "./virtio/common.ts";
+import "./virtio/fuzz.ts";
 
 beforeAll(compileDevices, 120_000);

@@ -16,7 +16,7 @@ import { diskFlush } from "../../host";
 import { dmaWrite, inRam } from "../../memory/ram";
 import { copyFromChain, cursorAddress, seek } from "../virtio/chain";
 import {
-  VirtioDevice, chainAt, configAt, deviceAt, deviceIndex, deviceIs, interruptForQueue, needsReset, negotiated, privateAt, queueAt, queueLive,
+  VirtioDevice, chainAt, configAt, deviceAt, deviceIndex, deviceIs, hostTag, interruptForQueue, needsReset, negotiated, nextEpoch, privateAt, queueAt, queueLive,
 } from "../virtio/device";
 import { Served } from "../virtio/kinds";
 import { pushUsed } from "../virtio/queue";
@@ -29,14 +29,12 @@ export const CONFIG_SIZE: u32 = VirtioBlkConfig.SIZE;
 /** A header and a status byte take two of a chain's buffers. */
 const SEG_MAX: u32 = QUEUE_SIZE - 2;
 const HELD: u32 = 32;
-const EPOCH_MASK: u32 = 0x7fff;
 
 @unmanaged
 export class Blk {
   /** Capacity in sectors. */
   sectors: u64;
-  /** Counts the times held chains were given up, so that a late answer for one of them is known as such. */
-  epoch: u32;
+  /** Chains held. */
   held: u32;
 }
 
@@ -182,11 +180,6 @@ export function serve(d: VirtioDevice): i64 {
   return written;
 }
 
-// A tag names a held chain to the host: [ 0 | epoch 15 | device 8 | entry 8 ].
-function tagOf(d: VirtioDevice, entry: u32): u32 {
-  return (blkOf(d).epoch << 16) | (deviceIndex(d) << 8) | entry;
-}
-
 /** canServe() saw to it that an entry is free. */
 function hold(d: VirtioDevice, head: u32, statusAddress: u64, written: u32): u32 {
   let entry: u32 = 0;
@@ -197,7 +190,7 @@ function hold(d: VirtioDevice, head: u32, statusAddress: u64, written: u32): u32
   h.statusAt = <u32>(statusAddress - <u64>(<u32>Gpa.RAM));
   h.written = written;
   blkOf(d).held++;
-  return tagOf(d, entry);
+  return hostTag(d, entry);
 }
 
 function release(d: VirtioDevice, entry: u32): void {
@@ -211,7 +204,7 @@ export function forgetHeld(d: VirtioDevice): void {
   if (b.held == 0) return;
   memory.fill(privateAt(d) + <usize>At.HELD, 0, <usize>(HELD * At.HELD_SIZE));
   b.held = 0;
-  b.epoch = (b.epoch + 1) & EPOCH_MASK;
+  nextEpoch(d);
 }
 
 /** The host has finished the flush it answered 1 to; `status` is 0 or a negative errno. False if nobody waits for it. */
@@ -220,7 +213,7 @@ export function virtioBlkDiskDone(backend: u32, tag: u32, status: i32): bool {
   const entry = tag & 0xff;
   if (!deviceIs(index, DeviceKind.VIRTIO_BLK) || entry >= HELD) return false;
   const d = deviceAt(index);
-  if (d.backend != backend || tag != tagOf(d, entry) || heldAt(d, entry).used == 0) return false;
+  if (d.backend != backend || tag != hostTag(d, entry) || heldAt(d, entry).used == 0) return false;
   finish(d, entry, status);
   servePending(d);
   return true;
@@ -242,16 +235,18 @@ function finish(d: VirtioDevice, entry: u32, status: i32): void {
 
 /** Asks the host again for every flush that a restored device waits for. */
 export function resume(d: VirtioDevice): void {
+  if (blkOf(d).held == 0) return;
+  nextEpoch(d);
   for (let entry: u32 = 0; entry < HELD; entry++) {
     if (heldAt(d, entry).used == 0) continue;
-    const answer = diskFlush(d.backend, tagOf(d, entry));
+    const answer = diskFlush(d.backend, hostTag(d, entry));
     if (answer != 1) finish(d, entry, answer);
   }
 }
 
 export function validate(d: VirtioDevice): bool {
   const b = blkOf(d);
-  if (b.sectors > <u64>CAPACITY_MAX / <u64>VirtioBlk.SECTOR || b.epoch > EPOCH_MASK) return false;
+  if (b.sectors > <u64>CAPACITY_MAX / <u64>VirtioBlk.SECTOR) return false;
   let held: u32 = 0;
   for (let entry: u32 = 0; entry < HELD; entry++) {
     const h = heldAt(d, entry);

@@ -5,14 +5,24 @@ import { Map } from "../../abi/memory-map";
 import { VirtioMagic, VirtioStatus } from "../../abi/virtio";
 import { functionAt } from "../pci/function";
 import { resetDevice } from "./control";
-import { QUEUES_MAX, VIRTIO_DEVICES, VirtioDevice, deviceAt, onPci, queueAt } from "./device";
+import { QUEUES_MAX, VIRTIO_DEVICES, VirtioDevice, deviceAt, nextEpoch, onPci, queueAt } from "./device";
 import { attached, deviceFeatures, queueCount, queueMax, resumeKind, validateKind, virtioId } from "./kinds";
 import { addVirtioFunction } from "./pci";
 import { queueSound } from "./queue";
 
 /** Takes every device away; before devices are attached. */
 export function virtioInit(): void {
-  memory.fill(<usize>Dev.VIRTIO, 0, <usize>VIRTIO_DEVICES * <usize>Dev.VIRTIO_SIZE);
+  for (let index: u32 = 0; index < VIRTIO_DEVICES; index++) {
+    const d = deviceAt(index);
+    clear(d);
+    nextEpoch(d);
+  }
+}
+
+function clear(d: VirtioDevice): void {
+  const epoch = d.epoch;
+  memory.fill(changetype<usize>(d), 0, <usize>Dev.VIRTIO_SIZE);
+  d.epoch = epoch;
 }
 
 /**
@@ -34,7 +44,7 @@ export function attachVirtioPci(pciSlot: u32, instance: u32, kind: DeviceKind, b
 function attach(index: u32, pciSlot: u32, kind: DeviceKind, backend: u32, capacityBytes: f64, flags: u32): bool {
   const d = deviceAt(index);
   if (virtioId(kind) == 0 || d.kind != <u32>DeviceKind.NONE) return false;
-  memory.fill(changetype<usize>(d), 0, <usize>Dev.VIRTIO_SIZE);
+  clear(d);
   d.kind = kind;
   d.backend = backend;
   d.flags = flags;
@@ -81,7 +91,7 @@ function validateDevice(d: VirtioDevice): bool {
   if (count == 0 || count > QUEUES_MAX) return false;
   if (d.slot >= 32 || (onPci(d) && functionAt(d.slot).kind != d.kind)) return false;
   if (d.status > 0xff || d.interruptStatus > 3 || d.configGeneration > 0xff) return false;
-  if (d.configVector > <u32>VirtioMagic.NO_VECTOR || d.pending >>> count != 0) return false;
+  if (d.configVector > <u32>VirtioMagic.NO_VECTOR || d.epoch > 0x7fff || d.pending >>> count != 0) return false;
   const agreed = (d.status & <u32>VirtioStatus.FEATURES_OK) != 0;
   if (agreed && (d.driverFeatures & ~deviceFeatures(d)) != 0) return false;
   for (let i: u32 = 0; i < count; i++) {

@@ -60,6 +60,20 @@ export class VirtioDevice {
   /** Times the driver broke a rule, and accesses that meant nothing. For the host; a reset leaves them. */
   misuses: u32;
   strays: u32;
+  /** Counts the times that requests under way at the host were given up, so that late answers are known as such. Outlives everything. */
+  epoch: u32;
+}
+
+const EPOCH_MASK: u32 = 0x7fff;
+
+/** What the host has not answered yet is no longer waited for. */
+export function nextEpoch(d: VirtioDevice): void {
+  d.epoch = (d.epoch + 1) & EPOCH_MASK;
+}
+
+/** Names request `entry` of this device to the host: [ 0 | epoch 15 | device 8 | entry 8 ]. */
+export function hostTag(d: VirtioDevice, entry: u32): u32 {
+  return ((d.epoch & EPOCH_MASK) << 16) | (deviceIndex(d) << 8) | entry;
 }
 
 // @ts-ignore: decorator

@@ -95,14 +95,17 @@ export function servePending(d: VirtioDevice): void {
   }
 }
 
-/** Goes on with what kicks left undone. True if there is more that can go on at once. */
+/** Goes on with what kicks left undone. True if there is more that can go on at once: then the machine is not idle. */
 export function virtioPoll(): bool {
-  let more = false;
+  for (let index: u32 = 0; index < VIRTIO_DEVICES; index++) servePending(deviceAt(index));
+  return virtioHasWork();
+}
+
+/** True if virtioPoll() would find something to do. */
+export function virtioHasWork(): bool {
   for (let index: u32 = 0; index < VIRTIO_DEVICES; index++) {
     const d = deviceAt(index);
-    if (d.pending == 0) continue;
-    servePending(d);
-    if (d.pending != 0 && running(d) && canServe(d)) more = true;
+    if (d.pending != 0 && running(d) && canServe(d)) return true;
   }
-  return more;
+  return false;
 }

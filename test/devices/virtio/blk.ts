@@ -15,7 +15,18 @@ import { Machine } from "./machine.ts";
 
 const BACKEND = 7;
 const SECTORS = 8192;
-const { S_OK, S_IOERR, S_UNSUPP, T_IN, T_OUT, T_FLUSH, T_GET_ID, T_DISCARD, T_WRITE_ZEROES } = VirtioBlk;
+const S_OK = VirtioBlk.S_OK;
+const S_IOERR = VirtioBlk.S_IOERR;
+const S_UNSUPP = VirtioBlk.S_UNSUPP;
+const T_IN = VirtioBlk.T_IN;
+const T_OUT = VirtioBlk.T_OUT;
+const T_FLUSH = VirtioBlk.T_FLUSH;
+const T_GET_ID = VirtioBlk.T_GET_ID;
+const T_DISCARD = VirtioBlk.T_DISCARD;
+const T_WRITE_ZEROES = VirtioBlk.T_WRITE_ZEROES;
+
+/** What is on the disk at first. */
+const pattern = Uint8Array.from({ length: 1 << 20 }, (_, i) => (i * 7 + (i >> 9)) & 0xff);
 
 class BlkDriver extends Driver {
   get queue(): DriverQueue {
@@ -62,9 +73,7 @@ describe.each(transports)("virtio-blk over $name", ({ attach }) => {
 
   const start = (without: number[] = [VirtioFeature.EVENT_IDX], flags = 0) => {
     m = Machine.create();
-    m.disk.forEach((_, i) => {
-      m.disk[i] = (i * 7 + (i >> 9)) & 0xff;
-    });
+    m.disk.set(pattern);
     d = new BlkDriver(m, attach(m, { kind: DeviceKind.VIRTIO_BLK, backend: BACKEND, capacity: SECTORS * 512, flags }));
     d.start([128], without);
   };
@@ -321,6 +330,20 @@ describe.each(transports)("virtio-blk over $name", ({ attach }) => {
       expect(before.every((b) => b === 0)).toBe(true);
       expect(done(m.flushes[1])).toBe(1);
       expect(d.queue.take()).toEqual({ head: again.head, length: 1 });
+    });
+
+    it("forgets it at power-on: a late answer is not taken for another's", () => {
+      d.submit(T_FLUSH, 0, []);
+      d.queue.kick();
+      m.call("virtioInit");
+      m.call("pciInit");
+      d = new BlkDriver(m, attach(m, { kind: DeviceKind.VIRTIO_BLK, backend: BACKEND, capacity: SECTORS * 512 }));
+      d.start([128]);
+      d.submit(T_FLUSH, 0, []);
+      d.queue.kick();
+      expect(m.flushes).toHaveLength(2);
+      expect(done(m.flushes[0])).toBe(0);
+      expect(done(m.flushes[1])).toBe(1);
     });
 
     it("asks the host again after a restore", () => {

@@ -79,7 +79,7 @@ describe.each(cases)("$device over $name", ({ kind, capacity, queues, attach }) 
     };
     if (t.index < 8) noise(0x1000_1000 + t.index * 0x1000, 0x400, []);
     else noise((t as unknown as { bars: number[] }).bars[4], 0x4000, []);
-    expect(m.bytes.slice(m.at(RAM), m.at(RAM) + 0x1_0000)).toEqual(ram);
+    expect(Buffer.compare(m.bytes.slice(m.at(RAM), m.at(RAM) + 0x1_0000), ram)).toBe(0);
     expect(m.call("virtioValidate")).toBe(1);
     expect(m.call("virtioPoll")).toBe(0);
     t.setStatus(0);

@@ -13,6 +13,7 @@ import {
 import { type Machine, RAM } from "./machine.ts";
 
 export interface Transport {
+  readonly machine: Machine;
   readonly name: string;
   /** Number of the device: state, counters, host calls. */
   readonly index: number;

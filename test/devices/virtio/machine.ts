@@ -62,21 +62,30 @@ export class Machine {
   diskAnswer = 0;
   readonly flushes: number[] = [];
   entropyBytes = 0;
+  /** Host calls whose memory was not guest RAM's: there must be none. */
+  readonly outside: string[] = [];
 
   private constructor(module: WebAssembly.Module) {
+    const check = (call: string, address: number, length: number) => {
+      const offset = (address >>> 0) - Layout.RAM;
+      if (offset < 0 || length < 0 || offset + length > RAM_BYTES) this.outside.push(`${call}(${address}, ${length})`);
+    };
     const host = {
       now: () => 0,
       consoleOut: (port: number, address: number, length: number) => {
+        check("consoleOut", address, length);
         const text = new TextDecoder("latin1").decode(this.bytes.slice(address >>> 0, (address >>> 0) + length));
         this.output.set(port, (this.output.get(port) ?? "") + text);
       },
       diskRead: (_backend: number, offset: number, address: number, length: number) => {
         this.calls.push({ kind: "read", offset, length });
+        check("diskRead", address, length);
         if (this.diskAnswer === 0) this.bytes.set(this.disk.subarray(offset, offset + length), address >>> 0);
         return this.diskAnswer;
       },
       diskWrite: (_backend: number, offset: number, address: number, length: number) => {
         this.calls.push({ kind: "write", offset, length });
+        check("diskWrite", address, length);
         if (this.diskAnswer === 0) this.disk.set(this.bytes.subarray(address >>> 0, (address >>> 0) + length), offset);
         return this.diskAnswer;
       },
@@ -91,6 +100,7 @@ export class Machine {
         return this.diskAnswer;
       },
       entropy: (address: number, length: number) => {
+        check("entropy", address, length);
         this.entropyBytes += length;
         this.bytes.fill(0xa5, address >>> 0, (address >>> 0) + length);
       },

@@ -7,7 +7,9 @@ import { VirtioFeature, VirtioInterrupt, VirtioStatus, VirtqFlag } from "../../.
 import { Driver, type DriverQueue, READY, type Transport, transports } from "./driver.ts";
 import { Machine, RAM, RAM_BYTES } from "./machine.ts";
 
-const { DESC_NEXT, DESC_WRITE, DESC_INDIRECT } = VirtqFlag;
+const DESC_NEXT = VirtqFlag.DESC_NEXT;
+const DESC_WRITE = VirtqFlag.DESC_WRITE;
+const DESC_INDIRECT = VirtqFlag.DESC_INDIRECT;
 const SIZE = 8;
 
 describe.each(transports)("virtqueue over $name", ({ attach }) => {

@@ -212,8 +212,14 @@ describe("virtio-pci function", () => {
     expect(t.pci(0, 2)).toBe(0x1af4);
     expect(t.pci(2, 2)).toBe(0x1043);
     expect(t.pci(8, 1)).toBeGreaterThanOrEqual(1);
-    const { COMMON, NOTIFY, ISR, DEVICE, PCI_CFG } = VirtioPciCap;
-    for (const type of [COMMON, NOTIFY, ISR, DEVICE, PCI_CFG]) expect(t.capabilities.has(type)).toBe(true);
+    const types = [
+      VirtioPciCap.COMMON,
+      VirtioPciCap.NOTIFY,
+      VirtioPciCap.ISR,
+      VirtioPciCap.DEVICE,
+      VirtioPciCap.PCI_CFG,
+    ];
+    for (const type of types) expect(t.capabilities.has(type)).toBe(true);
     expect(t.multiplier).toBe(4);
     expect(t.get(VirtioPciCommon.NUM_QUEUES, 2)).toBe(18);
   });
