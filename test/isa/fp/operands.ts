@@ -166,6 +166,11 @@ export function fusedTraps(kind: "s" | "d"): bigint[][] {
     );
     traps.push([x * 2 ** top, 2, -(2 ** top)], [x * 2 ** top, y * 2, -(x * 2 ** top)]);
   }
+  // A product that exceeds 1 by far less than an ulp, beside an addend that makes 1 half an ulp.
+  const i = Math.floor(Math.sqrt(2 ** p + 0.25) + 0.5);
+  for (const c of [2 ** (p + 1), 2 ** (p + 1) + 2, 2 ** (p + 2) - 2]) {
+    for (const sign of [1, -1]) traps.push([1 + i * ulp, 1 - (i - 1) * ulp, sign * c]);
+  }
   return traps.flatMap((t) => [t.map(encode), [encode(-t[0]), encode(t[1]), encode(-t[2])]]);
 }
 
