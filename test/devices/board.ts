@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import asc from "assemblyscript/asc";
-import { Layout, Machine as At, Gpa } from "../../assembly/abi/layout.ts";
+import { Machine as At, Gpa, Layout } from "../../assembly/abi/layout.ts";
 import { Map as Board } from "../../assembly/abi/memory-map.ts";
 
 export const RAM = Gpa.RAM;
@@ -21,8 +21,12 @@ const OPTIONS =
 function fingerprint(): string {
   const hash = createHash("sha256").update(OPTIONS.join(" "));
   const sources = readdirSync(join(root, "assembly"), { recursive: true, encoding: "utf8" }).sort();
-  for (const name of sources) if (name.endsWith(".ts")) hash.update(name).update(readFileSync(join(root, "assembly", name)));
-  return hash.update(readFileSync(join(root, "test/devices/entry.ts"))).digest("hex").slice(0, 24);
+  for (const name of sources)
+    if (name.endsWith(".ts")) hash.update(name).update(readFileSync(join(root, "assembly", name)));
+  return hash
+    .update(readFileSync(join(root, "test/devices/entry.ts")))
+    .digest("hex")
+    .slice(0, 24);
 }
 
 async function compile(): Promise<WebAssembly.Module> {
@@ -189,4 +193,9 @@ export function random(seed: number): (below: number) => number {
     state = (state * 48271n) % 2147483647n;
     return Number(state) % below;
   };
+}
+
+/** True if two byte strings are the same; matchers that explain differences are slow for megabytes. */
+export function same(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0;
 }

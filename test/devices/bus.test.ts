@@ -19,7 +19,11 @@ function counters(b: TestBoard): Map<bigint, bigint> {
 }
 
 function key(kind: number, instance: number, direction: number, register: number, bar = 0): bigint {
-  const high = kind * 2 ** ExitCounter.KIND_SHIFT + (instance << ExitCounter.INSTANCE_SHIFT) + (direction << ExitCounter.DIRECTION_SHIFT) + (bar << ExitCounter.BAR_SHIFT);
+  const high =
+    kind * 2 ** ExitCounter.KIND_SHIFT +
+    (instance << ExitCounter.INSTANCE_SHIFT) +
+    (direction << ExitCounter.DIRECTION_SHIFT) +
+    (bar << ExitCounter.BAR_SHIFT);
   return (BigInt(high) << 32n) + BigInt(register);
 }
 
@@ -39,12 +43,23 @@ describe("bus", () => {
     ["virtio", Board.VIRTIO, Board.VIRTIO_SLOT_SIZE * Board.VIRTIO_SLOTS],
     ["64-bit PCIe window", Board.PCIE_MMIO64_PAGE * 4096, Board.PCIE_MMIO64_PAGES * 4096],
   ])("maps %s and not its neighbours", (_name, base, size) => {
-    expect([base - 1, base, base + size - 1, base + size].map((pa) => b.mapped(pa))).toEqual([false, true, true, false]);
+    expect([base - 1, base, base + size - 1, base + size].map((pa) => b.mapped(pa))).toEqual([
+      false,
+      true,
+      true,
+      false,
+    ]);
   });
 
   it("maps ECAM and the 32-bit PCIe window up to RAM", () => {
     const base = Board.PCIE_ECAM;
-    expect([base - 1, base, Board.PCIE_MMIO, Board.RAM - 1, Board.RAM].map((pa) => b.mapped(pa))).toEqual([false, true, true, true, false]);
+    expect([base - 1, base, Board.PCIE_MMIO, Board.RAM - 1, Board.RAM].map((pa) => b.mapped(pa))).toEqual([
+      false,
+      true,
+      true,
+      true,
+      false,
+    ]);
   });
 
   it("reads 0 where nothing is, all ones where no PCI function answers", () => {
@@ -71,13 +86,15 @@ describe("bus", () => {
       b.read(0x2000_1234);
       b.read(b.ecam(4, 8));
       expect(counters(b)).toEqual(
-        new Map([
-          [key(DeviceKind.UART, 0, ExitDirection.READ, 5), 3n],
-          [key(DeviceKind.UART, 0, ExitDirection.WRITE, 0), 1n],
-          [key(DeviceKind.PLIC, 0, ExitDirection.READ, 0x20_1004), 1n],
-          [key(DeviceKind.UNMAPPED, 0, ExitDirection.READ, 0x2000_1234), 1n],
-          [key(DeviceKind.PCI_CONFIG, 4, ExitDirection.READ, 8), 1n],
-        ].sort() as [bigint, bigint][]),
+        new Map(
+          [
+            [key(DeviceKind.UART, 0, ExitDirection.READ, 5), 3n],
+            [key(DeviceKind.UART, 0, ExitDirection.WRITE, 0), 1n],
+            [key(DeviceKind.PLIC, 0, ExitDirection.READ, 0x20_1004), 1n],
+            [key(DeviceKind.UNMAPPED, 0, ExitDirection.READ, 0x2000_1234), 1n],
+            [key(DeviceKind.PCI_CONFIG, 4, ExitDirection.READ, 8), 1n],
+          ].sort() as [bigint, bigint][],
+        ),
       );
     });
 
@@ -101,7 +118,9 @@ describe("bus", () => {
       const found = counters(b);
       expect(found.size).toBe(ExitCounter.LIMIT + 2);
       const other = BigInt(ExitCounter.OTHER) << 32n;
-      expect(found.get(key(DeviceKind.UNMAPPED, 0, ExitDirection.WRITE, 0) | other)).toBe(10_000n - BigInt(ExitCounter.LIMIT));
+      expect(found.get(key(DeviceKind.UNMAPPED, 0, ExitDirection.WRITE, 0) | other)).toBe(
+        10_000n - BigInt(ExitCounter.LIMIT),
+      );
       expect(found.get(key(DeviceKind.UART, 0, ExitDirection.READ, 0) | other)).toBe(2n);
       expect(b.call("validateExitCounters")).toBe(1);
       b.write(0x1_0000_0000, 0);
@@ -115,7 +134,9 @@ describe("bus", () => {
       expect(b.call("validateExitCounters")).toBe(1);
       let total = 0n;
       for (const count of counters(b).values()) total += count;
-      expect(total).toBe(200_000n - BigInt(Array.from({ length: 200_000 }, (_, i) => i % 70).filter((k) => k === 0 || k >= 64).length));
+      expect(total).toBe(
+        200_000n - BigInt(Array.from({ length: 200_000 }, (_, i) => i % 70).filter((k) => k === 0 || k >= 64).length),
+      );
     });
   });
 

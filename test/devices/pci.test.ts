@@ -1,7 +1,7 @@
 // The root bus against a driver that enumerates it: PCI Local Bus 3.0, chapter 6.
 import { beforeEach, describe, expect, it } from "vitest";
 import { DeviceKind } from "../../assembly/abi/device.ts";
-import { Irq, Map as Board } from "../../assembly/abi/memory-map.ts";
+import { Map as Board, Irq } from "../../assembly/abi/memory-map.ts";
 import { Line, TestBoard } from "./board.ts";
 
 const COMMAND = 0x04;
@@ -110,7 +110,7 @@ describe("base address registers", () => {
   };
 
   it("answer where the guest puts them, in both windows, and move", () => {
-    for (const at of [WINDOW, WINDOW + 0x3fff_f000, HIGH_WINDOW, HIGH_WINDOW + 0x12_3456_7000 % 0x4_0000_0000]) {
+    for (const at of [WINDOW, WINDOW + 0x3fff_f000, HIGH_WINDOW, HIGH_WINDOW + (0x12_3456_7000 % 0x4_0000_0000)]) {
       place(1, at);
       expect(probe(at)).toBe(true);
       place(1, at, 0);

@@ -1,7 +1,7 @@
 // ACLINT, the supervisor timers, the RTC's alarm, and what they mean for the run loop.
 import { beforeEach, describe, expect, it } from "vitest";
 import { Machine as At } from "../../assembly/abi/layout.ts";
-import { Irq, Map as Board } from "../../assembly/abi/memory-map.ts";
+import { Map as Board, Irq } from "../../assembly/abi/memory-map.ts";
 import { Line, TestBoard } from "./board.ts";
 
 const MSIP = Board.ACLINT;
@@ -55,7 +55,14 @@ describe("ACLINT", () => {
   });
 
   it("does not know harts that are not there, bytes, or what lies between its registers", () => {
-    for (const at of [MSIP + 8, MSIP + 0x3ffc, MTIMECMP + 16, MTIMECMP + 0x7ff0, Board.ACLINT + 0xc000, Board.ACLINT + 0xfff8]) {
+    for (const at of [
+      MSIP + 8,
+      MSIP + 0x3ffc,
+      MTIMECMP + 16,
+      MTIMECMP + 0x7ff0,
+      Board.ACLINT + 0xc000,
+      Board.ACLINT + 0xfff8,
+    ]) {
       b.write(at, 0xffff_ffff);
       expect(b.read(at)).toBe(0);
     }

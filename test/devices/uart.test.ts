@@ -2,7 +2,7 @@
 // it: PC16550D data sheet.
 import { beforeEach, describe, expect, it } from "vitest";
 import { Layout } from "../../assembly/abi/layout.ts";
-import { Irq, Map as Board } from "../../assembly/abi/memory-map.ts";
+import { Map as Board, Irq } from "../../assembly/abi/memory-map.ts";
 import { Line, TestBoard } from "./board.ts";
 
 const [RBR, IER, IIR, LCR, MCR, LSR, MSR, SCR] = [0, 1, 2, 3, 4, 5, 6, 7];

@@ -16,6 +16,8 @@ const enum Host {
   ENTRY_SIZE = 16,
 }
 
+const MAX_ENTRIES: u32 = Pci.SLOTS * Pci.BARS;
+
 /** What the last successful pciLookup found. */
 export let foundSlot: u32 = 0;
 export let foundBar: u32 = 0;
@@ -38,6 +40,9 @@ export function rebuildDecode(): void {
       if ((load<u32>(configAt(slot) + (<usize>bar << 2), Config.BAR0) & 0b100) != 0) bar++;
     }
   }
+  // What is decoded no more goes, so that equal boards have equal state.
+  const before = load<u32>(<usize>Dev.PCI_HOST, Host.COUNT);
+  if (before > count) memory.fill(at, 0, <usize>(min(before, MAX_ENTRIES) - count) * <usize>Host.ENTRY_SIZE);
   store<u32>(<usize>Dev.PCI_HOST, count, Host.COUNT);
 }
 
