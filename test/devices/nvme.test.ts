@@ -451,6 +451,25 @@ describe("NVMe controller", () => {
       expect(fresh.take()?.status).toBe(0);
     });
 
+    it("do not take a flush from before power-on for one of their own", () => {
+      const q = d.queue(1);
+      d.board.flushAnswer = 1;
+      q.put(FLUSH);
+      q.ring();
+      d.board.call("nvmeInit");
+      d.board.call("pciInit");
+      d.board.call("attachNvme", SLOT, 0, 0, d.board.disk.length, 0);
+      const after = new Driver(d.board);
+      after.enable();
+      const fresh = after.queue(1);
+      const id = fresh.put(FLUSH);
+      fresh.ring();
+      d.board.call("nvmeDiskDone", 0, d.board.flushes[0], 0);
+      expect(fresh.take()).toBeUndefined();
+      d.board.call("nvmeDiskDone", 0, d.board.flushes[1], 0);
+      expect(fresh.take()?.command).toBe(id);
+    });
+
     it("ask for unfinished flushes again after a restore", () => {
       const q = d.queue(1);
       d.board.flushAnswer = 1;

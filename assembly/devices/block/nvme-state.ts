@@ -159,6 +159,8 @@ const ERRORS: usize = 0xc00;
 const COMMAND: usize = 0xd00;
 const SCRATCH: usize = 0x1000;
 
+export const STATE_SIZE: u32 = 0x2000;
+
 // @ts-ignore: decorator
 @inline
 export function controllerAt(instance: u32): Nvme {

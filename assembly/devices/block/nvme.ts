@@ -27,7 +27,7 @@ import {
   Csts, complete, createCompletionQueue, createSubmissionQueue, fatal, fetch, freePending, fulfil, queuesSound, running,
   setHead, setTail, updateInterrupt,
 } from "./nvme-queues";
-import { BLOCK_SHIFT, Limit, Nvme, PAGE_SIZE, Pending, Status, commandAt, controllerAt, cqAt, pendingAt, sqAt } from "./nvme-state";
+import { BLOCK_SHIFT, Limit, Nvme, PAGE_SIZE, Pending, STATE_SIZE, Status, commandAt, controllerAt, cqAt, pendingAt, sqAt } from "./nvme-state";
 
 const enum Reg {
   CAP_LOW = 0x00,
@@ -78,11 +78,18 @@ const READ_ONLY: u32 = 1;
 /** In a flush's tag: this one is for the shutdown, no command's. */
 const SHUTDOWN_FLUSH: u32 = 0xff;
 
-/** Takes all controllers away; before devices are attached. */
+/** Takes all controllers away; before devices are attached. Only their generations go on, so that a flush from before completes nothing after. */
 export function nvmeInit(): void {
   for (let i: u32 = 0; i < <u32>Limit.CONTROLLERS; i++) {
-    memory.fill(changetype<usize>(controllerAt(i)), 0, 0x2000);
+    nvmeReset(i);
+    clear(controllerAt(i));
   }
+}
+
+function clear(s: Nvme): void {
+  const generation = s.generation;
+  memory.fill(changetype<usize>(s), 0, STATE_SIZE);
+  s.generation = generation;
 }
 
 /** Puts controller `instance` (0 to 3) into an empty PCI slot, after pciInit() and before pciReset(). False if either is taken. */
@@ -90,7 +97,7 @@ export function attachNvme(slot: u32, instance: u32, backend: u32, capacityBytes
   if (instance >= <u32>Limit.CONTROLLERS || slot == 0 || slot >= <u32>Pci.SLOTS) return false;
   const s = controllerAt(instance);
   if (s.attached != 0 || functionAt(slot).kind != <u32>DeviceKind.NONE) return false;
-  memory.fill(changetype<usize>(s), 0, 0x2000);
+  clear(s);
   s.attached = 1;
   s.slot = slot;
   s.backend = backend;
