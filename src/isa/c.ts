@@ -32,7 +32,7 @@ export const c = compressed("C", `
   c.ebreak    100 1 00000 00000 10         |                      | ebreak              |
   c.jr        100 0 aaaaa 00000 10         |                      | jalr rd=0           | rs1!=0
   c.jalr      100 1 aaaaa 00000 10         |                      | jalr rd=1           |
-  c.mv        100 0 ddddd bbbbb 10         |                      | add rs1=0           |
+  c.mv        100 0 ddddd bbbbb 10         |                      | add rs1=0           | rs2!=0
   c.add       100 1 eeeee bbbbb 10         |                      | add                 |
   c.swsp      110 iiiiii bbbbb 10          | u5:2,7:6             | sw rs1=2            |
   c.sdsp      111 iiiiii bbbbb 10          | u5:3,8:6             | sd rs1=2            |

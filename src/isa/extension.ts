@@ -59,7 +59,7 @@ export interface Compressed extends Omit<Instruction, "operands" | "kind"> {
   base: string;
   fixed: { rd?: number; rs1?: number; rs2?: number };
   /** A field that must not be zero. */
-  nonZero?: "rd" | "rs1" | "imm";
+  nonZero?: "rd" | "rs1" | "rs2" | "imm";
 }
 
 type Encoding = Pick<Instruction, "length" | "mask" | "match" | "fields" | "immediate">;
