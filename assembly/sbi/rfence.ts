@@ -12,10 +12,13 @@ const ALL_ASIDS: i64 = -1;
 /** An ASID has at most 16 bits (Privileged Architecture, satp). */
 const ASID_BITS: u64 = 0xffff;
 
+const LAST_PAGE: u64 = ~(<u64>0xfff);
+
 function fence(hart: u32, harts: u32, kind: u32, start: u64, size: u64, asid: i64, sent: u32): void {
-  // Start and size both 0, or a size of -1, mean the whole space (8.1); so does a range
-  // that wraps, since fencing more is never wrong. Everything is written one way: 0, -1.
-  if ((start == 0 && size == 0) || start + size < start) {
+  // Start and size both 0, or a size of -1, mean the whole space (8.1). So does, here, a range
+  // that wraps or reaches into the last page, behind which a walk over pages would wrap: to
+  // fence more is never wrong. All of these are handed on one way: from 0, of size -1.
+  if ((start == 0 && size == 0) || start + size < start || start + size > LAST_PAGE) {
     start = 0;
     size = u64.MAX_VALUE;
   }

@@ -120,6 +120,7 @@ describe("IPI and RFENCE", () => {
     start(1);
     expect(m.call(E.RFENCE, 1, 0b11, 0, -4096n, 1n << 63n)).toEqual(ok());
     expect(m.call(E.RFENCE, 1, 0b11, 0, 0, -1n)).toEqual(ok());
+    expect(m.call(E.RFENCE, 1, 0b11, 0, -4097n, 4096)).toEqual(ok()); // ends in the last page
     for (const fid of [3, 4, 5, 6]) expect(m.call(E.RFENCE, fid, 1, 0)).toEqual(refused(SbiError.NOT_SUPPORTED));
   });
 });
