@@ -112,12 +112,6 @@ function wasm(target, entry, sources) {
   });
 }
 
-async function inspect(sources) {
-  const entry = "assembly/inspect/index.ts";
-  if (!existsSync(entry)) say(`${entry} does not exist yet: crashes are reported without disassembly`);
-  else await wasm("inspect", entry, sources);
-}
-
 async function bundle() {
   await run("node_modules/tsdown/dist/run.mjs", "--log-level", "warn");
   return ["dist/index.js", "dist/index.d.ts", "dist/browser.js", "dist/browser.d.ts", "dist/cli.js"];
@@ -135,7 +129,9 @@ async function build() {
 
   await Promise.all([
     wasm("engine", "assembly/engine.ts", engine).then(() => wasm("shared", "assembly/engine.ts", engine)),
-    inspect(assembly).then(() => step("dist", [...tools, ...files("src", isSource), ...abi], bundle)),
+    wasm("inspect", "assembly/inspect/index.ts", assembly).then(() =>
+      step("dist", [...tools, ...files("src", isSource), ...abi], bundle),
+    ),
   ]);
 }
 

@@ -1,8 +1,8 @@
 // Reads the table in which the engine counts exits by cause (assembly/abi/exit-counter.ts).
-import { DeviceKind } from "../../assembly/abi/device.ts";
 import { ExitCounter, ExitDirection, ExitKind } from "../../assembly/abi/exit-counter.ts";
 import { Layout } from "../../assembly/abi/layout.ts";
 import { SbiExtension } from "../../assembly/abi/sbi.ts";
+import type { Inspect } from "./inspect.ts";
 
 /** How often the guest left itself for one cause. */
 export interface ExitCount {
@@ -17,24 +17,10 @@ export interface ExitCount {
   bar: number;
   /** Offset of the register, function id of the hypercall, or the trap's cause; undefined where causes are lumped together. */
   register: number | undefined;
+  /** The register's name in the device's own documents; for anything else the same number in hexadecimal. */
+  registerName: string;
   count: bigint;
 }
-
-const DEVICE_NAMES: Record<number, string> = {
-  [DeviceKind.FINISHER]: "finisher",
-  [DeviceKind.RTC]: "rtc",
-  [DeviceKind.ACLINT]: "aclint",
-  [DeviceKind.PLIC]: "plic",
-  [DeviceKind.UART]: "ns16550a",
-  [DeviceKind.PCI_HOST]: "pci-host",
-  [DeviceKind.PCI_CONFIG]: "pci-config",
-  [DeviceKind.VIRTIO_CONSOLE]: "virtio-console",
-  [DeviceKind.VIRTIO_BLK]: "virtio-blk",
-  [DeviceKind.VIRTIO_RNG]: "virtio-rng",
-  [DeviceKind.NVME]: "nvme",
-  [DeviceKind.UNMAPPED]: "unmapped",
-  [DeviceKind.BOOT_ROM]: "boot-rom",
-};
 
 const EXTENSION_NAMES: Record<number, string> = {
   [SbiExtension.BASE]: "base",
@@ -59,7 +45,7 @@ function extensionName(eid: number): string {
   return EXTENSION_NAMES[eid] ?? (eid <= SbiExtension.LEGACY_SHUTDOWN ? "legacy" : `0x${eid.toString(16)}`);
 }
 
-function decode(key: bigint, count: bigint): ExitCount {
+function decode(key: bigint, count: bigint, inspect: Inspect): ExitCount {
   const high = Number(key >> 32n);
   const kind = high >>> ExitCounter.KIND_SHIFT;
   const lumped = (high & ExitCounter.OTHER) !== 0;
@@ -68,28 +54,35 @@ function decode(key: bigint, count: bigint): ExitCount {
     instance: (high >>> ExitCounter.INSTANCE_SHIFT) & 0xff,
     direction: DIRECTIONS[((high >>> ExitCounter.DIRECTION_SHIFT) & 3) as ExitDirection] ?? "call",
     bar: (high >>> ExitCounter.BAR_SHIFT) & ExitCounter.BAR_MASK,
-    register: lumped ? undefined : register,
     count,
   };
+  const at = (number: number) =>
+    lumped
+      ? { register: undefined, registerName: "other" }
+      : { register: number, registerName: `0x${number.toString(16)}` };
   switch (kind) {
     case ExitKind.HYPERCALL: {
       // EID << 8 | FID: an EID has up to 32 bits, so no 32-bit arithmetic here.
       const eid = Math.floor(register / 256);
       const name = lumped ? "other" : extensionName(eid);
-      const call = eid <= SbiExtension.LEGACY_SHUTDOWN ? eid : register % 256;
-      return { kind: "hypercall", name, ...common, register: lumped ? undefined : call };
+      return { kind: "hypercall", name, ...common, ...at(eid <= SbiExtension.LEGACY_SHUTDOWN ? eid : register % 256) };
     }
     case ExitKind.TRAP:
-      return { kind: "trap", name: "trap", ...common };
+      return { kind: "trap", name: inspect.exceptionName(register), ...common, ...at(register) };
     case ExitKind.INTERRUPT:
-      return { kind: "interrupt", name: "interrupt", ...common };
-    default:
-      return { kind: "device", name: DEVICE_NAMES[kind] ?? `device-${kind}`, ...common };
+      return { kind: "interrupt", name: inspect.interruptName(register), ...common, ...at(register) };
+    default: {
+      const device = { kind: "device" as const, name: inspect.deviceName(kind), ...common, ...at(register) };
+      if (!lumped && register <= 0xffff_ffff) {
+        device.registerName = inspect.registerName(kind, register, common.bar > 0 ? 1 : 0);
+      }
+      return device;
+    }
   }
 }
 
 /** All causes counted so far, most frequent first; causes of equal count in the order of their keys. */
-export function readExitCounters(view: DataView): ExitCount[] {
+export function readExitCounters(view: DataView, inspect: Inspect): ExitCount[] {
   const found: { key: bigint; count: bigint }[] = [];
   for (let bucket = 0; bucket < ExitCounter.BUCKETS; bucket++) {
     const at = Layout.EXIT_COUNTERS + bucket * ExitCounter.BUCKET_SIZE;
@@ -98,5 +91,5 @@ export function readExitCounters(view: DataView): ExitCount[] {
   }
   const order = (a: bigint, b: bigint) => (a < b ? -1 : a > b ? 1 : 0);
   found.sort((a, b) => order(b.count, a.count) || order(a.key, b.key));
-  return found.map(({ key, count }) => decode(key, count));
+  return found.map(({ key, count }) => decode(key, count, inspect));
 }

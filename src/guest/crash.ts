@@ -19,27 +19,9 @@ const MACHINE_MODE = 3;
 /** `access` of translate(): an instruction fetch. */
 const FETCH = 0;
 
-/** Exception codes of scause and mcause (Privileged Architecture, table of causes). */
-const CAUSES: Record<number, string> = {
-  0: "instruction address misaligned",
-  1: "instruction access fault",
-  2: "illegal instruction",
-  3: "breakpoint",
-  4: "load address misaligned",
-  5: "load access fault",
-  6: "store address misaligned",
-  7: "store access fault",
-  8: "environment call from U-mode",
-  9: "environment call from S-mode",
-  11: "environment call from M-mode",
-  12: "instruction page fault",
-  13: "load page fault",
-  15: "store page fault",
-};
-
-export function causeName(cause: bigint): string {
-  if (cause >> 63n) return `interrupt ${cause & 0xffn}`;
-  return CAUSES[Number(cause)] ?? `cause ${cause}`;
+function causeName(inspect: Inspect, cause: bigint): string {
+  const code = Number(BigInt.asUintN(32, cause));
+  return BigInt.asUintN(64, cause) >> 63n ? inspect.interruptName(code) : inspect.exceptionName(code);
 }
 
 function hex(value: bigint): string {
@@ -60,33 +42,39 @@ function instructionAt(engine: Engine, hart: number, pc: bigint): number | undef
   return insn >>> 0;
 }
 
-function disassemble(engine: Engine, inspect: Inspect | undefined, hart: number, pc: bigint): string | undefined {
+function disassemble(engine: Engine, inspect: Inspect, hart: number, pc: bigint): string | undefined {
   const insn = instructionAt(engine, hart, pc);
-  if (insn === undefined || inspect === undefined) return undefined;
+  if (insn === undefined) return undefined;
   const address = BigInt.asUintN(64, pc);
   return inspect.disassemble(Number(address & 0xffff_ffffn), Number(address >> 32n), insn);
 }
 
-function describe(site: CrashSite): string {
+function describe(inspect: Inspect, site: CrashSite): string {
   const parts = [`hart ${site.hart}`];
   if (site.pc !== undefined) parts.push(`pc ${hex(site.pc)}${site.disassembly ? ` (${site.disassembly})` : ""}`);
-  if (site.cause !== undefined)
-    parts.push(`cause ${BigInt.asUintN(64, site.cause)} (${causeName(BigInt.asUintN(64, site.cause))})`);
+  if (site.cause !== undefined) {
+    parts.push(`cause ${BigInt.asUintN(64, site.cause)} (${causeName(inspect, site.cause)})`);
+  }
   if (site.tval !== undefined) parts.push(`tval ${hex(site.tval)}`);
   return parts.join(", ");
 }
 
 /** A kernel that panicked, from its own report where it gave one, else from the hart. */
-export function panicCrash(engine: Engine, inspect: Inspect | undefined, watch: PanicWatch): GuestCrash {
+export function panicCrash(engine: Engine, inspect: Inspect, watch: PanicWatch): GuestCrash {
   const { reason, ...reported } = watch.report();
   const hart = engine.exitHart;
   const pc = reported.pc ?? engine.exports.getReg(hart, Register.PC);
   const site: CrashSite = { ...reported, pc, hart, disassembly: disassemble(engine, inspect, hart, pc) };
-  return new GuestCrash("panic", `the guest's kernel panicked: ${reason}; ${describe(site)}`, site, watch.tail(40));
+  return new GuestCrash(
+    "panic",
+    `the guest's kernel panicked: ${reason}; ${describe(inspect, site)}`,
+    site,
+    watch.tail(40),
+  );
 }
 
 /** A trap whose handler cannot be fetched. */
-export function doubleFaultCrash(engine: Engine, inspect: Inspect | undefined, watch: PanicWatch): GuestCrash {
+export function doubleFaultCrash(engine: Engine, inspect: Inspect, watch: PanicWatch): GuestCrash {
   const { exports } = engine;
   const hart = engine.exitHart;
   const machine = exports.getMode(hart) === MACHINE_MODE;
@@ -100,6 +88,6 @@ export function doubleFaultCrash(engine: Engine, inspect: Inspect | undefined, w
     hart,
   };
   const handler = exports.getReg(hart, Register.PC);
-  const message = `the guest trapped and its handler at ${hex(handler)} cannot be fetched; ${describe(site)}`;
+  const message = `the guest trapped and its handler at ${hex(handler)} cannot be fetched; ${describe(inspect, site)}`;
   return new GuestCrash("double-fault", message, site, watch.tail(40));
 }

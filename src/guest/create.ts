@@ -6,6 +6,7 @@ import { type EntropySource, seededEntropy } from "../backend/entropy.ts";
 import { memoryDisk } from "../backend/memory-disk.ts";
 import { overlayDisk } from "../backend/overlay-disk.ts";
 import type { EngineConfig } from "../engine/engine.ts";
+import { type Inspect, loadInspect } from "../engine/inspect.ts";
 import { OptionError } from "../errors.ts";
 import { concatenateArchives } from "../image/cpio.ts";
 import { type BootImage, readKernel, readProgram } from "../image/kernel.ts";
@@ -93,6 +94,19 @@ async function readImages(options: GuestOptions, boot: BootKind): Promise<Pick<B
   return { firmware, kernel };
 }
 
+/** One instance serves all guests: it keeps nothing of theirs. */
+const inspects = new WeakMap<Platform, Promise<Inspect>>();
+
+function inspectOf(platform: Platform): Promise<Inspect> {
+  let inspect = inspects.get(platform);
+  if (inspect === undefined) {
+    inspect = platform.loadBytes("inspect").then(loadInspect);
+    inspects.set(platform, inspect);
+    inspect.catch(() => inspects.delete(platform));
+  }
+  return inspect;
+}
+
 /** Creates a guest on `platform` and starts it. */
 export async function createGuestOn(platform: Platform, options: GuestOptions): Promise<Guest> {
   const boot = options.boot ?? (options.firmware === undefined ? "paravirt" : "firmware");
@@ -141,7 +155,7 @@ export async function createGuestOn(platform: Platform, options: GuestOptions): 
   const entropy: EntropySource =
     fixedSeed === undefined ? { fill: (bytes) => platform.randomBytes(bytes) } : seededEntropy(fixedSeed);
 
-  const module = await platform.loadModule("engine");
+  const [module, inspect] = await Promise.all([platform.loadModule("engine"), inspectOf(platform)]);
   const disks: AttachedDisk[] = [];
   try {
     for (const [number, disk] of (options.disks ?? []).entries()) disks.push(openDisk(disk, number));
@@ -149,6 +163,7 @@ export async function createGuestOn(platform: Platform, options: GuestOptions): 
     const guest = new Guest({
       platform,
       module,
+      inspect,
       plan: { config, boot: plan, disks, ports: exec ? agentPortList : [] },
       console,
       virtualClock,

@@ -7,7 +7,7 @@ import type { EntropySource } from "../backend/entropy.ts";
 import { Engine } from "../engine/engine.ts";
 import { type ExitCount, readExitCounters } from "../engine/exit-counters.ts";
 import type { EngineHost } from "../engine/exports.ts";
-import { type Inspect, loadInspect } from "../engine/inspect.ts";
+import type { Inspect } from "../engine/inspect.ts";
 import { ExecError, type GuestCrash, HostError, ParavaneError } from "../errors.ts";
 import { GuestClock } from "./clock.ts";
 import { ConsolePorts, portOf } from "./console-ports.ts";
@@ -42,6 +42,7 @@ export interface GuestConsole {
 export interface GuestParts {
   platform: Platform;
   module: WebAssembly.Module;
+  inspect: Inspect;
   plan: MachinePlan;
   console: ConsoleKind;
   virtualClock: boolean;
@@ -179,7 +180,7 @@ export class Guest {
 
   /** Exits so far by cause: device register or hypercall. */
   counters(): ExitCount[] {
-    return readExitCounters(this.#engine.view);
+    return readExitCounters(this.#engine.view, this.#parts.inspect);
   }
 
   /** Bytes of linear memory that are not guest RAM. */
@@ -299,25 +300,13 @@ export class Guest {
     const waited = exit === Exit.IDLE || view.getBigUint64(Machine.SKIPPED, true) !== this.#skippedAtPanic;
     const harts = Array.from({ length: this.#parts.plan.config.harts }, (_, hart) => hart);
     if (waited || harts.some((hart) => exports.getMode(hart) === 0)) this.#panic.clear();
-    else if (this.#ticks() - this.#panicTick > PANIC_GRACE * Timebase.HZ) {
-      this.#loop.end();
-      this.#crash(panicCrash);
-    }
+    else if (this.#ticks() - this.#panicTick > PANIC_GRACE * Timebase.HZ) this.#crash(panicCrash);
   }
 
-  #crash(describe: (engine: Engine, inspect: Inspect | undefined, watch: PanicWatch) => GuestCrash): void {
-    this.#loop.end();
+  #crash(describe: (engine: Engine, inspect: Inspect, watch: PanicWatch) => GuestCrash): void {
     this.#ports.publish();
-    // The text of instructions comes from a module of its own, loaded only now.
-    this.#parts.platform
-      .loadBytes("inspect")
-      .then(loadInspect)
-      .catch(() => undefined)
-      .then((inspect) => describe(this.#engine, inspect, this.#panic))
-      .then(
-        (crash) => this.#finish(() => this.#fail(crash)),
-        (error) => this.#finish(() => this.#fail(error)),
-      );
+    const crash = describe(this.#engine, this.#parts.inspect, this.#panic);
+    this.#finish(() => this.#fail(crash));
   }
 
   /** The engine or a backend threw: a bug of ours, or of the caller's code inside a callback. */

@@ -1,0 +1,24 @@
+import { describe, expect, it } from "vitest";
+import { parseDisk } from "../../src/cli/disk-option.ts";
+
+describe("--disk", () => {
+  it.each([
+    ["a.img", { path: "a.img", if: "virtio", readOnly: false, overlay: false }],
+    ["a.img,if=nvme", { path: "a.img", if: "nvme", readOnly: false, overlay: false }],
+    ["a.img,ro,if=virtio", { path: "a.img", if: "virtio", readOnly: true, overlay: false }],
+    ["a.img,if=nvme,overlay", { path: "a.img", if: "nvme", readOnly: false, overlay: true }],
+    ["with, comma.img,ro", { path: "with, comma.img", if: "virtio", readOnly: true, overlay: false }],
+  ])("reads %s", (text, expected) => {
+    expect(parseDisk(text)).toEqual(expected);
+  });
+
+  it.each([
+    ["a.img,if=scsi", /"if=scsi" is not known: write if=nvme, if=virtio, ro, overlay/],
+    ["a.img,rw", /"rw" is not known/],
+    ["a.img,if=nvme,if=virtio", /not both/],
+    ["a.img,ro,overlay", /exclude each other/],
+    [",ro", /needs a file/],
+  ])("refuses %s", (text, message) => {
+    expect(() => parseDisk(text)).toThrow(message);
+  });
+});

@@ -1,0 +1,97 @@
+// Bad input ends as one line on stderr that says what to do, nothing on stdout, and a status.
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import packageJson from "../../package.json" with { type: "json" };
+import { paravane } from "./cli.ts";
+
+let folder: string;
+const path = (name: string) => join(folder, name);
+
+/** The smallest kernel that passes for one: the header of a RISC-V Image of 4 KiB. */
+function image(): Uint8Array {
+  const bytes = new Uint8Array(4096);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, 0x0000006f, true); // j .
+  view.setBigUint64(8, 0x20_0000n, true);
+  view.setBigUint64(16, 4096n, true);
+  bytes.set(new TextEncoder().encode("RISCV\0\0\0RSC\x05"), 0x30);
+  return bytes;
+}
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "paravane-cli-"));
+  writeFileSync(path("Image"), image());
+  const x86 = new Uint8Array(4096);
+  x86.set(new TextEncoder().encode("HdrS"), 0x202);
+  writeFileSync(path("bzImage"), x86);
+  writeFileSync(path("cut"), image().subarray(0, 60));
+  writeFileSync(path("initrd"), "");
+  truncateSync(path("initrd"), 80 * 1024 * 1024);
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+async function expectFailure(args: string[], status: number, message: RegExp): Promise<void> {
+  const outcome = await paravane(...args);
+  expect(outcome.stdout).toBe("");
+  expect(outcome.stderr).toMatch(message);
+  expect(outcome.stderr).toMatch(/^paravane: [^\n]+\n$/);
+  expect(outcome.status).toBe(status);
+}
+
+describe("mistakes of usage end with status 2", () => {
+  it.each([
+    [["run", "--memry", "1G"], /unknown option '--memry'; Did you mean --memory\?; see `paravane run --help`/],
+    [["rum"], /unknown command 'rum'; Did you mean run\?/],
+    [["run", "--memory", "9G"], /more than the machine can have: at most 3072M/],
+    [["run", "--memory", "lots"], /is not a size/],
+    [["run", "--harts", "9"], /whole number from 1 to 8/],
+    [["run", "--cpu", "rv64,sstc=maybe"], /write NAME=on or NAME=off/],
+    [["run", "--cpu", "rv64,avx=on"], /"avx" is not known/],
+    [["run", "--disk", "x.img,if=scsi"], /"if=scsi" is not known/],
+    [["run", "--console", "vga"], /Allowed choices are ns16550a, virtio, sbi/],
+    [["run", "--timeout", "soon"], /write a number of seconds/],
+    [["run", "--seed", "-1"], /write a whole number/],
+    [["run", "--guest", "debian", "--kernel", "Image"], /exclude each other/],
+    [["run", "--boot", "paravirt", "--firmware", "x"], /leave --boot paravirt out/],
+    [["run", "surplus"], /too many arguments/],
+    [["guest", "arch"], /write debian/],
+  ])("%j", (args, message) => expectFailure(args, 2, message));
+});
+
+describe("files that cannot work end with status 1", () => {
+  it("a kernel that is not there", () => expectFailure(["run", "--kernel", path("none")], 1, /does not exist/));
+  it("a kernel for x86", () => expectFailure(["run", "--kernel", path("bzImage")], 1, /x86 kernel/));
+  it("a truncated kernel", () => expectFailure(["run", "--kernel", path("cut")], 1, /truncated/));
+  it("an initrd that does not fit", () =>
+    expectFailure(
+      ["run", "--kernel", path("Image"), "--initrd", path("initrd"), "--memory", "64M"],
+      1,
+      /initrd of 80\.0 MiB does not fit .* raise --memory to/,
+    ));
+  it("a disk that is not there", () =>
+    expectFailure(["run", "--kernel", path("Image"), "--disk", path("none")], 1, /does not exist: create it/));
+  it("exec without an initrd", () =>
+    expectFailure(["run", "--kernel", path("Image"), "--exec", "true"], 1, /exec needs an initrd/));
+});
+
+describe("help and version", () => {
+  it("prints the package's version", async () => {
+    expect(await paravane("--version")).toEqual({ status: 0, stdout: `${packageJson.version}\n`, stderr: "" });
+  });
+
+  it.each([[[]], [["--help"]], [["run", "--help"]], [["guest", "--help"]]])(
+    "%j goes to stdout with status 0",
+    async (args) => {
+      const outcome = await paravane(...args);
+      expect(outcome).toMatchObject({ status: 0, stderr: "" });
+      expect(outcome.stdout).toMatch(/^Usage: paravane/);
+    },
+  );
+});
+
+describe("a kernel that spins", () => {
+  it("is ended by --timeout with status 124", () =>
+    expectFailure(["run", "--kernel", path("Image"), "--timeout", "1"], 124, /timed out after 1 s/));
+});
