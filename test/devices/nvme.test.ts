@@ -283,6 +283,20 @@ describe("NVMe controller", () => {
       }
     });
 
+    it("take a list's last entry for a page if it is the last page, for a list if two are left", () => {
+      d.board.disk.set(pattern(3 * PAGE));
+      const [a, b, list] = [buffer + 8 * PAGE, buffer + 3 * PAGE, d.allocate(PAGE)];
+      const entry = (at: number, value: number) => d.board.view.setBigUint64(d.board.at(at), BigInt(value), true);
+      entry(list + PAGE - 16, a);
+      entry(list + PAGE - 8, b);
+      expect(q.status(read(0, 24, buffer, list + PAGE - 16))).toBe(0);
+      expect(same(d.board.peek(b, PAGE), pattern(3 * PAGE).slice(2 * PAGE))).toBe(true);
+      entry(list + PAGE - 8, d.list([b, a]));
+      expect(q.status(read(0, 24, buffer, list + PAGE - 8))).toBe(0);
+      expect(same(d.board.peek(a, PAGE), pattern(3 * PAGE).slice(2 * PAGE))).toBe(true);
+      expect(same(d.board.peek(b, PAGE), pattern(3 * PAGE).slice(PAGE, 2 * PAGE))).toBe(true);
+    });
+
     it("compare", () => {
       d.board.disk.set(pattern(3 * PAGE));
       d.board.poke(buffer, pattern(3 * PAGE));
