@@ -241,8 +241,12 @@ export function catalogueTable(): string {
       .map((row) => row.description)
       .join("; ");
   const functions = [...new Set(rows.map((row) => row.function))];
-  const lines = functions.map(
-    (name) => `| ${name} | ${cell(name, "emulated")} | ${cell(name, "paravirt")} | ${cell(name, "direct")} |`,
-  );
-  return ["| function | emulated | paravirtual | direct |", "|---|---|---|---|", ...lines].join("\n");
+  const table = [
+    ["function", "emulated", "paravirtual", "direct"],
+    ...functions.map((name) => [name, cell(name, "emulated"), cell(name, "paravirt"), cell(name, "direct")]),
+  ];
+  const widths = table[0].map((_, column) => Math.max(...table.map((line) => line[column].length)));
+  const lines = table.map((line) => `| ${line.map((text, column) => text.padEnd(widths[column])).join(" | ")} |`);
+  lines.splice(1, 0, `| ${widths.map((width) => "-".repeat(width)).join(" | ")} |`);
+  return lines.join("\n");
 }
