@@ -1,8 +1,7 @@
 // The bus and the board's devices compiled on their own, over a real linear memory, with
 // disks in arrays and a clock that tests set.
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, renameSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import asc from "assemblyscript/asc";
@@ -30,12 +29,16 @@ function fingerprint(): string {
 }
 
 async function compile(): Promise<WebAssembly.Module> {
-  const cached = join(tmpdir(), `paravane-devices-${fingerprint()}.wasm`);
+  const folder = join(root, "node_modules/.cache/paravane-devices");
+  const cached = join(folder, `${fingerprint()}.wasm`);
   if (!existsSync(cached)) {
+    mkdirSync(folder, { recursive: true });
     const out = `${cached}.${process.pid}`;
     const { error, stderr } = await asc.main(["test/devices/entry.ts", "-o", out, "--baseDir", root, ...OPTIONS]);
     if (error) throw new Error(`the devices do not compile: ${stderr}`, { cause: error });
     renameSync(out, cached);
+    for (const name of readdirSync(folder))
+      if (name.endsWith(".wasm") && join(folder, name) !== cached) rmSync(join(folder, name), { force: true });
   }
   return new WebAssembly.Module(readFileSync(cached));
 }
