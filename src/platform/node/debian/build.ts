@@ -15,6 +15,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { agentScript } from "../../../image/agent-script.ts";
 import { Apt, type AptPackage } from "./apt.ts";
 import { type BuildRecord, currentBuild, defaultCacheDir, replaceFile, withLock } from "./cache.ts";
 import { decompress, unpackDeb } from "./deb.ts";
@@ -23,8 +24,13 @@ import { initramfs } from "./initramfs.ts";
 import { selectModules, WANTED_MODULES } from "./modules.ts";
 import { buildToolsDisk, TOOL_PACKAGES } from "./tools-disk.ts";
 
-/** Counts up whenever what is built out of the same packages changes, the agent's script included. */
-const RECIPE = 1;
+/** Counts up whenever what is built out of the same packages changes in a way that RECIPE does not see. */
+const RECIPE_VERSION = 1;
+/** Stands for how a guest is made: one made in another way is made anew. */
+const RECIPE = createHash("sha256")
+  .update(JSON.stringify([RECIPE_VERSION, agentScript, WANTED_MODULES, TOOL_PACKAGES]))
+  .digest("hex")
+  .slice(0, 16);
 const KERNEL_METAPACKAGE = "linux-image-riscv64";
 /** What a build takes while it is made, downloads and unpacked packages included. */
 const SPACE_NEEDED = 700 * 1024 * 1024;
@@ -224,10 +230,12 @@ function install(folder: string, out: string, record: BuildRecord): DebianGuest 
   const identity = JSON.stringify([record.recipe, record.packages]);
   const id = createHash("sha256").update(identity).digest("hex").slice(0, 16);
   const place = join(folder, id);
-  // There already only if it is damaged, or the packages have not changed since.
-  rmSync(place, { recursive: true, force: true });
-  renameSync(out, place);
   replaceFile(join(folder, "current.json"), `${JSON.stringify({ recipe: record.recipe, id })}\n`);
+  // The same packages again: what is there may be in use, so it goes only if it is damaged.
+  if (!currentBuild(folder, record.recipe)) {
+    rmSync(place, { recursive: true, force: true });
+    renameSync(out, place);
+  }
   const dayAgo = Date.now() - 24 * 60 * 60 * 1000;
   for (const name of readdirSync(folder)) {
     const old = join(folder, name);

@@ -59,7 +59,7 @@ export async function withLock<T>(lock: string, onWait: () => void, work: () => 
 
 /** What guest.json says. */
 export interface BuildRecord {
-  recipe: number;
+  recipe: string;
   release: string;
   kernelVersion: string;
   packages: Record<string, string>;
@@ -83,8 +83,8 @@ export function replaceFile(path: string, content: string): void {
 }
 
 /** The build in use, if there is one of this recipe and it is whole. */
-export function currentBuild(folder: string, recipe: number): { folder: string; record: BuildRecord } | undefined {
-  const current = readJson<{ id: string; recipe: number }>(join(folder, "current.json"));
+export function currentBuild(folder: string, recipe: string): { folder: string; record: BuildRecord } | undefined {
+  const current = readJson<{ id: string; recipe: string }>(join(folder, "current.json"));
   if (current?.recipe !== recipe || !/^[0-9a-f]+$/.test(current.id)) return undefined;
   const build = join(folder, current.id);
   const record = readJson<BuildRecord>(join(build, "guest.json"));

@@ -12,8 +12,7 @@ import { DebianGuestError } from "./debian-error.ts";
 
 /** Drivers of the machine's devices, and the file systems to use on them. */
 export const WANTED_MODULES = [
-  ...["virtio_mmio", "virtio_blk", "virtio_rng", "virtio_net", "virtio_balloon", "virtio_scsi", "virtio_input"],
-  ...["virtio_pmem", "nd_pmem", "vmw_vsock_virtio_transport", "9pnet_virtio"],
+  ...["virtio_mmio", "virtio_blk", "virtio_rng", "virtio_net", "virtio_balloon", "9pnet_virtio"],
   ...["nvme", "ahci", "sd_mod", "e1000", "e1000e", "evdev"],
   ...["crc32c_generic", "ext4", "erofs", "squashfs", "overlay", "loop", "9p"],
 ];
