@@ -98,6 +98,8 @@ export function predecode(p: usize): void {
   const word = offset == 4094 ? low : load<u32>(host);
   const extensions = load<u64>(<usize>Machine.CPU_EXTENSIONS);
   decode(word, e, extensions);
+  // Reserved rounding modes are illegal, which only the slow path looks at.
+  if (<u32>e.rm - 5 < 2) e.op |= SLOW_ONLY;
   if (!hasTarget(e.op)) return;
   if (e.op != <u16>Op.JALR) {
     // A target on this page becomes a distance in entries; another page's is looked up.

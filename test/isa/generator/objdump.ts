@@ -36,7 +36,7 @@ function normalize(line: string): string | undefined {
   const [first, rest = ""] = line.replace(/\s*[#<].*$/, "").split("\t");
   let name = first.trim();
   if (name.startsWith(".") || name.endsWith("unimp")) return undefined;
-  if (name === "uret") return undefined; // of an extension that was never ratified
+  if (/^(uret|hret|sfence\.vm)$/.test(name)) return undefined; // of drafts, gone before ratification
   if (/^fence(\.tso)?$/.test(name)) return "fence";
   if (name === "fence.i") return name;
   if (/^(lr|sc|amo)/.test(name)) name = name.replace(/\.(aq|rl|aqrl)$/, "");
