@@ -170,7 +170,8 @@ export function* readCpio(bytes: Uint8Array): Generator<FileEntry, void, undefin
     const name = offset + HEADER_SIZE;
     const data = align4(name + nameSize);
     const end = data + fileSize;
-    if (nameSize < 1 || nameSize > MAX_NAME || end > bytes.length) {
+    const needed = fileSize > 0 ? end : name + nameSize;
+    if (nameSize < 1 || nameSize > MAX_NAME || needed > bytes.length) {
       throw new ImageError(
         `cpio: the member at offset ${offset} (name of ${nameSize}, file of ${fileSize} bytes) does not fit into the ` +
           `archive of ${bytes.length} bytes: it is incomplete or damaged`,

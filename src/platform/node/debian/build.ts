@@ -100,6 +100,15 @@ export async function buildDebianGuest(options: DebianGuestOptions = {}): Promis
   }
 }
 
+/** The guest if it is in the cache already: nothing is made, downloaded or waited for. */
+export function cachedDebianGuest(
+  options: Pick<DebianGuestOptions, "cacheDir" | "release"> = {},
+): DebianGuest | undefined {
+  const { cacheDir = defaultCacheDir(), release = "trixie" } = options;
+  const cached = currentBuild(join(cacheDir, "debian", release), RECIPE);
+  return cached && describe(cached.folder, cached.record);
+}
+
 function describe(folder: string, record: BuildRecord): DebianGuest {
   const path = (name: string): string => join(folder, name);
   return {
