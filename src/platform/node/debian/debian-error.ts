@@ -15,7 +15,7 @@ export function explainSystemError(error: unknown): unknown {
       cause: error,
     });
   }
-  if (code === "EACCES" || code === "EROFS" || code === "EPERM") {
+  if (code && ["EACCES", "EROFS", "EPERM", "ENOTDIR"].includes(code)) {
     const path = (error as NodeJS.ErrnoException).path ?? "the cache";
     return new DebianGuestError(`${path} cannot be written: set PARAVANE_CACHE to a folder of your own`, {
       cause: error,
