@@ -1,0 +1,75 @@
+// Random instruction sequences on our engine and on QEMU: all registers, flags, traps and
+// memory compared. A block that disagrees is shrunk and shown with the seed that made it.
+// PARAVANE_LONG=1 runs many more.
+import { readFileSync } from "node:fs";
+import { beforeAll, describe, expect, test } from "vitest";
+import { Ext } from "../../assembly/abi/ext.ts";
+import { type Inspect, loadInspect } from "../../src/engine/inspect.ts";
+import { ALL_EXTENSIONS } from "../../src/machine/cpu.ts";
+import { assemble, type Block, groups, randomBlock } from "./generator/blocks.ts";
+import { runEngine, runQemu } from "./generator/machines.ts";
+import { Random } from "./generator/random.ts";
+import { scratchAddress } from "./generator/records.ts";
+import { built, LONG, missing, QEMU_SYSTEM } from "./generator/requirements.ts";
+import { disagreements, shrink } from "./generator/shrink.ts";
+
+const unavailable = missing(QEMU_SYSTEM);
+/** Blocks in one program, and programs a group: each is a run of QEMU's. */
+const BLOCKS = 1000;
+const PROGRAMS = LONG ? 30 : 1;
+
+let inspect: Inspect;
+beforeAll(async () => {
+  inspect = await loadInspect(readFileSync(built("inspect.wasm")));
+});
+
+function show(block: Block, seed: number, index: number, differences: string[]): string {
+  const { x, f, fcsr, fs } = block.registers;
+  const hex = (v: bigint) => `0x${v.toString(16)}`;
+  const lines = assemble(block.items).map(({ word }) => `  ${inspect.disassemble(0, 0, word)}`);
+  return [
+    `seed ${seed} block ${index}, ${block.mode === 3 ? "M" : "U"}-mode, fcsr ${hex(fcsr)}, mstatus.FS ${fs}`,
+    ...lines,
+    ...differences.map((line) => `  ${line}`),
+    `  before: ${x.map((v, n) => `x${n} ${hex(v)}`).join(" ")}`,
+    `  ${f.map((v, n) => `f${n} ${hex(v)}`).join(" ")}`,
+  ].join("\n");
+}
+
+interface Variation {
+  extensions?: bigint;
+  /** Place blocks so that a page ends within them. */
+  straddle?: boolean;
+}
+
+/** What the first few blocks that disagree come down to. */
+function compare(group: string, seed: number, { extensions = ALL_EXTENSIONS, straddle }: Variation = {}): string[] {
+  const random = new Random(seed);
+  const compressed = ((extensions >> BigInt(Ext.C)) & 1n) === 1n;
+  const blocks = Array.from({ length: BLOCKS }, (_, index) => {
+    const scratch = (offset: number) => scratchAddress(index, offset);
+    const block = randomBlock(group, random, scratch, (row) => compressed || row.length === 4);
+    return straddle ? { ...block, beforePageEnd: 2 * random.between(1, 30) } : block;
+  });
+  const ours = (image: Uint8Array) => runEngine(image, { extensions });
+  const theirs = (image: Uint8Array) => runQemu(image, extensions);
+  const found = [...disagreements(blocks, ours, theirs).keys()].slice(0, 3);
+  return found.map((index) => {
+    const least = shrink(blocks[index], ours, theirs);
+    const differences = disagreements([least], ours, theirs).get(0) ?? [];
+    return show(least, seed, index, differences);
+  });
+}
+
+describe.skipIf(unavailable !== undefined)("random blocks against QEMU", () => {
+  const each = (name: string, group: string, seed: number, variation: Variation = {}) =>
+    test(name, { timeout: 1_800_000 }, () => {
+      for (let n = 0; n < PROGRAMS; n++) expect(compare(group, seed + n, variation)).toEqual([]);
+    });
+  Object.keys(groups).forEach((group, n) => {
+    each(group, group, 1000 * (n + 1));
+  });
+  // An instruction whose halves lie on two pages always takes the slow path, whatever it is.
+  each("every extension, over page ends", "all", 20_000, { straddle: true });
+  each("without C", "all", 30_000, { extensions: ALL_EXTENSIONS & ~(1n << BigInt(Ext.C)) });
+});
