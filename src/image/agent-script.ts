@@ -186,9 +186,10 @@ execute() {
   # Held open, so that a pump outlives whatever the command closes; opened apart from the
   # command's own, so that nothing the command does to its file descriptors matters here.
   exec 6>$run/stdout.$id 7>$run/stderr.$id
-  # The braces keep this shell's own word about a signal out of the command's output.
+  # This shell says "Killed" to its own standard error: so the command's is opened in a
+  # process apart, and this shell's leads nowhere meanwhile.
   {
-    /bin/busybox setsid /bin/sh -c "$command" <"$input" >$run/stdout.$id 2>$run/stderr.$id 3<&- 4>&- 5>&- 6>&- 7>&- 9<&-
+    (exec /bin/busybox setsid /bin/sh -c "$command" <"$input" >$run/stdout.$id 2>$run/stderr.$id 3<&- 4>&- 5>&- 6>&- 7>&- 9<&-)
     status=$?
   } 2>/dev/null
   # A pipe keeps order: the marks come out behind everything the command wrote.
