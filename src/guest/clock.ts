@@ -23,7 +23,7 @@ export class GuestClock {
 
   /** Guest ticks now. */
   now(): number {
-    const host = this.#hostNow();
+    const host = this.#pausedAt ?? this.#hostNow();
     if (host - this.#last > LONGEST_GAP) this.#origin += host - this.#last;
     this.#last = host;
     return (host - this.#origin) * TICKS_PER_MS;

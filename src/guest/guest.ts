@@ -61,6 +61,8 @@ export class Guest {
   readonly console: GuestConsole;
   readonly #parts: GuestParts;
   readonly #engine: Engine;
+  /** Absent with the virtual clock. */
+  readonly #clock: GuestClock | undefined;
   readonly #loop: RunLoop;
   readonly #ports: ConsolePorts;
   readonly #disks: Disks;
@@ -79,7 +81,7 @@ export class Guest {
   constructor(parts: GuestParts) {
     this.#parts = parts;
     const { platform, plan, virtualClock } = parts;
-    const clock = virtualClock ? undefined : new GuestClock(() => platform.now());
+    this.#clock = virtualClock ? undefined : new GuestClock(() => platform.now());
     const backends: DiskBackend[] = plan.disks.map((disk) => disk.backend);
 
     this.#ended = new Promise((resolve, reject) => {
@@ -100,8 +102,8 @@ export class Guest {
         this.#loop.wake();
       },
     });
-    this.#engine = Engine.create(parts.module, plan.config.ramBytes, (bytes) => this.#host(bytes, clock));
-    this.#loop = new RunLoop(this.#driven(), platform, clock);
+    this.#engine = Engine.create(parts.module, plan.config.ramBytes, (bytes) => this.#host(bytes));
+    this.#loop = new RunLoop(this.#driven(), platform, this.#clock);
     this.console = this.#consoleOf(parts.console);
     if (parts.exec) {
       this.#executor = new Executor({
@@ -165,7 +167,7 @@ export class Guest {
 
   /** Ends the guest: flushes and closes its disks. Can be called again. */
   close(): void {
-    if (!this.#isOver) this.#finish(() => this.#end({ reason: "closed", status: 0 }));
+    if (!this.#isOver) this.#finish({ reason: "closed", status: 0 });
   }
 
   /** Instructions that all harts have retired. */
@@ -173,7 +175,7 @@ export class Guest {
     return this.#engine.exports.retired();
   }
 
-  /** Guest time in seconds since the start, as of the last slice. */
+  /** Guest time in seconds since the start. */
   get seconds(): number {
     return this.#ticks() / Timebase.HZ;
   }
@@ -198,12 +200,18 @@ export class Guest {
     return this.#executor;
   }
 
+  /** Guest time in ticks: the host's clock, or what the instructions so far amount to (assembly/clock.ts). */
   #ticks(): number {
-    return Number(this.#engine.view.getBigUint64(Machine.TICKS, true));
+    if (this.#clock) return this.#clock.now();
+    const { view } = this.#engine;
+    const instructions = view.getBigUint64(Machine.INSTRUCTIONS, true);
+    const rate = BigInt(this.#parts.plan.config.virtualRate);
+    return Number(instructions / rate + view.getBigUint64(Machine.SKIPPED, true));
   }
 
-  #host(bytes: Uint8Array, clock: GuestClock | undefined): EngineHost {
+  #host(bytes: Uint8Array): EngineHost {
     const { entropy } = this.#parts;
+    const clock = this.#clock;
     const at = (address: number, length: number) => bytes.subarray(address >>> 0, (address >>> 0) + (length >>> 0));
     return {
       now: clock ? () => clock.now() : () => 0,
@@ -264,7 +272,7 @@ export class Guest {
     switch (exit) {
       case Exit.POWER_OFF: {
         const status = this.#engine.exitCode;
-        this.#finish(() => this.#end({ reason: "power-off", status }));
+        this.#finish({ reason: "power-off", status });
         return false;
       }
       case Exit.RESET:
@@ -306,7 +314,7 @@ export class Guest {
   #crash(describe: (engine: Engine, inspect: Inspect, watch: PanicWatch) => GuestCrash): void {
     this.#ports.publish();
     const crash = describe(this.#engine, this.#parts.inspect, this.#panic);
-    this.#finish(() => this.#fail(crash));
+    this.#finish(crash);
   }
 
   /** The engine or a backend threw: a bug of ours, or of the caller's code inside a callback. */
@@ -319,21 +327,26 @@ export class Guest {
         cause: error,
       });
     }
-    this.#finish(() => this.#fail(error));
+    this.#finish(error instanceof Error ? error : new HostError(String(error)));
   }
 
-  #finish(settle: () => void): void {
+  /** Ends everything once: `outcome` is how the guest ended, or the error that ended it. */
+  #finish(outcome: ExitInfo | Error): void {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#loop.end();
-    this.#executor?.close(new ExecError("the guest has ended"));
+    const failed = outcome instanceof Error;
+    const said = failed ? outcome.message : "the guest has ended";
+    let error: unknown = failed ? outcome : undefined;
     try {
       this.#ports.collect();
       this.#ports.publish();
+      this.#executor?.close(new ExecError(`the command did not end: ${said}`, { cause: error }));
       this.#disks.close();
-    } catch (error) {
-      this.#fail(error);
+    } catch (alsoFailed) {
+      error ??= alsoFailed;
     }
-    settle();
+    if (error === undefined) this.#end(outcome as ExitInfo);
+    else this.#fail(error);
   }
 }

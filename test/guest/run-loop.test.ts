@@ -1,0 +1,200 @@
+// The run loop on the real event loop, driving a guest made of a script: which slices run,
+// how long it sleeps, what wakes it. And the guest's clock.
+import { describe, expect, it } from "vitest";
+import { Exit } from "../../assembly/abi/exit.ts";
+import { GuestClock } from "../../src/guest/clock.ts";
+import { type Driven, RunLoop } from "../../src/guest/run-loop.ts";
+import { nodePlatform } from "../../src/platform/node/platform.ts";
+
+const TICKS_PER_MS = 10_000;
+
+/** A guest that answers each slice with what `slice` says. */
+function scripted(slice: () => Exit, part: Partial<Driven> = {}): Driven {
+  return {
+    deliver: () => false,
+    run: slice,
+    deadline: Number.POSITIVE_INFINITY,
+    collect: () => {},
+    publish: () => {},
+    awaitsCompletion: false,
+    handle: () => false,
+    fail: (error) => {
+      throw error;
+    },
+    ...part,
+  };
+}
+
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+describe("the run loop", () => {
+  it("gives the host's events their turn while the guest computes", async () => {
+    let slices = 0;
+    const loop = new RunLoop(
+      scripted(() => {
+        slices++;
+        const end = performance.now() + 0.5;
+        while (performance.now() < end);
+        return Exit.BUDGET;
+      }),
+      nodePlatform,
+      new GuestClock(nodePlatform.now),
+    );
+    loop.start();
+    await sleep(50);
+    loop.end();
+    const atEnd = slices;
+    expect(atEnd).toBeGreaterThan(5);
+    await sleep(20);
+    expect(slices).toBe(atEnd);
+  });
+
+  it("sleeps until the deadline without slices in between, and is not early", async () => {
+    const clock = new GuestClock(nodePlatform.now);
+    const deadline = 80 * TICKS_PER_MS;
+    const ran: number[] = [];
+    const woken = new Promise<void>((resolve) => {
+      const loop = new RunLoop(
+        scripted(
+          () => {
+            ran.push(clock.now());
+            if (clock.now() < deadline) return Exit.IDLE;
+            resolve();
+            return Exit.POWER_OFF;
+          },
+          { deadline },
+        ),
+        nodePlatform,
+        clock,
+      );
+      loop.start();
+    });
+    await woken;
+    expect(ran).toHaveLength(2);
+    expect(ran[1]).toBeGreaterThanOrEqual(deadline);
+  });
+
+  it("uses next to no processor time while every hart waits", async () => {
+    const clock = new GuestClock(nodePlatform.now);
+    let deadline = 0;
+    const loop = new RunLoop(
+      {
+        ...scripted(() => {
+          // A timer of 100 Hz, as a busy idle guest has.
+          if (clock.now() >= deadline) deadline = clock.now() + 10 * TICKS_PER_MS;
+          return Exit.IDLE;
+        }),
+        get deadline() {
+          return deadline;
+        },
+      },
+      nodePlatform,
+      clock,
+    );
+    loop.start();
+    await sleep(100);
+    const before = process.cpuUsage();
+    await sleep(1000);
+    const { user, system } = process.cpuUsage(before);
+    loop.end();
+    expect((user + system) / 1e6).toBeLessThan(0.1);
+  });
+
+  it("wakes at once for input", async () => {
+    const clock = new GuestClock(nodePlatform.now);
+    let input = false;
+    let wokenAfter: number | undefined;
+    let since = 0;
+    const loop = new RunLoop(
+      scripted(() => {
+        if (input) wokenAfter ??= performance.now() - since;
+        return Exit.IDLE;
+      }),
+      nodePlatform,
+      clock,
+    );
+    loop.start();
+    await sleep(20);
+    input = true;
+    since = performance.now();
+    loop.wake();
+    await sleep(200);
+    loop.end();
+    expect(wokenAfter).toBeLessThan(150);
+  });
+
+  it("stands still while held, with its time", async () => {
+    const clock = new GuestClock(nodePlatform.now);
+    let slices = 0;
+    const loop = new RunLoop(
+      scripted(() => {
+        slices++;
+        return Exit.IDLE;
+      }),
+      nodePlatform,
+      clock,
+    );
+    loop.start();
+    await sleep(10);
+    loop.hold("test");
+    const [heldSlices, heldAt] = [slices, clock.now()];
+    loop.wake();
+    await sleep(300);
+    expect(slices).toBe(heldSlices);
+    loop.release("test");
+    expect(clock.now() - heldAt).toBeLessThan(250 * TICKS_PER_MS);
+    await sleep(10);
+    expect(slices).toBeGreaterThan(heldSlices);
+    loop.end();
+  });
+
+  it("hands an error to whoever owns the guest", async () => {
+    const failure = new Error("broken");
+    const failed = await new Promise((resolve) => {
+      const driven = scripted(
+        () => {
+          throw failure;
+        },
+        { fail: resolve },
+      );
+      new RunLoop(driven, nodePlatform, new GuestClock(nodePlatform.now)).start();
+    });
+    expect(failed).toBe(failure);
+  });
+});
+
+describe("guest time", () => {
+  it("leaves out a gap in which the process was stopped, and never goes back", () => {
+    let host = 5000;
+    const clock = new GuestClock(() => host);
+    expect(clock.now()).toBe(0);
+    host += 900;
+    expect(clock.now()).toBe(900 * TICKS_PER_MS);
+    host += 60_000;
+    expect(clock.now()).toBe(900 * TICKS_PER_MS);
+    host += 1;
+    expect(clock.now()).toBe(901 * TICKS_PER_MS);
+  });
+
+  it("counts a sleep that was planned, but not what went beyond", () => {
+    let host = 0;
+    const clock = new GuestClock(() => host);
+    host = 30_000;
+    clock.slept(30_000);
+    expect(clock.now()).toBe(30_000 * TICKS_PER_MS);
+    host = 100_000;
+    clock.slept(40_000);
+    expect(clock.now()).toBe(40_000 * TICKS_PER_MS);
+  });
+
+  it("stops while paused", () => {
+    let host = 0;
+    const clock = new GuestClock(() => host);
+    host = 100;
+    clock.pause();
+    host = 500;
+    clock.resume();
+    host = 600;
+    expect(clock.now()).toBe(200 * TICKS_PER_MS);
+  });
+});
