@@ -38,8 +38,13 @@ export function endSlice(): void {
   beginSlice(0);
 }
 
+/** Instructions of the slice under way that its hart's total does not hold yet; 0 between slices. */
+export function sliceRetired(): u64 {
+  return <u64>(sliceSteps() - sliceUnretired);
+}
+
 function now(): u64 {
-  return hart().retired + <u64>(sliceSteps() - sliceUnretired);
+  return hart().retired + sliceRetired();
 }
 
 /** mcycle (0) or minstret (2) of the running hart. */

@@ -3,6 +3,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from "commander
 import packageJson from "../../package.json" with { type: "json" };
 import { listExtensions, parseCpu } from "../machine/cpu.ts";
 import { parseMemory } from "../machine/memory-size.ts";
+import { compareCommand } from "./compare-command.ts";
 import { type DiskArgument, parseDisk } from "./disk-option.ts";
 import { type GuestArguments, makeGuest } from "./guest.ts";
 import { type RunArguments, run } from "./run.ts";
@@ -128,7 +129,7 @@ export async function main(args: string[]): Promise<void> {
     .description(packageJson.description)
     .version(packageJson.version, "--version")
     .showSuggestionAfterError();
-  const commands = [runCommand(), guestCommand()];
+  const commands = [runCommand(), guestCommand(), compareCommand([clockOption(), seedOption()])];
   for (const command of [program, ...commands]) {
     // Mistakes come back to us as CommanderError; commander itself prints help and version alone.
     command.exitOverride().configureOutput({ writeErr: () => {}, outputError: () => {} });

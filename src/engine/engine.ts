@@ -79,6 +79,11 @@ export class Engine {
     return this.#view.getUint32(Machine.EXIT_HART, true);
   }
 
+  /** Hart that runs now, or ran last. */
+  get runningHart(): number {
+    return this.#view.getUint32(Machine.CURRENT_HART, true);
+  }
+
   /** Tick at which the earliest sleeping hart wants to wake, or Infinity. */
   get deadline(): number {
     const tick = this.#view.getBigUint64(Machine.DEADLINE, true);

@@ -25,6 +25,11 @@ export function portOf(kind: ConsoleKind): number {
   return PORT_OF[kind];
 }
 
+/** Kind of the console that engine port `port` is, or undefined if it is no console. */
+export function consoleKindOf(port: number): ConsoleKind | undefined {
+  return (Object.keys(PORT_OF) as ConsoleKind[]).find((kind) => PORT_OF[kind] === port);
+}
+
 function isConsole(port: number): boolean {
   return port === ConsolePort.UART || port === ConsolePort.SBI || port === ConsolePort.VIRTIO;
 }

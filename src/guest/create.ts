@@ -1,5 +1,6 @@
 // From options to a running guest. Everything that can be wrong with the options is found
 // here, before anything runs.
+import { ConsolePort } from "../../assembly/abi/device.ts";
 import { BootMode, ClockMode } from "../../assembly/abi/layout.ts";
 import type { DiskBackend } from "../backend/disk.ts";
 import { type EntropySource, seededEntropy } from "../backend/entropy.ts";
@@ -16,7 +17,7 @@ import { type BootInput, planBoot } from "../machine/layout.ts";
 import { checkMemory, parseMemory } from "../machine/memory-size.ts";
 import { agentPortList } from "./exec.ts";
 import { Guest } from "./guest.ts";
-import { type AttachedDisk, checkDisks } from "./machine.ts";
+import { type AttachedDisk, checkDisks, type NamedPort } from "./machine.ts";
 import type { BootKind, ConsoleKind, DiskOptions, GuestOptions } from "./options.ts";
 import type { Platform } from "./platform.ts";
 
@@ -28,6 +29,9 @@ const VIRTUAL_EPOCH = 1_735_689_600_000_000_000n;
 /** Instructions in a 10 MHz tick of the virtual clock: a hart of 100 million instructions a second. */
 const VIRTUAL_RATE = 10;
 const RNG_SEED_BYTES = 32;
+/** Ports of the virtio console that callers may name, after the console and the agent's. */
+const FIRST_FREE_PORT = 1 + agentPortList.length;
+const MAX_PORTS = ConsolePort.VIRTIO_PORTS - FIRST_FREE_PORT;
 /** Makes the seed of the kernel's random numbers another stream than the entropy device's. */
 const RNG_SEED_SALT = 0x726e_672d_7365_6564n;
 
@@ -107,6 +111,17 @@ function inspectOf(platform: Platform): Promise<Inspect> {
   return inspect;
 }
 
+/** The console's ports: the agent's, if there is one, then the caller's. */
+function portsOf({ exec, ports = [] }: GuestOptions): NamedPort[] {
+  const first = exec ? agentPortList : [];
+  const names = new Set([...first.map(({ name }) => name), ...ports]);
+  if (names.size < first.length + ports.length) throw new OptionError(`ports ${ports.join(", ")}: a name is taken`);
+  if (ports.length > MAX_PORTS || ports.some((name) => !/^[\x21-\x7e]{1,31}$/.test(name))) {
+    throw new OptionError(`ports: give at most ${MAX_PORTS} names of 1 to 31 printable ASCII characters`);
+  }
+  return [...first, ...ports.map((name, i) => ({ index: FIRST_FREE_PORT + i, name }))];
+}
+
 /** Creates a guest on `platform` and starts it. */
 export async function createGuestOn(platform: Platform, options: GuestOptions): Promise<Guest> {
   const boot = options.boot ?? (options.firmware === undefined ? "paravirt" : "firmware");
@@ -164,13 +179,14 @@ export async function createGuestOn(platform: Platform, options: GuestOptions): 
       platform,
       module,
       inspect,
-      plan: { config, boot: plan, disks, ports: exec ? agentPortList : [] },
+      plan: { config, boot: plan, disks, ports: portsOf(options) },
       console,
       virtualClock,
       entropy,
       exec,
       onNotice: options.onNotice ?? (() => {}),
       onReset: options.onReset ?? (() => {}),
+      onOutput: options.onOutput,
     });
     if (options.onConsole) guest.console.onData(options.onConsole);
     return guest;

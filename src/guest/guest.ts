@@ -6,16 +6,16 @@ import { DiscardKind, type DiskBackend } from "../backend/disk.ts";
 import type { EntropySource } from "../backend/entropy.ts";
 import { Engine } from "../engine/engine.ts";
 import { type ExitCount, readExitCounters } from "../engine/exit-counters.ts";
-import type { EngineHost } from "../engine/exports.ts";
+import { type EngineHost, Register } from "../engine/exports.ts";
 import type { Inspect } from "../engine/inspect.ts";
 import { ExecError, type GuestCrash, HostError, ParavaneError } from "../errors.ts";
 import { GuestClock } from "./clock.ts";
-import { ConsolePorts, portOf } from "./console-ports.ts";
+import { ConsolePorts, consoleKindOf, portOf, virtioPort } from "./console-ports.ts";
 import { doubleFaultCrash, panicCrash } from "./crash.ts";
 import { Disks } from "./disks.ts";
 import { type ExecOptions, type ExecResult, Executor } from "./exec.ts";
 import { type MachinePlan, powerOn } from "./machine.ts";
-import type { ConsoleKind } from "./options.ts";
+import type { ConsoleKind, GuestOptions } from "./options.ts";
 import { PanicWatch } from "./panic.ts";
 import type { Platform } from "./platform.ts";
 import { type Driven, RunLoop } from "./run-loop.ts";
@@ -50,10 +50,14 @@ export interface GuestParts {
   exec: boolean;
   onNotice(message: string): void;
   onReset(): void;
+  onOutput: GuestOptions["onOutput"];
 }
 
 /** After the panic message, how long a kernel may spin before it counts as dead, in guest seconds. */
 const PANIC_GRACE = 3;
+
+/** The CSR `time`, as getReg numbers it. */
+const TIME = Register.CSR + 0xc01;
 
 const PAUSED = "paused by the caller";
 
@@ -180,6 +184,11 @@ export class Guest {
     return this.#ticks() / Timebase.HZ;
   }
 
+  /** Guest time in 10 MHz ticks at this very moment, also inside onOutput. */
+  get ticks(): number {
+    return Number(BigInt.asUintN(64, this.#engine.exports.getReg(this.#engine.runningHart, TIME)));
+  }
+
   /** Exits so far by cause: device register or hypercall. */
   counters(): ExitCount[] {
     return readExitCounters(this.#engine.view, this.#parts.inspect);
@@ -215,7 +224,7 @@ export class Guest {
     const at = (address: number, length: number) => bytes.subarray(address >>> 0, (address >>> 0) + (length >>> 0));
     return {
       now: clock ? () => clock.now() : () => 0,
-      consoleOut: (port, address, length) => this.#ports.put(port, at(address, length)),
+      consoleOut: (port, address, length) => this.#output(port, at(address, length)),
       diskRead: (disk, offset, address, length) => this.#disks.read(disk, offset, at(address, length)),
       diskWrite: (disk, offset, address, length) => this.#disks.write(disk, offset, at(address, length)),
       diskFlush: (disk, tag) => this.#disks.flush(disk, tag),
@@ -223,6 +232,15 @@ export class Guest {
         this.#disks.discard(disk, offset, length, kind === DiscardKind.WRITE_ZEROES ? kind : DiscardKind.DISCARD),
       entropy: (address, length) => entropy.fill(at(address, length)),
     };
+  }
+
+  #output(port: number, bytes: Uint8Array): void {
+    const { onOutput, plan } = this.#parts;
+    if (onOutput) {
+      const name = consoleKindOf(port) ?? plan.ports.find(({ index }) => virtioPort(index) === port)?.name;
+      if (name !== undefined) onOutput(name, bytes);
+    }
+    this.#ports.put(port, bytes);
   }
 
   #driven(): Driven {

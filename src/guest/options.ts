@@ -46,12 +46,25 @@ export interface GuestOptions {
   disks?: DiskOptions[];
   /** Runs commands: adds an agent to the initrd and a virtio-console port for it. */
   exec?: boolean;
+  /**
+   * Names of further ports of the virtio console, at most three: what the guest writes there
+   * goes to onOutput alone. The guest finds them by name in /sys/class/virtio-ports.
+   */
+  ports?: string[];
   /** Every console's output, in pieces. The array belongs to the callee. */
   onConsole?(bytes: Uint8Array): void;
+  /**
+   * Each output of a console or port, before the guest's next instruction: counters read here
+   * are those of that moment. `bytes` is the guest's memory, to be copied if it is kept.
+   */
+  onOutput?(port: OutputPort, bytes: Uint8Array): void;
   /** Things worth telling a person that are no errors, one line each. */
   onNotice?(message: string): void;
   /** Called for each restart that the guest asked for. */
   onReset?(): void;
 }
+
+/** Where output comes from: a console's kind, or the name of a virtio port. */
+export type OutputPort = ConsoleKind | (string & {});
 
 export type { ExitInfo };

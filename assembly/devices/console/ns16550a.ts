@@ -83,6 +83,8 @@ const CONNECTED: u32 = Msr.CTS | Msr.DSR | Msr.DCD;
 
 const RX_SIZE: u32 = 16;
 const TX_SIZE: u32 = 256;
+/** Ends a line, which goes to the host at once. */
+const LINE_FEED: u8 = 0x0a;
 
 @unmanaged
 export class Ns16550a {
@@ -120,7 +122,7 @@ export function uartReset(): void {
   updateIrq(s);
 }
 
-/** Hands buffered output to the host; the run loop calls it when a slice ends. */
+/** Hands buffered output to the host: at a line's end, when the buffer is full, and when a slice ends. */
 export function uartFlush(): void {
   const s = state();
   if (s.txCount == 0) return;
@@ -174,7 +176,7 @@ function transmit(s: Ns16550a, byte: u8): void {
     receive(s, byte);
   } else {
     store<u8>(TX_BUFFER + s.txCount, byte);
-    if (++s.txCount == TX_SIZE) uartFlush();
+    if (++s.txCount == TX_SIZE || byte == LINE_FEED) uartFlush();
   }
   s.thrPending = 1;
 }

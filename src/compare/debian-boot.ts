@@ -1,0 +1,163 @@
+// One boot of Debian's kernel, ready to be measured: its disks are watched, and so is all
+// that its consoles and our own port put out.
+import { Timebase } from "../../assembly/abi/memory-map.ts";
+import type { Guest } from "../guest/guest.ts";
+import type { ClockKind, OutputPort } from "../guest/options.ts";
+import { type Snapshot, snapshot, Tally } from "./meter.ts";
+import { type Amount, type CompareGuestOptions, type CompareHost, watchedDisk, within } from "./work.ts";
+
+export type BootKind = "sbi" | "sstc" | "firmware";
+
+/** The port on which a command says where a window begins and ends. */
+export const MARKER_PORT = "paravane.marker";
+
+const MEMORY = "256M";
+/** Host time that a boot, and then each command, may take, in ms. */
+const PATIENCE = 120_000;
+const COMMON = "quiet panic=1 printk.devkmsg=on";
+
+interface BootSettings {
+  description: string;
+  options: CompareGuestOptions;
+}
+
+const SETTINGS: Record<BootKind, BootSettings> = {
+  sbi: {
+    description: "paravirtual boot without Sstc, kernel console on the ns16550a",
+    options: { console: "ns16550a", cpu: "rv64,sstc=off", append: `console=ttyS0 ${COMMON}` },
+  },
+  sstc: {
+    // A console that does not exist keeps the kernel from choosing one itself.
+    description: "paravirtual boot with Sstc, SBI DBCN as the kernel's early and only console",
+    options: { console: "sbi", append: `earlycon=sbi keep_bootcon console=hvc7 ${COMMON}` },
+  },
+  firmware: {
+    description: "OpenSBI in M-mode without Sstc, kernel console on virtio-console",
+    options: { console: "virtio", firmware: "opensbi", cpu: "rv64,sstc=off", append: `console=hvc0 ${COMMON}` },
+  },
+};
+
+export type DiskDevice = "nvme" | "virtio";
+
+export class DebianBoot {
+  readonly #guest: Guest;
+  readonly #host: CompareHost;
+  readonly #watch: Watch;
+
+  private constructor(guest: Guest, host: CompareHost, watch: Watch) {
+    this.#guest = guest;
+    this.#host = host;
+    this.#watch = watch;
+  }
+
+  static describe(kind: BootKind): string {
+    return SETTINGS[kind].description;
+  }
+
+  static async start(
+    kind: BootKind,
+    { host, clock, seed }: { host: CompareHost; clock: ClockKind; seed: bigint | undefined },
+  ): Promise<DebianBoot> {
+    const watch: Watch = { output: undefined, moved: undefined };
+    const disk = (device: DiskDevice) => ({
+      backend: watchedDisk(`${device} disk`, (bytes) => watch.moved?.(device, bytes)),
+      if: device,
+    });
+    const guest = await host.createGuest({
+      ...SETTINGS[kind].options,
+      guest: "debian",
+      tools: true,
+      exec: true,
+      memory: MEMORY,
+      clock,
+      seed,
+      ports: [MARKER_PORT],
+      disks: [disk("nvme"), disk("virtio")],
+      onOutput: (port, bytes) => watch.output?.(port, bytes),
+    });
+    const boot = new DebianBoot(guest, host, watch);
+    try {
+      await within(host, PATIENCE, "the guest to be ready", guest.ready());
+    } catch (error) {
+      guest.close();
+      throw error;
+    }
+    return boot;
+  }
+
+  async end(): Promise<void> {
+    // What the guest does on its way down is nobody's measurement.
+    this.#guest.close();
+    await this.#guest.wait().catch(() => undefined);
+  }
+
+  /** Runs a command for its standard output. @throws Error with what it said if it fails. */
+  async run(command: string): Promise<string> {
+    const { status, stdout, stderr } = await this.#guest.exec(command, { timeout: PATIENCE });
+    const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes).trim();
+    if (status !== 0) {
+      const last = (text(stderr) || text(stdout)).split("\n").slice(-3).join("; ");
+      throw new Error(`status ${status}: ${last || "it said nothing"}`);
+    }
+    return text(stdout);
+  }
+
+  /** Runs `command` and measures while what `count` sees in a console's output passes by. */
+  async tallyOutput(command: string, from: OutputPort, amount: Amount, count: (bytes: Uint8Array) => number) {
+    const tally = this.#tally(amount);
+    this.#watch.output = (port, bytes) => {
+      if (port === from) tally.add(count(bytes));
+    };
+    return this.#tallied(command, tally, `units of output on ${from}`);
+  }
+
+  /** Runs `command` and measures while a disk moves bytes. */
+  async tallyDisk(command: string, device: DiskDevice, amount: Amount) {
+    const tally = this.#tally(amount);
+    this.#watch.moved = (disk, bytes) => {
+      if (disk === device) tally.add(bytes);
+    };
+    return this.#tallied(command, tally, `bytes of the ${device} disk`);
+  }
+
+  /** Runs `command`, in which descriptor 3 is the marker port: a snapshot for each line written there. */
+  async marks(command: string): Promise<{ marks: Snapshot[]; output: string }> {
+    const marks: Snapshot[] = [];
+    this.#watch.output = (port) => {
+      if (port === MARKER_PORT) marks.push(this.#snapshot());
+    };
+    const find = `for p in /sys/class/virtio-ports/*; do
+      read -r name <$p/name && [ "$name" = ${MARKER_PORT} ] && exec 3>/dev/\${p##*/}
+    done 2>/dev/null`;
+    try {
+      return { marks, output: await this.run(`${find}\n${command}`) };
+    } finally {
+      this.#watch.output = undefined;
+    }
+  }
+
+  #snapshot(): Snapshot {
+    return snapshot(this.#guest, this.#host);
+  }
+
+  #tally({ warm, measured }: Amount): Tally {
+    return new Tally(warm, warm + measured, () => this.#snapshot());
+  }
+
+  async #tallied(command: string, tally: Tally, what: string) {
+    try {
+      await this.run(command);
+    } finally {
+      this.#watch.output = undefined;
+      this.#watch.moved = undefined;
+    }
+    const { usage, count } = tally.result(what);
+    return { usage, count, seconds: usage.ticks / Timebase.HZ };
+  }
+}
+
+/** What listens at the moment. */
+interface Watch {
+  output: ((port: OutputPort, bytes: Uint8Array) => void) | undefined;
+  moved: ((device: DiskDevice, bytes: number) => void) | undefined;
+}
