@@ -59,18 +59,16 @@ function describe(inspect: Inspect, site: CrashSite): string {
   return parts.join(", ");
 }
 
-/** A kernel that panicked, from its own report where it gave one, else from the hart. */
+/** A kernel that panicked, from its own report where it gave one, else from the hart's last trap. */
 export function panicCrash(engine: Engine, inspect: Inspect, watch: PanicWatch): GuestCrash {
   const { reason, ...reported } = watch.report();
   const hart = engine.exitHart;
   const pc = reported.pc ?? engine.exports.getReg(hart, Register.PC);
-  const site: CrashSite = { ...reported, pc, hart, disassembly: disassemble(engine, inspect, hart, pc) };
-  return new GuestCrash(
-    "panic",
-    `the guest's kernel panicked: ${reason}; ${describe(inspect, site)}`,
-    site,
-    watch.tail(40),
-  );
+  const cause = reported.cause ?? engine.exports.getReg(hart, Register.CSR + Csr.SCAUSE);
+  const tval = reported.tval ?? engine.exports.getReg(hart, Register.CSR + Csr.STVAL);
+  const site: CrashSite = { pc, cause, tval, hart, disassembly: disassemble(engine, inspect, hart, pc) };
+  const message = `the guest's kernel panicked: ${reason}; ${describe(inspect, site)}`;
+  return new GuestCrash("panic", message, site, watch.tail(40));
 }
 
 /** A trap whose handler cannot be fetched. */

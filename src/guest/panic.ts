@@ -4,14 +4,18 @@
 // ever waiting or entering user mode.
 
 const MARK = "Kernel panic - not syncing";
+/** In a backtrace, the line below panic(): `[<ffffffff8055e1b4>] sysrq_handle_crash+0x1e/0x20`. */
+const CALLER_OF_PANIC = /\bpanic\+0x\S+[^\n]*\n[^\n]*?\[<([0-9a-f]{8,16})>\]/g;
+
 /** Console text kept for the report. */
 const KEPT = 16_384;
 
 export interface PanicReport {
   /** What the kernel says after the mark. */
   reason: string;
-  /** `epc`, `cause` and `badaddr` of the last register dump before the panic, if it printed one. */
+  /** `epc` of the last register dump before the panic; without a dump, where panic() was called. */
   pc?: bigint;
+  /** `cause` and `badaddr` of that dump. */
   cause?: bigint;
   tval?: bigint;
 }
@@ -51,10 +55,10 @@ export class PanicWatch {
   report(): PanicReport {
     const at = this.#text.lastIndexOf(MARK);
     const rest = at < 0 ? "" : this.#text.slice(at + MARK.length).split(/\r?\n/, 1)[0];
-    const before = at < 0 ? this.#text : this.#text.slice(0, at);
+    const [before, after] = at < 0 ? [this.#text, ""] : [this.#text.slice(0, at), this.#text.slice(at)];
     return {
       reason: rest.replace(/^:\s*/, "").trim() || "no reason given",
-      pc: hexField(before, /\bepc\s*:\s*([0-9a-f]{8,16})\b/g),
+      pc: hexField(before, /\bepc\s*:\s*([0-9a-f]{8,16})\b/g) ?? hexField(after, CALLER_OF_PANIC),
       cause: hexField(before, /\bcause:\s*([0-9a-f]{8,16})\b/g),
       tval: hexField(before, /\bbadaddr:\s*([0-9a-f]{8,16})\b/g),
     };

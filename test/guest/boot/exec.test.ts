@@ -1,7 +1,7 @@
 // Commands in the shared Debian guest.
 import { beforeAll, describe, expect, it } from "vitest";
 import { ExecError } from "../../../src/index.ts";
-import { debian, sh, type SharedGuest } from "./debian.ts";
+import { debian, type SharedGuest, sh } from "./debian.ts";
 
 let shared: SharedGuest;
 beforeAll(async () => {
@@ -18,7 +18,11 @@ describe("exec", () => {
 
   it("keeps stdout, stderr and status apart", async () => {
     const { status, stdout, stderr } = await shared.guest.exec("echo out; echo err >&2; exit 7");
-    expect({ status, stdout: text(stdout), stderr: text(stderr) }).toEqual({ status: 7, stdout: "out\n", stderr: "err\n" });
+    expect({ status, stdout: text(stdout), stderr: text(stderr) }).toEqual({
+      status: 7,
+      stdout: "out\n",
+      stderr: "err\n",
+    });
   });
 
   it("says 128 and the signal's number where a signal ended the command", async () => {

@@ -1,6 +1,6 @@
 // The machine as Debian's kernel finds it, and as the host sees it, on the shared guest.
 import { beforeAll, describe, expect, it } from "vitest";
-import { debian, sh, type SharedGuest } from "./debian.ts";
+import { debian, type SharedGuest, sh } from "./debian.ts";
 
 let shared: SharedGuest;
 beforeAll(async () => {
@@ -13,7 +13,9 @@ describe("disks", () => {
     ["/dev/nvme0n1", () => shared.nvmeDisk],
   ])("%s: what is written and flushed is in the host's bytes, and reads back", async (device, bytes) => {
     expect(await sh(`blockdev --getsize64 ${device}`)).toBe(`${16 * 1024 * 1024}\n`);
-    await sh(`dd if=/dev/urandom of=/tmp/random bs=64k count=20 2>/dev/null; dd if=/tmp/random of=${device} bs=64k seek=3 conv=fsync`);
+    await sh(
+      `dd if=/dev/urandom of=/tmp/random bs=64k count=20 2>/dev/null; dd if=/tmp/random of=${device} bs=64k seek=3 conv=fsync`,
+    );
     const sum = await sh("sha256sum < /tmp/random");
     const digest = await crypto.subtle.digest("SHA-256", bytes().slice(3 * 65_536, 23 * 65_536));
     expect(sum.slice(0, 64)).toBe(Buffer.from(digest).toString("hex"));
