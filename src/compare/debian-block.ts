@@ -35,6 +35,8 @@ async function run(boot: DebianBoot, device: DiskDevice, job: Job): Promise<Find
   const options = [
     `--name=compare --filename=/dev/${node} --thread --ioengine=libaio --direct=1`,
     `--rw=${job.pattern} --bs=${job.blockSize} --iodepth=${job.depth}`,
+    // One submission fills the queue: requests sent singly would each be done before the next.
+    `--iodepth_batch_submit=${job.depth} --iodepth_batch_complete_max=${job.depth}`,
     // By operations, not by time; past the window there is one more queue's worth.
     `--io_size=${(warm + measured + job.depth) * job.blockSize} --randrepeat=1 --norandommap`,
     "--disk_util=0 --output-format=terse --output=/dev/null",

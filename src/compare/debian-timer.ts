@@ -6,16 +6,33 @@ import type { BootKind, DebianBoot } from "./debian-boot.ts";
 import { between, beyond } from "./meter.ts";
 import type { Amount, Finding } from "./work.ts";
 
+/** Latencies from here on (us) are counted together. */
+const HISTOGRAM = 4000;
+
 function cyclictest(loops: number): string {
-  return `cyclictest -q -N -m -p 80 -i 1000 -l ${loops} 2>&1`;
+  return `cyclictest -q -m -p 80 -i 1000 -l ${loops} -h ${HISTOGRAM} 2>&1`;
 }
 
-/** The latencies in cyclictest's last line, in ns: `T: 0 (  231) P:80 I:1000 C:    600 Min:  73000 Act: ... Avg: ... Max: ...`. */
-export function parseLatencies(output: string): { minimum: number; average: number; maximum: number } {
-  const match = /Min:\s*(\d+)\s+Act:\s*\d+\s+Avg:\s*(\d+)\s+Max:\s*(\d+)\s*$/.exec(output);
-  if (match === null) throw new Error(`cyclictest's output is not understood: ${output.slice(-200)}`);
-  const [minimum, average, maximum] = match.slice(1).map(Number);
-  return { minimum, average, maximum };
+/** Value of a line such as `# Min Latencies: 00075`. */
+function extreme(output: string, name: "Min" | "Max"): number {
+  const match = new RegExp(`^# ${name} Latencies:\\s*(\\d+)$`, "m").exec(output);
+  if (match === null) throw new Error(`cyclictest told no ${name}: ${output.slice(-200)}`);
+  return Number(match[1]);
+}
+
+/** The latencies in cyclictest's histogram, lines of `us count`; all in us. The median: a busy host's outliers move a mean. */
+export function parseLatencies(output: string): { minimum: number; median: number; maximum: number } {
+  const buckets = [...output.matchAll(/^(\d+)\s+(\d+)$/gm)].map((match) => match.slice(1).map(Number));
+  const counted = buckets.reduce((sum, [, count]) => sum + count, 0);
+  const beyond = Number(/^# Histogram Overflows:\s*(\d+)$/m.exec(output)?.[1] ?? 0);
+  let left = (counted + beyond) / 2;
+  const median = buckets.find(([, count]) => {
+    left -= count;
+    return left <= 0;
+  });
+  if (median === undefined)
+    throw new Error(`most wake-ups came more than ${HISTOGRAM} us late: this machine is too busy`);
+  return { minimum: extreme(output, "Min"), median: median[0], maximum: extreme(output, "Max") };
 }
 
 async function wakeUps(boot: DebianBoot, { warm, measured }: Amount): Promise<Finding> {
@@ -25,12 +42,12 @@ async function wakeUps(boot: DebianBoot, { warm, measured }: Amount): Promise<Fi
   const { marks, output } = await boot.marks(command);
   if (marks.length !== 3) throw new Error(`${marks.length} of 3 marks came`);
   const [first, second, third] = marks;
-  const { minimum, average, maximum } = parseLatencies(output);
+  const { minimum, median, maximum } = parseLatencies(output);
   return {
-    value: average / 1000,
+    value: median,
     operations: measured,
     usage: beyond(between(second, third), between(first, second)),
-    range: { minimum: minimum / 1000, maximum: maximum / 1000 },
+    range: { minimum, maximum },
   };
 }
 

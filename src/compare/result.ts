@@ -53,7 +53,7 @@ export interface Path {
   instructions: number;
   /** The exits an operation by register or call, most frequent first. */
   causes: Record<string, number>;
-  /** Of latencies: the extremes beside the mean that `value` is. */
+  /** Of latencies: the extremes beside the median or mean that `value` is. */
   range?: { minimum: number; maximum: number };
   /** Why there is no value. */
   error?: string;
