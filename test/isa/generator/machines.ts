@@ -16,6 +16,11 @@ export const RAM_BYTES = 64 << 20;
 
 let compiled: WebAssembly.Module | undefined;
 
+export function compiledEngine(): WebAssembly.Module {
+  compiled ??= new WebAssembly.Module(readFileSync(built("engine.wasm")));
+  return compiled;
+}
+
 export interface EngineOptions {
   extensions?: bigint;
   /** Guest RAM; linear memory can be larger. */
@@ -24,9 +29,8 @@ export interface EngineOptions {
 
 /** Our engine, reset, with `image` at the start of RAM. */
 export function startEngine(image: Uint8Array, options: EngineOptions = {}): Engine {
-  compiled ??= new WebAssembly.Module(readFileSync(built("engine.wasm")));
   let ticks = 0;
-  const engine = Engine.create(compiled, RAM_BYTES, () => ({
+  const engine = Engine.create(compiledEngine(), RAM_BYTES, () => ({
     now: () => ++ticks,
     consoleOut() {},
     diskRead: () => -5,
@@ -51,7 +55,7 @@ export function startEngine(image: Uint8Array, options: EngineOptions = {}): Eng
 }
 
 /** Steps after which a program counts as stuck. */
-const MOST_STEPS = 2_000_000_000;
+const MOST_STEPS = 50_000_000;
 
 /** Runs `image` on our engine; the first `image.length` bytes of its RAM at power-off. */
 export function runEngine(image: Uint8Array, options: EngineOptions = {}): Uint8Array {
