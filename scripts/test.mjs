@@ -1,0 +1,102 @@
+// npm test: runs the projects of vitest.config.ts one after another.
+//   node scripts/test.mjs [--long] [unit|guest|browser|long ...]
+//
+// First comes what they need: the Debian guest from its cache (made the first time), QEMU and
+// Chromium through apt where we are root. What cannot be had is skipped with the reason
+// printed; under .ci/run (PARAVANE_CI=1) a skip is a failure.
+import { spawnSync } from "node:child_process";
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+
+process.chdir(dirname(dirname(fileURLToPath(import.meta.url))));
+
+const args = process.argv.slice(2);
+const long = args.includes("--long");
+const asked = args.filter((arg) => !arg.startsWith("--"));
+const strict = process.env.PARAVANE_CI === "1";
+const say = (text) => process.stderr.write(`test: ${text}\n`);
+
+/** Programs that tests use, and the Debian packages that hold them. */
+const PROGRAMS = [
+  { program: "qemu-system-riscv64", packages: ["qemu-system-misc"] },
+  { program: "qemu-riscv64", packages: ["qemu-user"] },
+  { program: "chromium", packages: ["chromium"] },
+  { program: "dtc", packages: ["device-tree-compiler"] },
+];
+
+function has(program) {
+  return spawnSync("sh", ["-c", 'command -v "$0"', program], { stdio: "ignore" }).status === 0;
+}
+
+/** Installs what is missing, where that is allowed. Returns what stays missing. */
+function installPrograms() {
+  const missing = PROGRAMS.filter(({ program }) => !has(program));
+  if (missing.length === 0) return [];
+  const packages = missing.flatMap((it) => it.packages);
+  if (process.getuid?.() === 0 && has("apt-get")) {
+    say(`installing ${packages.join(", ")}`);
+    const apt = (...command) =>
+      spawnSync("apt-get", ["-qq", "-y", ...command], {
+        stdio: ["ignore", "ignore", "inherit"],
+        env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
+      }).status === 0;
+    if (!apt("install", "--no-install-recommends", ...packages)) {
+      apt("update");
+      apt("install", "--no-install-recommends", ...packages);
+    }
+  }
+  return missing.filter(({ program }) => !has(program)).map((it) => it.program);
+}
+
+/** The Debian guest's files, or why there are none. */
+function makeGuest() {
+  const made = spawnSync(process.execPath, ["dist/cli.js", "guest", "debian", "--json"], {
+    stdio: ["ignore", "pipe", "pipe"],
+    encoding: "utf8",
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  if (made.status === 0) return { guest: made.stdout };
+  return { reason: made.stderr.trim().split("\n").pop() ?? "unknown" };
+}
+
+const skips = [];
+function skip(what, reason) {
+  skips.push(what);
+  say(`SKIPPED ${what}: ${reason}`);
+}
+
+const missing = installPrograms();
+const chosen = asked.length > 0 ? asked : ["unit", "guest", "browser", ...(long ? ["long"] : [])];
+const env = { ...process.env };
+const projects = new Set(chosen);
+
+if (missing.includes("chromium") && env.PARAVANE_CHROMIUM === undefined && projects.delete("browser")) {
+  skip("the browser's tests", "no chromium: install it, or name one in PARAVANE_CHROMIUM");
+}
+for (const program of missing.filter((it) => it !== "chromium")) {
+  skip(`tests against ${program}`, "it is not installed, and can be installed here by root alone");
+}
+if (["guest", "browser", "long"].some((project) => projects.has(project))) {
+  say("looking for the Debian guest");
+  const { guest, reason } = makeGuest();
+  if (guest !== undefined) env.PARAVANE_TEST_GUEST = guest;
+  else {
+    for (const project of ["guest", "browser", "long"]) projects.delete(project);
+    skip("everything that boots Debian", reason);
+  }
+}
+
+let failed = false;
+for (const project of projects) {
+  say(`project ${project}`);
+  const { status } = spawnSync(process.execPath, ["node_modules/vitest/vitest.mjs", "run", "--project", project], {
+    stdio: "inherit",
+    env,
+  });
+  if (status !== 0) failed = true;
+}
+if (skips.length > 0) say(`${skips.length} skipped: ${skips.join("; ")}`);
+if (failed || (strict && skips.length > 0)) {
+  say(failed ? "FAILED" : "FAILED: nothing may be skipped here");
+  process.exitCode = 1;
+}
