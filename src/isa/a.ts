@@ -6,7 +6,9 @@ const amo = (name: string, funct5: string) => `
   ${name}.w  ${funct5} .. bbbbb aaaaa 010 ddddd 0101111 | | rd, rs2, (rs1) | atomic
   ${name}.d  ${funct5} .. bbbbb aaaaa 011 ddddd 0101111 | | rd, rs2, (rs1) | atomic`;
 
-export const a = extension("A", `
+export const a = extension(
+  "A",
+  `
   lr.w       00010 .. 00000 aaaaa 010 ddddd 0101111 | | rd, (rs1) | atomic
   lr.d       00010 .. 00000 aaaaa 011 ddddd 0101111 | | rd, (rs1) | atomic
   ${amo("sc", "00011")}
@@ -19,4 +21,5 @@ export const a = extension("A", `
   ${amo("amomax", "10100")}
   ${amo("amominu", "11000")}
   ${amo("amomaxu", "11100")}
-`);
+`,
+);

@@ -3,7 +3,9 @@ import { compressed } from "./extension.ts";
 // C: compressed instructions (RV64C), Unprivileged Architecture chapter 27. Each row
 // names the instruction it abbreviates. Capitals are the three-bit register fields
 // (x8 to x15); `e` is rd and rs1 at once. First match wins, so special cases precede.
-export const c = compressed("C", `
+export const c = compressed(
+  "C",
+  `
   c.addi4spn  000 iiiiiiii DDD 00          | u5:4,9:6,2,3         | addi rs1=2          | imm!=0
   c.lw        010 iii AAA ii DDD 00        | u5:3,2,6             | lw                  |
   c.ld        011 iii AAA ii DDD 00        | u5:3,7:6             | ld                  |
@@ -36,11 +38,15 @@ export const c = compressed("C", `
   c.add       100 1 eeeee bbbbb 10         |                      | add                 |
   c.swsp      110 iiiiii bbbbb 10          | u5:2,7:6             | sw rs1=2            |
   c.sdsp      111 iiiiii bbbbb 10          | u5:3,8:6             | sd rs1=2            |
-`);
+`,
+);
 
-export const cd = compressed("D", `
+export const cd = compressed(
+  "D",
+  `
   c.fld       001 iii AAA ii DDD 00        | u5:3,7:6             | fld                 |
   c.fsd       101 iii AAA ii BBB 00        | u5:3,7:6             | fsd                 |
   c.fldsp     001 i ddddd iiiii 10         | u5,4:3,8:6           | fld rs1=2           |
   c.fsdsp     101 iiiiii bbbbb 10          | u5:3,8:6             | fsd rs1=2           |
-`);
+`,
+);

@@ -31,15 +31,20 @@ const both = (s: string, fmt: string) => `
   fcvt.${s}.l   11010 ${fmt} 00010 aaaaa mmm ddddd 1010011   | | fd, rs1, rm | float
   fcvt.${s}.lu  11010 ${fmt} 00011 aaaaa mmm ddddd 1010011   | | fd, rs1, rm | float`;
 
-export const f = extension("F", `
+export const f = extension(
+  "F",
+  `
   flw         iiiiiiiiiiii aaaaa 010 ddddd 0000111    | s11:0     | fd, imm(rs1)  | float-memory
   fsw         iiiiiii bbbbb aaaaa 010 iiiii 0100111   | s11:5,4:0 | fs2, imm(rs1) | float-memory
   ${both("s", "00")}
   fmv.x.w     1110000 00000 aaaaa 000 ddddd 1010011   | | rd, fs1 | float
   fmv.w.x     1111000 00000 aaaaa 000 ddddd 1010011   | | fd, rs1 | float
-`);
+`,
+);
 
-export const d = extension("D", `
+export const d = extension(
+  "D",
+  `
   fld         iiiiiiiiiiii aaaaa 011 ddddd 0000111    | s11:0     | fd, imm(rs1)  | float-memory
   fsd         iiiiiii bbbbb aaaaa 011 iiiii 0100111   | s11:5,4:0 | fs2, imm(rs1) | float-memory
   ${both("d", "01")}
@@ -47,4 +52,5 @@ export const d = extension("D", `
   fcvt.d.s    0100001 00000 aaaaa mmm ddddd 1010011   | | fd, fs1, rm | float
   fmv.x.d     1110001 00000 aaaaa 000 ddddd 1010011   | | rd, fs1 | float
   fmv.d.x     1111001 00000 aaaaa 000 ddddd 1010011   | | fd, rs1 | float
-`);
+`,
+);

@@ -54,7 +54,10 @@ function extraction(row: Row): string {
 function condition(row: Row): string {
   const terms = [`(w & ${hex(row.mask)}) == ${hex(row.match)}`];
   if ("base" in row && row.nonZero) {
-    const bits = row.nonZero === "imm" ? row.immediate!.parts.map((p) => ((2 ** p.width - 1) * 2 ** p.from) >>> 0).reduce((s, b) => s | b, 0) : ((1 << row.fields[row.nonZero]!.width) - 1) << row.fields[row.nonZero]!.shift;
+    const bits =
+      row.nonZero === "imm"
+        ? row.immediate!.parts.map((p) => ((2 ** p.width - 1) * 2 ** p.from) >>> 0).reduce((s, b) => s | b, 0)
+        : ((1 << row.fields[row.nonZero]!.width) - 1) << row.fields[row.nonZero]!.shift;
     terms.push(`(w & ${hex(bits)}) != 0`);
   }
   if (row.extension !== "I") terms.push(`has(extensions, Ext.${row.extension})`);
@@ -67,21 +70,35 @@ export function generateDecoder(): string {
     const text = extraction(row);
     if (!shapes.has(text)) shapes.set(text, shapes.size);
     const op = opName("base" in row ? row.base : row.name);
-      return `if (${condition(row)}) return (${shapes.get(text)} << 16) | Op.${op};`;
+    return `if (${condition(row)}) return (${shapes.get(text)} << 16) | Op.${op};`;
   };
-  const wide = group(instructions, (i) => (i.match >>> 2) & 31, (i) => groupFunct3(i));
-  const narrow = group(compressedInstructions, (i) => ((i.match >>> 13) & 7) * 4 + (i.match & 3), () => [-1]);
+  const wide = group(
+    instructions,
+    (i) => (i.match >>> 2) & 31,
+    (i) => groupFunct3(i),
+  );
+  const narrow = group(
+    compressedInstructions,
+    (i) => ((i.match >>> 13) & 7) * 4 + (i.match & 3),
+    () => [-1],
+  );
   const wideText = [...wide].map(([opcode, by3]) => {
     const always = by3.get(-1) ?? [];
     const cases = [...by3]
       .filter(([f]) => f >= 0)
-      .map(([f, list]) => `        case ${f}:\n${list.map((r) => `          ${leaf(r)}`).join("\n")}\n          break;`);
+      .map(
+        ([f, list]) => `        case ${f}:\n${list.map((r) => `          ${leaf(r)}`).join("\n")}\n          break;`,
+      );
     const inner = cases.length ? `      switch ((w >> 12) & 7) {\n${cases.join("\n")}\n      }\n` : "";
     const rest = always.map((r) => `      ${leaf(r)}\n`).join("");
     return `    case ${opcode}:\n${inner}${rest}      break;`;
   });
   const narrowText = [...narrow].map(
-    ([key, by]) => `    case ${key}:\n${by.get(-1)!.map((r) => `      ${leaf(r)}`).join("\n")}\n      break;`,
+    ([key, by]) =>
+      `    case ${key}:\n${by
+        .get(-1)!
+        .map((r) => `      ${leaf(r)}`)
+        .join("\n")}\n      break;`,
   );
   const shapeText = [...shapes].map(([text, n]) => `    case ${n}: ${text} break;`);
   return `${HEAD}

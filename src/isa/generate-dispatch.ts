@@ -2,7 +2,7 @@
 // single step of the slow path. Each arm names the instruction's body; a body that is
 // missing does not compile.
 import type { Instruction } from "./extension.ts";
-import { HEAD, opName } from "./generate-ops.ts";
+import { HEAD, hasFar, opName, opNumbers } from "./generate-ops.ts";
 import { identifier, instructions } from "./table.ts";
 
 /** Extension of the table -> file of bodies under assembly/isa. */
@@ -29,49 +29,75 @@ function imports(): string {
   return [...new Set(instructions.map(fileOf))].map((f) => `import * as ${f} from "../isa/${f}";`).join("\n");
 }
 
-const STRIDE = "p += <usize>load<u8>(p, STRIDE)";
+const NUMBERS = opNumbers();
+
+/**
+ * The label of an operation's arm. A number, not the enum's name: asc makes one dense
+ * br_table of a switch only if it sees literals, and the loop is half as fast without.
+ */
+function label(insn: Instruction, far = false): string {
+  return `case ${NUMBERS.get(insn.name)! + (far ? 1 : 0)}: /* ${opName(insn.name)}${far ? ", far" : ""} */`;
+}
+
+/** Done with this instruction. */
+const NEXT = "{ n--; continue; }";
+const STRIDE = `p += <usize>load<u8>(p, STRIDE); ${NEXT}`;
+/** Leaves the switch: the slow step that follows it does the instruction at p. */
+const SLOW = "break;";
+/** Continue at `target`. */
+const JUMP =
+  "p = lookupInstruction(<u64>target); if (p == 0) { p = enter(<u64>target, n); if (p == 0) return; n = stepsLeft; bias = nextBias; } else bias = target - <i64>(p >> 3);" +
+  ` ${NEXT}`;
+const PC = "bias + <i64>(p >> 3)";
+const LINK = `store<i64>(<usize>load<u16>(p, RD), ${PC} + (<i64>load<u8>(p, STRIDE) >> 3));`;
 
 function fastArms(insn: Instruction): string[] {
-  const op = opName(insn.name);
   const body = call(insn, "Fast");
   switch (insn.kind) {
     case "alu":
       // The one body that reads the pc: the loop knows it, the entry does not.
-      if (insn.name === "auipc") return [`case Op.AUIPC: store<i64>(<usize>load<u16>(p, RD), bias + <i64>(p >> 3) + <i64>load<i32>(p, IMM)); ${STRIDE}; break;`];
-      return [`case Op.${op}: ${body}; ${STRIDE}; break;`];
+      if (insn.name === "auipc") {
+        return [`${label(insn)} store<i64>(<usize>load<u16>(p, RD), ${PC} + <i64>load<i32>(p, IMM)); ${STRIDE}`];
+      }
+      return [`${label(insn)} ${body}; ${STRIDE}`];
     case "memory":
-      return [`case Op.${op}: if (${body}) { ${STRIDE}; break; } ${SLOW}`];
+      return [`${label(insn)} if (${body}) { ${STRIDE} } ${SLOW}`];
     case "float":
-      return [`case Op.${op}: if (floatReady()) { ${body}; ${STRIDE}; break; } ${SLOW}`];
+      return [`${label(insn)} if (floatReady()) { ${body}; ${STRIDE} } ${SLOW}`];
     case "float-memory":
-      return [`case Op.${op}: if (floatReady() && ${body}) { ${STRIDE}; break; } ${SLOW}`];
+      return [`${label(insn)} if (floatReady() && ${body}) { ${STRIDE} } ${SLOW}`];
     case "branch":
       return [
-        `case Op.${op}: p += ${body} ? <usize>load<i32>(p, IMM) : <usize>load<u8>(p, STRIDE); break;`,
-        `case Op.${op} + 1: if (${body}) { target = bias + <i64>(p >> 3) + <i64>load<i32>(p, IMM); ${JUMP} } ${STRIDE}; break;`,
+        `${label(insn)} p += ${body} ? <usize>load<i32>(p, IMM) : <usize>load<u8>(p, STRIDE); ${NEXT}`,
+        `${label(insn, true)} if (${body}) { target = ${PC} + <i64>load<i32>(p, IMM); ${JUMP} } ${STRIDE}`,
       ];
-    case "jal": {
-      const link = "store<i64>(<usize>load<u16>(p, RD), bias + <i64>(p >> 3) + (<i64>load<u8>(p, STRIDE) >> 3));";
+    case "jal":
       return [
-        `case Op.JAL: ${link} p += <usize>load<i32>(p, IMM); break;`,
-        `case Op.JAL + 1: target = bias + <i64>(p >> 3) + <i64>load<i32>(p, IMM); ${link} ${JUMP}`,
+        `${label(insn)} ${LINK} p += <usize>load<i32>(p, IMM); ${NEXT}`,
+        `${label(insn, true)} target = ${PC} + <i64>load<i32>(p, IMM); ${LINK} ${JUMP}`,
       ];
-    }
     case "jalr":
       return [
-        "case Op.JALR: target = (load<i64>(<usize>load<u16>(p, RS1)) + <i64>load<i32>(p, IMM)) & ~1;" +
-          ` store<i64>(<usize>load<u16>(p, RD), bias + <i64>(p >> 3) + (<i64>load<u8>(p, STRIDE) >> 3)); ${JUMP}`,
+        `${label(insn)} target = (load<i64>(<usize>load<u16>(p, RS1)) + <i64>load<i32>(p, IMM)) & ~1; ${LINK} ${JUMP}`,
       ];
     default:
       return [];
   }
 }
 
-/** Continue with the slow step of the instruction at p. */
-const SLOW = "p = step(p, n, bias); if (p == 0) return; n = stepsLeft; bias = nextBias; break;";
-/** Continue at `target`. */
-const JUMP =
-  "p = lookupInstruction(<u64>target); if (p == 0) { p = enter(<u64>target, n); if (p == 0) return; n = stepsLeft; bias = nextBias; } else bias = target - <i64>(p >> 3); break;";
+/** Labels of all operations without an arm of their own, so that the table has no holes. */
+function slowLabels(): string {
+  const fast = new Set(
+    instructions
+      .filter((i) => fastArms(i).length > 0)
+      .flatMap((i) => [NUMBERS.get(i.name)!, ...(hasFar(i.kind) ? [NUMBERS.get(i.name)! + 1] : [])]),
+  );
+  const last = Math.max(...NUMBERS.values());
+  return Array.from({ length: last + 1 }, (_, n) => n)
+    .filter((n) => !fast.has(n))
+    .map((n) => `case ${n}:`)
+    .join(" ");
+}
 
 export function generateFast(): string {
   const arms = instructions.flatMap(fastArms).map((arm) => `      ${arm}`);
@@ -81,7 +107,6 @@ import { setSliceLeft } from "../hart/counters";
 import { Hart } from "../hart/state";
 import { lookupInstruction } from "../hart/tlb";
 import { Entry } from "../isa/entry";
-import { Op } from "../isa/op.gen";
 ${imports().replace(/import \* as system.*\n?/, "")}
 import { Fast } from "./fast";
 import { enter, nextBias, step, stepsLeft } from "./step";
@@ -103,12 +128,17 @@ function floatReady(): bool {
  */
 export function interpret(p: usize, n: i32, bias: i64): void {
   let target: i64 = 0;
-  do {
+  while (n > 0) {
     switch (<u32>load<u16>(p)) {
 ${arms.join("\n")}
+      ${slowLabels()}
       default: ${SLOW}
     }
-  } while (--n > 0);
+    p = step(p, n, bias);
+    if (p == 0) return;
+    n = stepsLeft - 1;
+    bias = nextBias;
+  }
   store<i64>(<usize>HartAt.PC, bias + <i64>(p >> 3));
   setSliceLeft(0);
 }
@@ -116,31 +146,28 @@ ${arms.join("\n")}
 }
 
 function slowArm(insn: Instruction): string {
-  const op = opName(insn.name);
   const body = call(insn, "Slow");
-  const near = `case Op.${op}:`;
-  const far = `case Op.${op} + 1:`;
   switch (insn.kind) {
     case "branch":
-      return `${near} if (${body}) jump(near(p)); break;\n    ${far} if (${body}) jump(far(p)); break;`;
+      return `${label(insn)} if (${body}) jump(near(p)); break;\n    ${label(insn, true)} if (${body}) jump(far(p)); break;`;
     case "jal":
-      return `${near} link(p); jump(near(p)); break;\n    ${far} link(p); jump(far(p)); break;`;
+      return `${label(insn)} link(p); jump(near(p)); break;\n    ${label(insn, true)} link(p); jump(far(p)); break;`;
     case "jalr":
-      return `${near} jumpRegister(p); break;`;
+      return `${label(insn)} jumpRegister(p); break;`;
     case "float":
     case "float-memory": {
       const check = insn.operands.includes("rm") ? "floatAllowed() && roundingValid(p)" : "floatAllowed()";
-      return `${near} if (${check}) ${body}; else illegal(p); break;`;
+      return `${label(insn)} if (${check}) ${body}; else illegal(p); break;`;
     }
     default:
-      return `${near} ${body}; break;`;
+      return `${label(insn)} ${body}; break;`;
   }
 }
 
 export function generateSlow(): string {
   const arms = instructions.map(slowArm).map((arm) => `    ${arm}`);
   return `${HEAD}
-import { Op, OP_MASK } from "../isa/op.gen";
+import { OP_MASK } from "../isa/op.gen";
 ${imports()}
 import { far, floatAllowed, illegal, jump, jumpRegister, link, near, roundingValid } from "./control-flow";
 import { Slow } from "./slow";

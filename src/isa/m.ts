@@ -1,7 +1,9 @@
 import { extension } from "./extension.ts";
 
 // M: integer multiplication and division, Unprivileged Architecture chapter 13.
-export const m = extension("M", `
+export const m = extension(
+  "M",
+  `
   mul       0000001 bbbbb aaaaa 000 ddddd 0110011     |  | rd, rs1, rs2 | alu
   mulh      0000001 bbbbb aaaaa 001 ddddd 0110011     |  | rd, rs1, rs2 | alu
   mulhsu    0000001 bbbbb aaaaa 010 ddddd 0110011     |  | rd, rs1, rs2 | alu
@@ -15,4 +17,5 @@ export const m = extension("M", `
   divuw     0000001 bbbbb aaaaa 101 ddddd 0111011     |  | rd, rs1, rs2 | alu
   remw      0000001 bbbbb aaaaa 110 ddddd 0111011     |  | rd, rs1, rs2 | alu
   remuw     0000001 bbbbb aaaaa 111 ddddd 0111011     |  | rd, rs1, rs2 | alu
-`);
+`,
+);

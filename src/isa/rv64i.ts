@@ -1,7 +1,9 @@
 import { extension } from "./extension.ts";
 
 // RV64I base integer instruction set, Unprivileged Architecture chapters 2 and 4.
-export const rv64i = extension("I", `
+export const rv64i = extension(
+  "I",
+  `
   lui       iiiiiiiiiiiiiiiiiiii ddddd 0110111        | s31:12              | rd, imm      | alu
   auipc     iiiiiiiiiiiiiiiiiiii ddddd 0010111        | s31:12              | rd, imm      | alu
   jal       iiiiiiiiiiiiiiiiiiii ddddd 1101111        | s20,10:1,11,19:12   | rd, target   | jal
@@ -54,4 +56,5 @@ export const rv64i = extension("I", `
   fence     iiiiiiiiiiii aaaaa 000 ddddd 0001111      | u11:0               |              | alu
   ecall     0000000 00000 00000 000 00000 1110011     |                     |              | system
   ebreak    0000000 00001 00000 000 00000 1110011     |                     |              | system
-`);
+`,
+);

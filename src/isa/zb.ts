@@ -1,7 +1,9 @@
 import { extension } from "./extension.ts";
 
 // Zba, Zbb, Zbs: bit manipulation, Unprivileged Architecture chapter 30.
-export const zba = extension("ZBA", `
+export const zba = extension(
+  "ZBA",
+  `
   add.uw     0000100 bbbbb aaaaa 000 ddddd 0111011  |      | rd, rs1, rs2 | alu
   sh1add     0010000 bbbbb aaaaa 010 ddddd 0110011  |      | rd, rs1, rs2 | alu
   sh2add     0010000 bbbbb aaaaa 100 ddddd 0110011  |      | rd, rs1, rs2 | alu
@@ -10,9 +12,12 @@ export const zba = extension("ZBA", `
   sh2add.uw  0010000 bbbbb aaaaa 100 ddddd 0111011  |      | rd, rs1, rs2 | alu
   sh3add.uw  0010000 bbbbb aaaaa 110 ddddd 0111011  |      | rd, rs1, rs2 | alu
   slli.uw    000010 iiiiii aaaaa 001 ddddd 0011011  | u5:0 | rd, rs1, imm | alu
-`);
+`,
+);
 
-export const zbb = extension("ZBB", `
+export const zbb = extension(
+  "ZBB",
+  `
   andn       0100000 bbbbb aaaaa 111 ddddd 0110011  |      | rd, rs1, rs2 | alu
   orn        0100000 bbbbb aaaaa 110 ddddd 0110011  |      | rd, rs1, rs2 | alu
   xnor       0100000 bbbbb aaaaa 100 ddddd 0110011  |      | rd, rs1, rs2 | alu
@@ -37,9 +42,12 @@ export const zbb = extension("ZBB", `
   roriw      0110000 iiiii aaaaa 101 ddddd 0011011  | u4:0 | rd, rs1, imm | alu
   orc.b      001010 000111 aaaaa 101 ddddd 0010011  |      | rd, rs1      | alu
   rev8       011010 111000 aaaaa 101 ddddd 0010011  |      | rd, rs1      | alu
-`);
+`,
+);
 
-export const zbs = extension("ZBS", `
+export const zbs = extension(
+  "ZBS",
+  `
   bclr       0100100 bbbbb aaaaa 001 ddddd 0110011  |      | rd, rs1, rs2 | alu
   bclri      010010 iiiiii aaaaa 001 ddddd 0010011  | u5:0 | rd, rs1, imm | alu
   bext       0100100 bbbbb aaaaa 101 ddddd 0110011  |      | rd, rs1, rs2 | alu
@@ -48,4 +56,5 @@ export const zbs = extension("ZBS", `
   binvi      011010 iiiiii aaaaa 001 ddddd 0010011  | u5:0 | rd, rs1, imm | alu
   bset       0010100 bbbbb aaaaa 001 ddddd 0110011  |      | rd, rs1, rs2 | alu
   bseti      001010 iiiiii aaaaa 001 ddddd 0010011  | u5:0 | rd, rs1, imm | alu
-`);
+`,
+);
