@@ -6,7 +6,7 @@ import { dropCode, slotOf } from "../memory/code-map";
 import { hostPage, isRom, pageIndex } from "../memory/physical";
 import { Access } from "./access-kind";
 import { accessFault, leafGlobal, leafSize, OK, physical, translate } from "./mmu";
-import { hart } from "./state";
+import { hart, Mode } from "./state";
 import { dataMode, fill } from "./tlb";
 import { raise } from "./trap";
 
@@ -115,6 +115,28 @@ function writeAcross(va: u64, size: u32, value: u64): bool {
     store<u8>(i < first ? low + i : host + (i - first), <u8>(value >> ((<u64>i) << 3)));
   }
   return true;
+}
+
+/** Zeroes the `size`-byte block (a power of two, at most a page) that holds `va`. False: an exception was raised. */
+export function zeroBlock(va: u64, size: u32): bool {
+  const start = va & ~(<u64>size - 1);
+  if (!locate(start, Access.STORE)) {
+    reportAt(va);
+    return false;
+  }
+  if (host == 0 || isRom(physical)) {
+    raise(Cause.STORE_ACCESS, va);
+    return false;
+  }
+  memory.fill(host, 0, size);
+  return true;
+}
+
+/** The trap that was just raised names `va` instead of the address it was found at. */
+function reportAt(va: u64): void {
+  const s = hart();
+  if (s.mode == <u32>Mode.M) s.mtval = va;
+  else s.stval = va;
 }
 
 /** Host address of naturally aligned memory for LR, SC and AMO, or 0 with an exception raised. */

@@ -97,19 +97,24 @@ export function hartStop(h: u32): void {
 
 export function hartStatus(h: u32): i32 {
   if (h >= hartCount()) return SbiError.INVALID_PARAM;
-  return <i32>hartOf(h).run;
+  const s = hartOf(h);
+  return s.suspended && s.run == <u32>Run.STARTED ? <i32>Run.SUSPENDED : <i32>s.run;
 }
 
 /** The running hart waits for an interrupt; not retentive: it then enters S-mode anew at `pc`. */
 export function hartSuspend(h: u32, retentive: bool, pc: u64, opaque: u64): void {
   const s = hartOf(h);
   s.waiting = 1;
-  if (retentive) return;
+  if (retentive) {
+    s.suspended = 1;
+    return;
+  }
   const enabled = s.mie;
   enterSupervisor(h, pc, <u64>h, opaque);
   // What wakes a suspended hart is what it had enabled; it starts with interrupts off.
   s.mie = enabled;
   s.waiting = 1;
+  s.suspended = 1;
   flushAll();
   selectBanks();
 }
@@ -128,7 +133,7 @@ export function remoteFence(h: u32, kind: u32, start: u64, size: u64, asid: i64)
 function fenceRange(start: u64, size: u64): void {
   // Above 64 pages a full flush is cheaper; size 0 or ~0 means everything.
   if (size == 0 || size > 64 << 12) flushAll();
-  else for (let va = start & ~(<u64>0xfff); va < start + size; va += 4096) flushAddress(va);
+  else for (let done: u64 = 0; done < size + 4096; done += 4096) flushAddress(start + done);
   hart().redirected = 1;
 }
 

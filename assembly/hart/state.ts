@@ -61,19 +61,17 @@ export class Hart {
   reservedValue: u64;
   reservedSize: u32;
 
-  /** How many valid entries the TLB log holds, and how many superpage pieces are cached in each half of the address space. */
+  /** How many entries the TLB log holds, and which regions may have pieces of superpages cached (tlb.ts). */
   tlbLogCount: u32;
-  superpagesLow: u32;
-  superpagesHigh: u32;
+  superpageRegions: u64;
 
   /** PMP entries in use: 0 means no check is needed in any mode below M. */
   pmpActive: u32;
   /** Set when an instruction of the slow path left the straight line. */
   redirected: u32;
   trapped: u32;
-  lastTrapPc: u64;
-  lastTrapRepeat: u32;
-  stcePad: u32;
+  /** Waits in an SBI suspend rather than in WFI: what HSM reports. */
+  suspended: u32;
   pmpcfg0: u64;
   pmpcfg2: u64;
 }

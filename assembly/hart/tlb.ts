@@ -68,8 +68,7 @@ export function resetTlb(h: u32): void {
   clearInstructionTlb(h);
   const s = hartOf(h);
   s.tlbLogCount = 0;
-  s.superpagesLow = 0;
-  s.superpagesHigh = 0;
+  s.superpageRegions = 0;
 }
 
 /** Caches `page` of virtual memory at host address `host` for loads or stores in the current bank. */
@@ -85,7 +84,7 @@ export function fill(va: u64, host: usize, write: bool, global: bool, sizeLog2: 
     store<u16>(origin + LOG + (s.tlbLogCount << 1), <u16>((at - origin) >> 4));
     s.tlbLogCount++;
   }
-  if (sizeLog2 > 12) countSuperpage(va);
+  if (sizeLog2 > 12) countSuperpage(va, sizeLog2);
   store<u64>(at, page);
   store<u32>(at, <u32>host - <u32>page, 8);
   store<u32>(at, (global ? GLOBAL : 0) | (sizeLog2 << 8), 12);
@@ -99,8 +98,7 @@ export function flushAll(): void {
     store<u64>(origin + (<u32>load<u16>(origin + LOG + (i << 1)) << 4), EMPTY);
   }
   s.tlbLogCount = 0;
-  s.superpagesLow = 0;
-  s.superpagesHigh = 0;
+  s.superpageRegions = 0;
   clearInstructionTlb(currentHart());
 }
 
@@ -108,8 +106,7 @@ export function flushAll(): void {
 export function flushNonGlobal(): void {
   const s = hart();
   const origin = base(currentHart());
-  s.superpagesLow = 0;
-  s.superpagesHigh = 0;
+  s.superpageRegions = 0;
   let kept: u32 = 0;
   for (let i: u32 = 0, n = s.tlbLogCount; i < n; i++) {
     const index = load<u16>(origin + LOG + (i << 1));
@@ -131,14 +128,17 @@ function keepGlobal(at: u32): bool {
     store<u64>(at, EMPTY);
     return false;
   }
-  if (meta >> 8 > 12) countSuperpage(tag);
+  if (meta >> 8 > 12) countSuperpage(tag, meta >> 8);
   return true;
 }
 
-function countSuperpage(va: u64): void {
-  const s = hart();
-  if (<i64>va < 0) s.superpagesHigh++;
-  else s.superpagesLow++;
+function countSuperpage(va: u64, sizeLog2: u32): void {
+  hart().superpageRegions |= sizeLog2 > 30 ? ~(<u64>0) : regionBit(va);
+}
+
+/** One of 64 bits for the GiB that holds `va`: whether pieces of superpages near it may be cached. */
+function regionBit(va: u64): u64 {
+  return <u64>1 << (((va >> 30) * 0x9e37_79b9_7f4a_7c15) >> 58);
 }
 
 /** sfence.vma of one address: its page in every bank, and all pieces of a superpage that holds it. */
@@ -156,7 +156,7 @@ export function flushAddress(va: u64): void {
     const at = origin + INSTRUCTION_BANKS + bank * INSTRUCTION_BANK + instruction;
     if (load<u64>(at) == page) store<u64>(at, EMPTY);
   }
-  if ((<i64>va < 0 ? s.superpagesHigh : s.superpagesLow) != 0) flushSuperpage(va);
+  if (s.superpageRegions & regionBit(va)) flushSuperpage(va);
 }
 
 function flushSuperpage(va: u64): void {
@@ -194,7 +194,7 @@ export function forbidFastWrites(hostPage: usize): void {
 export function fillInstruction(va: u64, slot: usize, global: bool, sizeLog2: u32): void {
   const s = hart();
   const at = s.itlb + ((<u32>(va >> 8)) & 0xff0);
-  if (sizeLog2 > 12) countSuperpage(va);
+  if (sizeLog2 > 12) countSuperpage(va, sizeLog2);
   store<u64>(at, va & ~(<u64>0xfff));
   store<u32>(at, <u32>slot, 8);
   store<u32>(at, (global ? GLOBAL : 0) | (sizeLog2 << 8), 12);

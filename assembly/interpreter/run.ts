@@ -32,6 +32,7 @@ function nextRunnable(): u32 {
     if (s.waiting) {
       if (!wouldWake(h)) continue;
       s.waiting = 0;
+      s.suspended = 0;
     }
     return h;
   }

@@ -2,7 +2,8 @@
 // traps. It is what the run loop falls back to, one instruction at a time.
 import { Cause, Csr } from "../abi/csr";
 import { BootMode, HartAt, Machine } from "../abi/layout";
-import { atomicAddress, lastPhysical, readMemory, writeMemory } from "../hart/access";
+import { CacheBlock } from "../abi/ext";
+import { atomicAddress, lastPhysical, readMemory, writeMemory, zeroBlock } from "../hart/access";
 import { Access } from "../hart/access-kind";
 import { EnvCfg, Status } from "../hart/bits";
 import { csrAccessible, csrValue, readCsr, writeCsr } from "../hart/csr";
@@ -16,8 +17,9 @@ import { sbiCall } from "../sbi/dispatch";
 import { amo32, amo64 } from "./amo";
 import { wordOf } from "./predecode";
 
-/** Bytes of a cache block (Zicbom, Zicboz), as the device tree says. */
-export const CACHE_BLOCK: u64 = 64;
+// cbo.zero clears a whole page, which is what kernels clear: one instruction, not 64.
+const ZERO_BLOCK: u32 = <u32>CacheBlock.ZERO;
+const MANAGED_BLOCK: u64 = <u64>CacheBlock.MANAGED;
 
 @unmanaged
 export class Slow extends Compute {
@@ -206,7 +208,7 @@ export class Slow extends Compute {
 
   /** Nothing to write back, but the block must be one that the hart may reach: a load or a store would do. */
   touchBlock(): void {
-    readMemory(<u64>this.rs1() & ~(CACHE_BLOCK - 1), 1);
+    readMemory(<u64>this.rs1() & ~(MANAGED_BLOCK - 1), 1);
     const s = hart();
     if (s.trapped) this.asStoreFault();
   }
@@ -220,8 +222,7 @@ export class Slow extends Compute {
 
   cacheBlockZero(): void {
     if (!this.blockAllowed(EnvCfg.CBZE)) return this.illegal();
-    const va = <u64>this.rs1() & ~(CACHE_BLOCK - 1);
-    for (let i: u64 = 0; i < CACHE_BLOCK; i += 8) if (!writeMemory(va + i, 8, 0)) return;
+    zeroBlock(<u64>this.rs1(), ZERO_BLOCK);
   }
 }
 
