@@ -1,0 +1,120 @@
+// Guests of a few instructions: how guests end, restart and crash, in milliseconds.
+import { describe, expect, it } from "vitest";
+import { createGuest, ExecError, GuestCrash, memoryDisk, type NodeGuestOptions } from "../../src/index.ts";
+
+const SRST = 0x5352_5354;
+const [ZERO, A0, A1, A6, A7] = [0, 10, 11, 16, 17];
+const addi = (rd: number, rs1: number, imm: number) => ((imm << 20) | (rs1 << 15) | (rd << 7) | 0x13) >>> 0;
+const lui = (rd: number, imm20: number) => ((imm20 << 12) | (rd << 7) | 0x37) >>> 0;
+const ECALL = 0x73;
+const SPIN = 0x6f;
+const WFI = 0x1050_0073;
+const JUMP_BACK = 0xffdf_f06f; // j .-4
+
+/** A RISC-V Image of these instructions after its 64 bytes of header. */
+function program(...instructions: number[]): Uint8Array {
+  const bytes = new Uint8Array(4096);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, 0x0400_006f, true); // j .+64
+  view.setBigUint64(8, 0x20_0000n, true);
+  view.setBigUint64(16, 4096n, true);
+  bytes.set(new TextEncoder().encode("RISCV\0\0\0RSC\x05"), 0x30);
+  for (const [i, word] of instructions.entries()) view.setUint32(64 + 4 * i, word, true);
+  return bytes;
+}
+
+/** sbi_system_reset(type, reason). */
+const systemReset = (type: number, reason = 0) => [
+  lui(A7, SRST >>> 12),
+  addi(A7, A7, SRST & 0xfff),
+  addi(A6, ZERO, 0),
+  addi(A0, ZERO, type),
+  addi(A1, ZERO, reason),
+  ECALL,
+];
+
+const start = (kernel: Uint8Array, options: NodeGuestOptions = {}) =>
+  createGuest({ kernel, memory: "16M", ...options });
+
+describe("a guest ends", () => {
+  it("by switching itself off", async () => {
+    const guest = await start(program(...systemReset(0)));
+    expect(await guest.wait()).toEqual({ reason: "power-off", status: 0 });
+    expect(guest.instructions).toBe(7);
+    expect(guest.counters()).toMatchObject([{ kind: "hypercall", name: "srst", register: 0, count: 1n }]);
+  });
+
+  it("by being closed, once, which closes its disks", async () => {
+    let closed = 0;
+    const disk = { ...memoryDisk(1024), close: () => closed++ };
+    const guest = await start(program(SPIN), { disks: [{ backend: disk }] });
+    guest.close();
+    guest.close();
+    expect(await guest.wait()).toEqual({ reason: "closed", status: 0 });
+    expect(closed).toBe(1);
+  });
+
+  it("with a disk that cannot be flushed as an error", async () => {
+    const disk = {
+      ...memoryDisk(1024),
+      close: () => {
+        throw new Error("no space");
+      },
+    };
+    const guest = await start(program(SPIN), { disks: [{ backend: disk }] });
+    guest.close();
+    await expect(guest.wait()).rejects.toThrow("no space");
+  });
+
+  it("and commands that wait for it fail", async () => {
+    const guest = await start(program(SPIN), { initrd: new Uint8Array(512), exec: true });
+    const command = guest.exec("true");
+    guest.close();
+    await expect(command).rejects.toThrow(ExecError);
+    await expect(guest.exec("true")).rejects.toThrow(ExecError);
+  });
+});
+
+describe("a guest restarts", () => {
+  it.each([1, 2])("when it asks for a reset of type %d, from its images as they were", async (type) => {
+    let resets = 0;
+    const third = new Promise<void>((resolve) => {
+      void start(program(...systemReset(type)), {
+        onReset: () => {
+          if (++resets < 3) return;
+          resolve();
+        },
+      }).then((guest) => third.then(() => guest.close()));
+    });
+    await third;
+    expect(resets).toBeGreaterThanOrEqual(3);
+  });
+});
+
+describe("a guest crashes", () => {
+  it("where a trap's handler cannot be fetched", async () => {
+    // An illegal instruction, and no handler: stvec is 0, where there is no memory.
+    const guest = await start(program(addi(A0, A0, 1), 0xffff_ffff));
+    const error = await guest.wait().catch((it) => it);
+    expect(error).toBeInstanceOf(GuestCrash);
+    expect(error.kind).toBe("double-fault");
+    expect(error.message).toMatch(/^the guest trapped and its handler at 0x0 cannot be fetched; hart 0, pc 0x/);
+    expect(error.message).toMatch(/cause \d+ \(.+\)/);
+  });
+});
+
+describe("a guest that waits", () => {
+  it("costs next to nothing, paused or not, and stays the caller's to end", async () => {
+    const guest = await start(program(WFI, JUMP_BACK));
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const before = process.cpuUsage();
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    const { user, system } = process.cpuUsage(before);
+    expect((user + system) / 1e6).toBeLessThan(0.05);
+    guest.pause();
+    const { instructions } = guest;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(guest.instructions).toBe(instructions);
+    guest.close();
+  });
+});
