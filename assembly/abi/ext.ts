@@ -26,4 +26,11 @@ export const enum Ext {
   ZICBOP = 23,
   SVPBMT = 24,
   SVNAPOT = 25,
+  SVVPTC = 26,
+}
+
+/** Bytes of the cache blocks that Zicbom manages and Zicboz zeroes, as the device tree says. */
+export const enum CacheBlock {
+  MANAGED = 64,
+  ZERO = 4096,
 }

@@ -72,6 +72,9 @@ export class Hart {
   trapped: u32;
   /** Waits in an SBI suspend rather than in WFI: what HSM reports. */
   suspended: u32;
+  /** When its last turn ended, in ticks, and whether it could have run on. */
+  leftRunnable: u32;
+  leftAt: u64;
   pmpcfg0: u64;
   pmpcfg2: u64;
 }

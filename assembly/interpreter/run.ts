@@ -10,6 +10,7 @@ import { selectBanks } from "../hart/tlb";
 import { takeInterrupt, wouldWake } from "../hart/trap";
 import { clearCodeDropped, codeDropped } from "../memory/code-map";
 import { forgetSlots } from "../hart/tlb";
+import { staUpdate } from "../sbi/sta";
 import { interpret } from "./fast.gen";
 import { fetch, nextBias, setStepsLeft } from "./step";
 
@@ -70,6 +71,14 @@ function sleep(): bool {
   return true;
 }
 
+/** A hart that could run but had no turn was robbed of that time: SBI's STA reports it. In virtual time nothing is stolen. */
+function countStolen(h: u32): void {
+  const s = hart();
+  if (isVirtual()) return;
+  const now = ticks();
+  if (s.leftRunnable && now > s.leftAt) staUpdate(h, (now - s.leftAt) * 100);
+}
+
 /** Gives hart `h` a turn of at most `steps`; how many it took. */
 function turn(h: u32, steps: u32): u32 {
   switchHart(h);
@@ -82,6 +91,7 @@ function turn(h: u32, steps: u32): u32 {
   selectBanks();
   const budget = isVirtual() ? untilDeadline(steps) : steps;
   store<u32>(<usize>Machine.EXIT_HART, h);
+  countStolen(h);
   beginSlice(budget);
   setStepsLeft(budget);
   store<u32>(<usize>Machine.ATTENTION, 0);
@@ -90,6 +100,8 @@ function turn(h: u32, steps: u32): u32 {
   if (p != 0) interpret(p, <i32>budget, nextBias);
   const done = sliceSteps();
   endSlice();
+  s.leftRunnable = s.waiting ? 0 : 1;
+  if (!isVirtual()) s.leftAt = ticks();
   store<u64>(<usize>Machine.INSTRUCTIONS, load<u64>(<usize>Machine.INSTRUCTIONS) + <u64>done);
   return done;
 }

@@ -37,6 +37,7 @@ const EXTENSIONS: { [K in Name]: Extension & { bit: (typeof Ext)[K] } } = {
   SVINVAL: { bit: Ext.SVINVAL, name: "svinval", needs: ["S"], description: "fine-grained translation invalidation" },
   SVNAPOT: { bit: Ext.SVNAPOT, name: "svnapot", needs: ["S"], description: "naturally aligned power-of-two pages" },
   SVPBMT: { bit: Ext.SVPBMT, name: "svpbmt", needs: ["S"], description: "page-based memory types" },
+  SVVPTC: { bit: Ext.SVVPTC, name: "svvptc", needs: ["S"], description: "a page made valid is seen without a fence" },
   SV48: { bit: Ext.SV48, name: "sv48", needs: ["S"], description: "48-bit virtual addresses" },
   SV57: { bit: Ext.SV57, name: "sv57", needs: ["SV48"], description: "57-bit virtual addresses" },
   S: { bit: Ext.S, name: "s", needs: ["U", "ZICSR"], description: "supervisor mode" },

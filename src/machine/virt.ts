@@ -2,7 +2,7 @@
 // those of the Linux kernel's Documentation/devicetree/bindings. Against QEMU's own tree:
 // no flash, no fw_cfg, no platform bus and no PMU node (the SBI serves counters); the CLINT
 // only where firmware drives it; riscv,isa-base and riscv,isa-extensions beside riscv,isa.
-import { Ext } from "../../assembly/abi/ext.ts";
+import { CacheBlock, Ext } from "../../assembly/abi/ext.ts";
 import { Irq, Map as PhysicalMap, Timebase } from "../../assembly/abi/memory-map.ts";
 import { OptionError } from "../errors.ts";
 import { type CatalogueId, catalogueRow } from "./catalogue.ts";
@@ -27,12 +27,9 @@ export interface MachineConfig {
   rngSeed: Uint8Array;
   /** Where the initrd lies, in guest physical addresses; end is the first byte after it. */
   initrd?: { start: number; end: number };
-  /** Bytes that cbo.zero clears: a power of two of at least 8. Default 64. */
-  cbozBlockSize?: number;
 }
 
 export const MAX_HARTS = 8;
-const CACHE_BLOCK = 64;
 
 /** The UART's input clock; its baud rate has no effect. */
 const UART_CLOCK = 3_686_400;
@@ -74,9 +71,9 @@ function device(name: string, id: CatalogueId, properties: Record<string, Proper
 function cpus(config: MachineConfig): DeviceTreeNode {
   const { extensions } = config;
   const blocks: Record<string, number> = {};
-  if (hasExtension(extensions, Ext.ZICBOM)) blocks["riscv,cbom-block-size"] = CACHE_BLOCK;
-  if (hasExtension(extensions, Ext.ZICBOP)) blocks["riscv,cbop-block-size"] = CACHE_BLOCK;
-  if (hasExtension(extensions, Ext.ZICBOZ)) blocks["riscv,cboz-block-size"] = config.cbozBlockSize ?? CACHE_BLOCK;
+  if (hasExtension(extensions, Ext.ZICBOM)) blocks["riscv,cbom-block-size"] = CacheBlock.MANAGED;
+  if (hasExtension(extensions, Ext.ZICBOP)) blocks["riscv,cbop-block-size"] = CacheBlock.MANAGED;
+  if (hasExtension(extensions, Ext.ZICBOZ)) blocks["riscv,cboz-block-size"] = CacheBlock.ZERO;
   const harts = range(config.harts);
   return node("cpus", { "#address-cells": 1, "#size-cells": 0, "timebase-frequency": Timebase.HZ }, [
     ...harts.map((hart) =>
@@ -207,10 +204,6 @@ function checkConfig(config: MachineConfig): void {
     throw new OptionError(`${config.harts} harts: the machine has 1 to ${MAX_HARTS}`);
   }
   if (config.bootargs.includes("\0")) throw new OptionError("the kernel's command line contains a NUL byte: remove it");
-  const block = config.cbozBlockSize ?? CACHE_BLOCK;
-  if (block < 8 || (block & (block - 1)) !== 0) {
-    throw new OptionError(`a cache block of ${block} bytes: it must be a power of two of at least 8`);
-  }
 }
 
 /** The tree itself. @throws OptionError if no such machine can be. */
