@@ -44,9 +44,8 @@ async function run(boot: DebianBoot, device: DiskDevice, job: Job): Promise<Find
   // Neither disk is to have a scheduler of its own to thank: Linux gives them different ones.
   const command = `echo none >/sys/block/${node}/queue/scheduler && fio ${options}`;
   const bytes = { warm: warm * job.blockSize, measured: measured * job.blockSize };
-  const { usage, count, seconds } = await boot.tallyDisk(command, device, bytes);
-  const operations = count / job.blockSize;
-  return { value: job.unit === "IOPS" ? operations / seconds : count / seconds / 1e6, operations, usage };
+  const { usage, count, rate } = await boot.tallyDisk(command, device, bytes);
+  return { value: job.unit === "IOPS" ? rate / job.blockSize : rate / 1e6, operations: count / job.blockSize, usage };
 }
 
 export function tasks(amounts: Amounts): DebianTask[] {

@@ -1,9 +1,8 @@
 // One boot of Debian's kernel, ready to be measured: its disks are watched, and so is all
 // that its consoles and our own port put out.
-import { Timebase } from "../../assembly/abi/memory-map.ts";
 import type { Guest } from "../guest/guest.ts";
 import type { ClockKind, OutputPort } from "../guest/options.ts";
-import { type Snapshot, snapshot, Tally } from "./meter.ts";
+import { type Passed, type Snapshot, snapshot, Tally } from "./meter.ts";
 import { type Amount, type CompareGuestOptions, type CompareHost, watchedDisk, within } from "./work.ts";
 
 export type BootKind = "sbi" | "sstc" | "firmware";
@@ -124,7 +123,7 @@ export class DebianBoot {
   async marks(command: string): Promise<{ marks: Snapshot[]; output: string }> {
     const marks: Snapshot[] = [];
     this.#watch.output = (port) => {
-      if (port === MARKER_PORT) marks.push(this.#snapshot());
+      if (port === MARKER_PORT) marks.push(snapshot(this.#guest, this.#host));
     };
     const find = `for p in /sys/class/virtio-ports/*; do
       read -r name <$p/name && [ "$name" = ${MARKER_PORT} ] && exec 3>/dev/\${p##*/}
@@ -136,23 +135,18 @@ export class DebianBoot {
     }
   }
 
-  #snapshot(): Snapshot {
-    return snapshot(this.#guest, this.#host);
-  }
-
   #tally({ warm, measured }: Amount): Tally {
-    return new Tally(warm, warm + measured, () => this.#snapshot());
+    return new Tally(warm, warm + measured, this.#guest, this.#host);
   }
 
-  async #tallied(command: string, tally: Tally, what: string) {
+  async #tallied(command: string, tally: Tally, what: string): Promise<Passed> {
     try {
       await this.run(command);
     } finally {
       this.#watch.output = undefined;
       this.#watch.moved = undefined;
     }
-    const { usage, count } = tally.result(what);
-    return { usage, count, seconds: usage.ticks / Timebase.HZ };
+    return tally.result(what);
   }
 }
 

@@ -27,17 +27,17 @@ async function terminal(boot: DebianBoot, port: OutputPort, tty: string, { warm,
   const total = (warm + measured) * KIB * TAIL;
   const command = `${bytesOf(TEXT_LINE, total, "/tmp/text")} && dd if=/tmp/text of=${tty} bs=4096`;
   const amount = { warm: warm * KIB, measured: measured * KIB };
-  const { usage, count, seconds } = await boot.tallyOutput(command, port, amount, (bytes) => bytes.length);
-  return { value: count / seconds / 1000, operations: count / KIB, usage };
+  const { usage, count, rate } = await boot.tallyOutput(command, port, amount, (bytes) => bytes.length);
+  return { value: rate / 1000, operations: count / KIB, usage };
 }
 
 async function messages(boot: DebianBoot, port: OutputPort, amount: Amount): Promise<Finding> {
   const total = Math.ceil((amount.warm + amount.measured) * TAIL);
   const text = bytesOf(MESSAGE, total * MESSAGE_BYTES, "/tmp/messages");
   const command = `${text} && dd if=/tmp/messages of=/dev/kmsg bs=${MESSAGE_BYTES}`;
-  const { usage, count, seconds } = await boot.tallyOutput(command, port, amount, linesIn);
+  const { usage, count, rate } = await boot.tallyOutput(command, port, amount, linesIn);
   // The value counts the text that came in, so that it is the same for a driver that adds a carriage return.
-  return { value: (count * MESSAGE_BYTES) / seconds / 1000, operations: count, usage };
+  return { value: (rate * MESSAGE_BYTES) / 1000, operations: count, usage };
 }
 
 function linesIn(bytes: Uint8Array): number {

@@ -10,7 +10,7 @@ import type { Amount, Finding } from "./work.ts";
 const HISTOGRAM = 4000;
 
 function cyclictest(loops: number): string {
-  return `cyclictest -q -m -p 80 -i 1000 -l ${loops} -h ${HISTOGRAM} 2>&1`;
+  return `cyclictest -q -m -p 80 -i 1000 -l ${loops} -h ${HISTOGRAM} >/tmp/latencies`;
 }
 
 /** Value of a line such as `# Min Latencies: 00075`. */
@@ -36,9 +36,9 @@ export function parseLatencies(output: string): { minimum: number; median: numbe
 }
 
 async function wakeUps(boot: DebianBoot, { warm, measured }: Amount): Promise<Finding> {
-  const short = `${cyclictest(warm)} >/dev/null`;
+  const short = cyclictest(warm);
   // The first run of all pays for what later ones find loaded.
-  const command = `${short} && echo >&3 && ${short} && echo >&3 && ${cyclictest(warm + measured)} && echo >&3`;
+  const command = `${short} && echo >&3 && ${short} && echo >&3 && ${cyclictest(warm + measured)} && echo >&3 && cat /tmp/latencies`;
   const { marks, output } = await boot.marks(command);
   if (marks.length !== 3) throw new Error(`${marks.length} of 3 marks came`);
   const [first, second, third] = marks;

@@ -1,6 +1,7 @@
 // What a stretch of a guest's run cost: exits by cause, instructions, guest time, host time.
 // Snapshots are taken inside the guest's own output or disk access, before its next
 // instruction, so a window begins and ends where the workload says, not where the host looked.
+import { Timebase } from "../../assembly/abi/memory-map.ts";
 import type { ExitCount } from "../engine/exit-counters.ts";
 import type { Guest } from "../guest/guest.ts";
 
@@ -91,35 +92,69 @@ export function beyond(usage: Usage, base: Usage): Usage {
   };
 }
 
+/** Parts of a window whose rates are taken apart. */
+const PARTS = 9;
+
+/** The middle one of an odd number of values. */
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[values.length >> 1];
+}
+
+/** What a Tally found. */
+export interface Passed {
+  usage: Usage;
+  /** How much passed by in the window. */
+  count: number;
+  /** How much of it in a guest second: the median over equal parts of the window, since a busy host halts some. */
+  rate: number;
+}
+
 /** Watches something pass by (bytes, lines), and measures from when `first` have until `last` have. */
 export class Tally {
   readonly #first: number;
   readonly #last: number;
-  readonly #take: () => Snapshot;
+  readonly #guest: Guest;
+  readonly #times: HostTimes;
   #count = 0;
-  #start: { count: number; snapshot: Snapshot } | undefined;
-  #end: { count: number; snapshot: Snapshot } | undefined;
+  #start: Snapshot | undefined;
+  #end: Snapshot | undefined;
+  /** Count and guest ticks at the start and at the end of each part. */
+  readonly #parts: { count: number; ticks: number }[] = [];
 
-  constructor(first: number, last: number, take: () => Snapshot) {
+  constructor(first: number, last: number, guest: Guest, times: HostTimes) {
     this.#first = first;
     this.#last = last;
-    this.#take = take;
+    this.#guest = guest;
+    this.#times = times;
   }
 
   add(amount: number): void {
     this.#count += amount;
-    if (this.#end !== undefined) return;
-    if (this.#start === undefined) {
-      if (this.#count >= this.#first) this.#start = { count: this.#count, snapshot: this.#take() };
-    } else if (this.#count >= this.#last) this.#end = { count: this.#count, snapshot: this.#take() };
+    if (this.#end !== undefined || this.#count < this.#nextPart()) return;
+    if (this.#count >= this.#last) this.#end = snapshot(this.#guest, this.#times);
+    else this.#start ??= snapshot(this.#guest, this.#times);
+    this.#parts.push({ count: this.#count, ticks: this.#guest.ticks });
   }
 
-  /** What was measured. @throws Error if not enough passed by. */
-  result(what: string): { usage: Usage; count: number } {
-    const [start, end] = [this.#start, this.#end];
-    if (start === undefined || end === undefined) {
+  #nextPart(): number {
+    return this.#first + ((this.#last - this.#first) * this.#parts.length) / PARTS;
+  }
+
+  /** @throws Error if not enough passed by. */
+  result(what: string): Passed {
+    const parts = this.#parts;
+    if (this.#start === undefined || this.#end === undefined) {
       throw new Error(`${this.#count} ${what} came, ${this.#last} were expected`);
     }
-    return { usage: between(start.snapshot, end.snapshot), count: end.count - start.count };
+    const rates = parts.slice(1).map((part, i) => {
+      const ticks = part.ticks - parts[i].ticks;
+      // Parts that are over within a tick of the clock are as fast as it can tell.
+      return ((part.count - parts[i].count) / Math.max(ticks, 1)) * Timebase.HZ;
+    });
+    return {
+      usage: between(this.#start, this.#end),
+      count: parts[parts.length - 1].count - parts[0].count,
+      rate: median(rates),
+    };
   }
 }

@@ -48,6 +48,15 @@ describe("NS16550A", () => {
     expect(b.output).toBe(`hello${"a".repeat(600)}`);
   });
 
+  it("hands a line to the host at its end", () => {
+    const before = b.outputCalls;
+    for (const byte of new TextEncoder().encode("line\nrest")) put(THR, byte);
+    expect(b.outputCalls).toBe(before + 1);
+    expect(b.output.endsWith("line\n")).toBe(true);
+    b.call("uartFlush");
+    expect(b.output.endsWith("line\nrest")).toBe(true);
+  });
+
   it("is recognised as a 16550A and nothing newer", () => {
     put(SCR, 0x5a);
     expect(get(SCR)).toBe(0x5a);

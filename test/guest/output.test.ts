@@ -1,0 +1,44 @@
+// Output as the guest makes it (onOutput), the exact counters at that moment, and named ports.
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { createGuest, type Guest, OptionError } from "../../src/index.ts";
+
+const kernel = readFileSync(new URL("../../bench/probe/probe.elf", import.meta.url));
+
+describe("output of a guest", () => {
+  for (const clock of ["host", "virtual"] as const) {
+    it(`comes with the counters of its instruction (${clock} clock)`, async () => {
+      let guest: Guest | undefined;
+      let text = "";
+      const moments = new Map<string, { instructions: number; ticks: number }>();
+      guest = await createGuest({
+        kernel,
+        memory: "64M",
+        clock,
+        append: "calibrate=markers; timer=sstc count=20 period=2000",
+        onOutput(port, bytes) {
+          if (port !== "sbi" || guest === undefined) return;
+          const line = new TextDecoder().decode(bytes);
+          text += line;
+          moments.set(line.trim(), { instructions: guest.instructions, ticks: guest.ticks });
+        },
+      });
+      expect(await guest.wait()).toMatchObject({ reason: "power-off" });
+      const words = /^probe: result 2 .* ticks=(\d+) instret=(\d+)/m.exec(text);
+      const [ticks, instret] = (words ?? []).slice(1).map(Number);
+      const between = (key: "instructions" | "ticks", workload: number) =>
+        (moments.get(`probe: end ${workload}`)?.[key] ?? 0) - (moments.get(`probe: begin ${workload}`)?.[key] ?? 0);
+      // What the guest counted inside its markers, which the first workload is nothing but.
+      const own = between("instructions", 2) - between("instructions", 1);
+      expect(Math.abs(own - instret)).toBeLessThanOrEqual(20);
+      expect(instret).toBeGreaterThan(1000);
+      expect(between("ticks", 2)).toBeGreaterThanOrEqual(ticks);
+      expect(ticks).toBeGreaterThanOrEqual(20 * 2000);
+    });
+  }
+
+  it("refuses ports that cannot be", async () => {
+    const wrong = [["a", "b", "c", "d"], ["a", "a"], [""], ["with space"], ["x".repeat(32)]];
+    for (const ports of wrong) await expect(createGuest({ kernel, ports })).rejects.toThrow(OptionError);
+  });
+});
