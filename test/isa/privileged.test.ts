@@ -23,6 +23,8 @@ const COMPARABLE: Record<number, bigint> = {
   0x141: ~1n, // QEMU 7.2 lets bit 0 of xEPC be set
   0x341: ~1n,
   0x302: 0xb3ffn, // exceptions and interrupts that exist without the hypervisor extension
+  0x104: 0x222n,
+  0x144: 0x222n,
   0x303: 0x222n,
   0x304: 0xaaan,
   0x344: 0x222n, // and not the timer, which QEMU starts with mtimecmp at 0
@@ -41,6 +43,8 @@ function reconcile(ours: LogEntry, theirs: LogEntry, image: Uint8Array): LogEntr
     if (mask !== undefined && ((ours.words[1] ^ words[1]) & mask) === 0n) words[1] = ours.words[1];
   } else if (ours.kind === Kind.MACHINE || ours.kind === Kind.SUPERVISOR) {
     const cause = ours.words[1];
+    // QEMU 7.2 lets UXL change; ours is always 64 bits.
+    words[4] = (words[4] & ~(3n << 32n)) | (ours.words[4] & (3n << 32n));
     // xTVAL after ebreak is the address or 0; after an illegal instruction it is the instruction or 0.
     if (cause === 3n || (cause === 2n && words[3] === 0n)) words[3] = ours.words[3];
     // Access faults of a misaligned access: QEMU names the aligned part that failed.
