@@ -81,7 +81,10 @@ function wildEntry(random: Random): bigint {
 const ENDS = new Set(["wfi"]);
 const rows = instructions.filter((row) => !ENDS.has(row.name));
 const heavy = rows.filter((row) => /memory|atomic|system|jal/.test(row.kind));
-const CSRS = [0x100, 0x104, 0x105, 0x140, 0x141, 0x144, 0x14d, 0x180, 0x300, 0x302, 0x303, 0x304, 0x305, 0x30a, 0x320, 0x340, 0x341, 0x344, 0x3a0, 0x3a2, 0x3b0, 0x3b3, 0xb00, 0xb02, 0xc01];
+const CSRS = [
+  0x100, 0x104, 0x105, 0x140, 0x141, 0x144, 0x14d, 0x180, 0x300, 0x302, 0x303, 0x304, 0x305, 0x30a, 0x320, 0x340, 0x341,
+  0x344, 0x3a0, 0x3a2, 0x3b0, 0x3b3, 0xb00, 0xb02, 0xc01,
+];
 
 function wildWord(random: Random): number {
   if (random.oneIn(5)) return random.word();
@@ -128,7 +131,11 @@ const codeAddress = (random: Random) => BigInt(Gpa.RAM + WILD + (random.below(GU
 
 function someSatp(random: Random): bigint {
   if (random.oneIn(2)) return 0n;
-  return (BigInt(random.between(8, 10)) << 60n) | (random.wide() & (3n << 44n)) | BigInt(0x80000 + random.below(GUEST_BYTES >> 12));
+  return (
+    (BigInt(random.between(8, 10)) << 60n) |
+    (random.wide() & (3n << 44n)) |
+    BigInt(0x80000 + random.below(GUEST_BYTES >> 12))
+  );
 }
 
 function writeTable(view: DataView, random: Random): void {
@@ -150,7 +157,10 @@ function writeDeviceSetUp(bytes: Uint8Array, at: number): void {
     asm.li(6, value);
     asm.store("sw", 6, 0, 5);
   };
-  for (const [slot, bars] of [[1, [0x4002_0000, 0, 0x4003_0000, 0, CONSOLE_BAR, 0]], [2, [NVME_BAR, 0]]] as const) {
+  for (const [slot, bars] of [
+    [1, [0x4002_0000, 0, 0x4003_0000, 0, CONSOLE_BAR, 0]],
+    [2, [NVME_BAR, 0]],
+  ] as const) {
     const config = Board.PCIE_ECAM + (slot << 15);
     bars.forEach((value, bar) => {
       write(config + 0x10 + 4 * bar, value);
@@ -260,7 +270,14 @@ function runWild(seed: number, reached: Set<string>): string[] {
   paint(bytes);
   const enter = () => {
     const hart = random.below(view.getUint32(Machine.HART_COUNT, true));
-    exports.startHart(hart, codeAddress(random), interesting(random), interesting(random), interesting(random), boot === 0 ? 1 : 3);
+    exports.startHart(
+      hart,
+      codeAddress(random),
+      interesting(random),
+      interesting(random),
+      interesting(random),
+      boot === 0 ? 1 : 3,
+    );
     for (let n = 1; n < 32; n++) exports.setReg(hart, n, interesting(random));
     exports.setReg(hart, 0x1305, BigInt(Gpa.RAM));
     exports.setReg(hart, 0x1105, BigInt(Gpa.RAM + 0x800));
@@ -302,7 +319,18 @@ describe("wild guests", () => {
   test("stay within their memory and their budget", { timeout: 3_600_000 }, () => {
     const reached = new Set<string>();
     for (let seed = 1; seed <= PROGRAMS; seed++) expect(runWild(seed, reached)).toEqual([]);
-    for (const device of ["ns16550a", "plic", "aclint", "virtio-blk", "virtio-rng", "virtio-console", "nvme", "pci-config", "rtc", "unmapped"]) {
+    for (const device of [
+      "ns16550a",
+      "plic",
+      "aclint",
+      "virtio-blk",
+      "virtio-rng",
+      "virtio-console",
+      "nvme",
+      "pci-config",
+      "rtc",
+      "unmapped",
+    ]) {
       expect([...reached], "devices reached").toContain(device);
     }
   });

@@ -9,9 +9,10 @@ import { ALL_EXTENSIONS } from "../../src/machine/cpu.ts";
 import { assemble, type Block, groups, randomBlock } from "./generator/blocks.ts";
 import { runEngine, runQemu } from "./generator/machines.ts";
 import { Random } from "./generator/random.ts";
-import { scratchAddress } from "./generator/records.ts";
-import { built, LONG, missing, QEMU_SYSTEM } from "./generator/requirements.ts";
+import { RECORD_SIZE, scratchAddress } from "./generator/records.ts";
+import { built, LONG, missing, QEMU_SYSTEM, QEMU_USER } from "./generator/requirements.ts";
 import { disagreements, shrink } from "./generator/shrink.ts";
+import { fitsUserMode, runUserEngine, runUserQemu, userProgram, userScratch } from "./generator/user-mode.ts";
 
 const unavailable = missing(QEMU_SYSTEM);
 /** Blocks in one program, and programs a group: each is a run of QEMU's. */
@@ -72,4 +73,25 @@ describe.skipIf(unavailable !== undefined)("random blocks against QEMU", () => {
   // An instruction whose halves lie on two pages always takes the slow path, whatever it is.
   each("every extension, over page ends", "all", 20_000, { straddle: true });
   each("without C", "all", 30_000, { extensions: ALL_EXTENSIONS & ~(1n << BigInt(Ext.C)) });
+});
+
+describe.skipIf(missing(QEMU_USER) !== undefined)("random blocks against QEMU's user mode", () => {
+  test.each(Object.keys(groups))("%s", { timeout: 1_800_000 }, (group) => {
+    for (let n = 0; n < (LONG ? 30 : 1); n++) {
+      const seed = 40_000 + n;
+      const random = new Random(seed);
+      const blocks = Array.from({ length: 300 }, (_, index) => {
+        const block = randomBlock(group, random, (offset) => userScratch(index, offset));
+        return { ...block, items: block.items.filter((item) => fitsUserMode(item, block.registers)) };
+      });
+      expect(blocks.reduce((sum, block) => sum + block.items.length, 0)).toBeGreaterThan(3000);
+      const program = userProgram(blocks);
+      const [ours, theirs] = [runUserEngine(program), runUserQemu(program)];
+      const bad = blocks.flatMap((block, index) => {
+        const of = (records: Uint8Array) => records.subarray(index * RECORD_SIZE, (index + 1) * RECORD_SIZE);
+        return Buffer.compare(of(ours), of(theirs)) === 0 ? [] : [show(block, seed, index, [])];
+      });
+      expect(bad.slice(0, 3)).toEqual([]);
+    }
+  });
 });

@@ -58,14 +58,21 @@ export class AddressSpaces {
   }
 
   #pointer(to: number): bigint {
-    return (BigInt(to) >> 12n << 10n) | V;
+    return ((BigInt(to) >> 12n) << 10n) | V;
   }
 
   /** A leaf's flags: mostly sensible, at times anything. */
   leaf(physical: number, global: boolean): bigint {
     const random = this.#random;
     let flags = V;
-    for (const [bit, rarity] of [[R, 5], [W, 3], [X, 3], [A, 5], [D, 3]] as const) if (!random.oneIn(rarity)) flags |= bit;
+    for (const [bit, rarity] of [
+      [R, 5],
+      [W, 3],
+      [X, 3],
+      [A, 5],
+      [D, 3],
+    ] as const)
+      if (!random.oneIn(rarity)) flags |= bit;
     if (random.oneIn(2)) flags |= U;
     if (global && random.oneIn(3)) flags |= G;
     if (random.oneIn(12)) flags &= ~V;
@@ -73,7 +80,7 @@ export class AddressSpaces {
     if (random.oneIn(20)) flags |= 1n << BigInt(random.between(61, 62));
     if (random.oneIn(25)) flags |= 1n << 63n;
     flags |= BigInt(random.below(4)) << 8n; // RSW, the software's
-    return (BigInt(physical) >> 12n << 10n) | flags;
+    return ((BigInt(physical) >> 12n) << 10n) | flags;
   }
 
   physicalPage(): number {
@@ -128,7 +135,13 @@ export class AddressSpaces {
     }
     // Not the sign extension of the highest translated bit.
     const top = 12n + 9n * BigInt(levels);
-    pages.push((1n << top) | window.at, (1n << 63n) | window.at, (1n << (top - 1n)) | window.at, -(1n << 12n), -(1n << 30n));
+    pages.push(
+      (1n << top) | window.at,
+      (1n << 63n) | window.at,
+      (1n << (top - 1n)) | window.at,
+      -(1n << 12n),
+      -(1n << 30n),
+    );
     const satp = (BigInt(levels + 5) << 60n) | (asid << 44n) | BigInt(root >>> 12);
     return { satp, levels, pages, leaves: window.leaves, window: window.at };
   }

@@ -95,7 +95,10 @@ export class Assembler {
   /** Loads any constant. */
   li(rd: number, value: bigint | number): void {
     const v = BigInt.asIntN(64, BigInt(value));
-    if (v === BigInt.asIntN(12, v)) return this.i("addi", rd, 0, Number(v));
+    if (v === BigInt.asIntN(12, v)) {
+      this.i("addi", rd, 0, Number(v));
+      return;
+    }
     if (v === BigInt.asIntN(32, v)) {
       const low = Number(BigInt.asIntN(12, v));
       const high = Number(BigInt.asIntN(32, v - BigInt(low)));

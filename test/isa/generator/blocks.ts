@@ -5,8 +5,8 @@ import { encodeRow, type Operands } from "../../../src/isa/encode.ts";
 import type { Compressed, Instruction } from "../../../src/isa/extension.ts";
 import { compressedInstructions, instructions } from "../../../src/isa/table.ts";
 import { specials } from "../fp/operands.ts";
-import { BASES, type Registers, SCRATCH_BEFORE } from "./records.ts";
 import type { Random } from "./random.ts";
+import { BASES, type Registers, SCRATCH_BEFORE } from "./records.ts";
 
 type Row = Instruction | Compressed;
 
@@ -114,7 +114,7 @@ function base(random: Random, narrow: boolean): number {
   return random.pick(BASES.filter((b) => !narrow || b >= 8));
 }
 
-const isInteger = (of: Row, register: "rd" | "rs1" | "rs2") => {
+export const isInteger = (of: Row, register: "rd" | "rs1" | "rs2") => {
   const whole = "base" in of ? (row(of.base) as Instruction) : (of as Instruction);
   return !new RegExp(`\\bf${register.slice(1)}\\b`).test(whole.operands.join(" "));
 };
@@ -194,7 +194,8 @@ function jumpRegister(of: Row, operands: Operands, random: Random): Item {
   const via = random.pick([1, 5, 6, 7, 10, 31]);
   const steps: Step[] = [{ row: row("auipc"), operands: { rd: via, imm: 0 } }];
   operands.rs1 = via;
-  if ("base" in of) steps.push({ row: row("addi"), operands: { rd: via, rs1: via }, aims: true }, { row: of, operands });
+  if ("base" in of)
+    steps.push({ row: row("addi"), operands: { rd: via, rs1: via }, aims: true }, { row: of, operands });
   else steps.push({ row: of, operands, aims: true });
   return { steps, skip: random.below(6) };
 }
@@ -221,8 +222,9 @@ function atomic(of: Row, operands: Operands, random: Random, registers: Register
   const reserve: Step = { row: row(`lr.${of.name.slice(3)}`), operands: { rd: target(random, false), rs1: at } };
   if (reserve.operands.rd === at) reserve.operands.rd = 0;
   const steps = [address(offset), reserve];
-  if (random.oneIn(4)) steps.push(address(aligned()));
-  else if (random.oneIn(4)) steps.push({ row: row("sw"), operands: { rs1: at, rs2: random.below(32), imm: 0 } });
+  const between = random.below(5);
+  if (between === 0) steps.push(address(aligned()));
+  else if (between === 1) steps.push({ row: row("sw"), operands: { rs1: at, rs2: random.below(32), imm: 0 } });
   return { steps: [...steps, { row: of, operands: here }] };
 }
 

@@ -32,7 +32,7 @@ export const DIRECT = 99;
 const VECTORS = 12;
 const MOST_TRAPS = 24;
 
-export const enum Kind {
+export enum Kind {
   MACHINE = 0,
   REGISTERS = 1,
   SUPERVISOR = 2,

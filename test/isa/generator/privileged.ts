@@ -5,7 +5,7 @@
 import { compressedInstructions, instructions } from "../../../src/isa/table.ts";
 import { AddressSpaces, fillData, fillStubs, harmless, LEAVES, type Space, stubOffset } from "./address-spaces.ts";
 import { hardInteger } from "./blocks.ts";
-import { DATA, IMAGE_SIZE, Monitor, STUBS, TABLES } from "./monitor.ts";
+import { DATA, Monitor, TABLES } from "./monitor.ts";
 import type { Random } from "./random.ts";
 
 const enum Csr {
@@ -178,37 +178,54 @@ function systemStep(k: Maker, mode: number): void {
   switch (random.below(8)) {
     case 0:
       k.note("ecall");
-      return asm.op("ecall");
+      asm.op("ecall");
+      return;
     case 1:
       k.note("ebreak");
-      return asm.op("ebreak");
+      asm.op("ebreak");
+      return;
     case 2:
       k.note("sfence.vma");
-      return asm.op("sfence.vma", { rs1: random.pick([0, 5]), rs2: 0 });
+      asm.op("sfence.vma", { rs1: random.pick([0, 5]), rs2: 0 });
+      return;
     case 3:
       k.note("mret");
-      return asm.op("mret");
+      asm.op("mret");
+      return;
     case 4:
       k.note("wfi");
-      return asm.op("wfi");
+      asm.op("wfi");
+      return;
     case 5: {
       // To a register that is not logged: whether it traps is the question. No harm comes of writes, which all trap.
       const writes = random.oneIn(2);
       const csr = random.pick(writes ? [0x300, 0x304, 0x344, 0xc00, 0xf14, 0x7c0, 0x5a8] : READABLE);
       k.note(`csr ${hex(csr)}`);
-      return asm.op(writes ? "csrrwi" : "csrrs", { rd: 7, rs1: 0, uimm: 0, imm: csr });
+      asm.op(writes ? "csrrwi" : "csrrs", { rd: 7, rs1: 0, uimm: 0, imm: csr });
+      return;
     }
     case 6: {
-      if (mode !== 1) return asm.op("sret"); // illegal, like mret
+      if (mode !== 1) {
+        asm.op("sret"); // illegal, like mret
+        return;
+      }
       const bit = k.noJumps ? random.pick([SUM, MXR]) : MXR;
       k.note(`sstatus ^ ${hex(bit)}`);
       asm.li(7, bit);
-      return asm.op(random.oneIn(2) ? "csrrs" : "csrrc", { rd: 0, rs1: 7, imm: Csr.SSTATUS });
+      asm.op(random.oneIn(2) ? "csrrs" : "csrrc", { rd: 0, rs1: 7, imm: Csr.SSTATUS });
+      return;
     }
     default: {
-      const illegal = random.pick([0, 0xffff_ffff, 0x0000_0073 | (0x7ff << 20), 0x3020_0073 ^ (1 << 25), 0x1000_0053 | (5 << 12)]);
+      const illegal = random.pick([
+        0,
+        0xffff_ffff,
+        0x0000_0073 | (0x7ff << 20),
+        0x3020_0073 ^ (1 << 25),
+        0x1000_0053 | (5 << 12),
+      ]);
       k.note(`word ${hex(illegal >>> 0)}`);
-      return asm.word(illegal >>> 0);
+      asm.word(illegal >>> 0);
+      return;
     }
   }
 }
@@ -265,7 +282,8 @@ export const scenarios = {
     m.asm.op("sfence.vma", { rs1: 0, rs2: 0 });
     k.noCrossing = true;
     const body = m.body(() => {
-      for (let n = 0; n < 8; n++) k.access(random.oneIn(3) || !space ? BigInt(k.spaces.physicalPage()) : random.pick(space.pages));
+      for (let n = 0; n < 8; n++)
+        k.access(random.oneIn(3) || !space ? BigInt(k.spaces.physicalPage()) : random.pick(space.pages));
     });
     k.noCrossing = false;
     k.enter(body, mode, space);
@@ -452,5 +470,3 @@ export function privilegedProgram(random: Random, count: number, names: readonly
   }
   return { image: k.monitor.finish(), descriptions };
 }
-
-

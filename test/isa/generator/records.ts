@@ -8,7 +8,7 @@
 // The trap vector notes cause, pc and value of every other trap and goes on behind the
 // instruction, up to a bound. Two passes, so that each block runs cold and predecoded.
 import { Assembler } from "./assembler.ts";
-import { assemble, type Block, type Item } from "./blocks.ts";
+import { assemble, type Block } from "./blocks.ts";
 
 /** Registers that hold addresses of scratch memory and are never written by blocks. */
 export const BASES = [2, 9, 14];
@@ -64,7 +64,7 @@ export interface Program {
 
 /** Offset of scratch byte `offset` of record `index`, as an address. */
 export function scratchAddress(index: number, offset: number): bigint {
-  return BigInt(RECORDS + index * RECORD_SIZE + SCRATCH_AT + offset);
+  return BigInt(scratchOf(RECORDS, index) + offset);
 }
 
 /** Where the code of the first of `count` blocks begins. */
@@ -99,21 +99,33 @@ function place(asm: Assembler, block: Block): void {
 }
 
 function writeRecord(asm: Assembler, index: number, { registers, mode }: Block): void {
-  const at = RECORDS - 0x8000_0000 + index * RECORD_SIZE;
+  const at = RECORDS + index * RECORD_SIZE;
+  writeRegisters(asm, at, registers, scratchOf(RECORDS, index));
+  const { view } = asm;
+  view.setBigUint64(at - 0x8000_0000, BigInt(asm.pc), true);
+  view.setBigUint64(at - 0x8000_0000 + STATUS_AT, BigInt((mode << 11) | (registers.fs << 13)), true);
+}
+
+/** Address of the scratch memory of record `index` in an array at `records`. */
+export function scratchOf(records: number, index: number): number {
+  return records + index * RECORD_SIZE + SCRATCH_AT;
+}
+
+/** Fills in the registers of the record at `address`, and its scratch memory. */
+export function writeRegisters(asm: Assembler, address: number, registers: Registers, scratch: number): void {
+  const at = address - asm.base;
   const { view } = asm;
   registers.x.forEach((value, n) => {
     view.setBigUint64(at + 8 * n, value, true);
   });
   BASES.forEach((base, n) => {
-    view.setBigUint64(at + 8 * base, scratchAddress(index, registers.offsets[n]), true);
+    view.setBigUint64(at + 8 * base, BigInt(scratch + registers.offsets[n]), true);
   });
-  view.setBigUint64(at, BigInt(asm.pc), true);
   registers.f.forEach((value, n) => {
     view.setBigUint64(at + F_AT + 8 * n, value, true);
   });
   view.setBigUint64(at + FCSR_AT, registers.fcsr, true);
-  view.setBigUint64(at + STATUS_AT, BigInt((mode << 11) | (registers.fs << 13)), true);
-  for (let i = 0; i < SCRATCH_SIZE; i++) view.setUint8(at + SCRATCH_AT + i, (i * 29 + (i >> 3) * 101) & 0xff);
+  for (let i = 0; i < SCRATCH_SIZE; i++) view.setUint8(scratch - asm.base + i, (i * 29 + (i >> 3) * 101) & 0xff);
 }
 
 function driver(asm: Assembler, count: number): void {
@@ -259,5 +271,3 @@ function nameOf(at: number): string {
   const trap = (inPass - TRAPS_AT) / 8;
   return `${pass}trap ${Math.floor(trap / 3)} ${["cause", "pc", "value"][trap % 3]}`;
 }
-
-export type { Item };
