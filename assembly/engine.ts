@@ -5,7 +5,7 @@ import { ConsolePort } from "./abi/device";
 import { Exit } from "./abi/exit";
 import { HartAt, Layout, Machine } from "./abi/layout";
 import { resetDevices } from "./devices/reset";
-import { uartFlush, uartInput, uartRxRoom } from "./devices/console/ns16550a";
+import { uartFlush, uartInput, uartListens } from "./devices/console/ns16550a";
 import { virtioHasWork, virtioPoll } from "./devices/virtio/service";
 import {
   virtioConsoleGuestOpen,
@@ -82,9 +82,9 @@ export function consoleInput(port: u32, address: usize, length: u32): u32 {
   return n < <u32>ConsolePort.VIRTIO_PORTS ? virtioConsoleInput(CONSOLE_INSTANCE, n, address, length) : 0;
 }
 
-/** Would consoleInput take anything now? */
+/** Does the guest listen to this port: would input now be taken, and reach a program? */
 export function consoleInputReady(port: u32): bool {
-  if (port == <u32>ConsolePort.UART) return uartRxRoom() != 0;
+  if (port == <u32>ConsolePort.UART) return uartListens();
   if (port == <u32>ConsolePort.SBI) return true;
   const n = port - <u32>ConsolePort.VIRTIO;
   return n < <u32>ConsolePort.VIRTIO_PORTS && virtioConsoleInputReady(CONSOLE_INSTANCE, n);

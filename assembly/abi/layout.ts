@@ -76,7 +76,11 @@ export const enum Machine {
   CURRENT_HART = 0x1074, // u32
   LINES = 0x1080, // u32 a hart: mip bits driven by devices (MSIP, MTIP, SEIP, MEIP, STIP)
   HART_REQUESTS = 0x10c0, // u32 a hart: HartRequest bits from other harts (remote fences, start)
-  PMP_SCRATCH = 0x1100,
+
+  // --- where the last trap came from that was not raised by fetching a handler: the story behind Exit.DOUBLE_FAULT ---
+  FAULT_PC = 0x1100, // u64
+  FAULT_CAUSE = 0x1108, // u64
+  FAULT_VALUE = 0x1110, // u64
 
   SCRATCH = 0x2000, // 8 KiB for test and diagnostic calls from the host
 }

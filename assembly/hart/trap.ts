@@ -18,7 +18,12 @@ function enter(toSupervisor: bool, cause: u64, value: u64, interrupt: bool): voi
   const code = interrupt ? cause | (<u64>1 << 63) : cause;
   s.redirected = 1;
   s.reservation = ~(<u64>0);
-  let vector: u64;
+  const vector = toSupervisor ? s.stvec : s.mtvec;
+  if (pc() != (vector & ~(<u64>3))) {
+    store<u64>(<usize>Machine.FAULT_PC, pc());
+    store<u64>(<usize>Machine.FAULT_CAUSE, code);
+    store<u64>(<usize>Machine.FAULT_VALUE, value);
+  }
   if (toSupervisor) {
     s.sepc = pc();
     s.scause = code;
@@ -27,7 +32,6 @@ function enter(toSupervisor: bool, cause: u64, value: u64, interrupt: bool): voi
     const spp = s.mode == <u32>Mode.S ? Status.SPP : 0;
     s.mstatus = (s.mstatus & ~(Status.SIE | Status.SPIE | Status.SPP)) | pie | spp;
     s.mode = Mode.S;
-    vector = s.stvec;
   } else {
     s.mepc = pc();
     s.mcause = code;
@@ -35,7 +39,6 @@ function enter(toSupervisor: bool, cause: u64, value: u64, interrupt: bool): voi
     const pie = (s.mstatus & Status.MIE) != 0 ? Status.MPIE : 0;
     s.mstatus = (s.mstatus & ~(Status.MIE | Status.MPIE | Status.MPP)) | pie | (<u64>s.mode << 11);
     s.mode = Mode.M;
-    vector = s.mtvec;
   }
   setPc((vector & ~(<u64>3)) + (interrupt && (vector & 1) != 0 ? cause << 2 : 0));
   selectBanks();

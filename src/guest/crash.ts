@@ -1,5 +1,6 @@
 // Turns what is known about a guest that can go no further into a GuestCrash: the address
 // of the failing instruction, why it trapped, and its text.
+import { Machine } from "../../assembly/abi/layout.ts";
 import type { Engine } from "../engine/engine.ts";
 import { Register } from "../engine/exports.ts";
 import type { Inspect } from "../engine/inspect.ts";
@@ -7,15 +8,10 @@ import { type CrashSite, GuestCrash } from "../errors.ts";
 import type { PanicWatch } from "./panic.ts";
 
 const enum Csr {
-  SEPC = 0x141,
   SCAUSE = 0x142,
   STVAL = 0x143,
-  MEPC = 0x341,
-  MCAUSE = 0x342,
-  MTVAL = 0x343,
 }
 
-const MACHINE_MODE = 3;
 /** `access` of translate(): an instruction fetch. */
 const FETCH = 0;
 
@@ -71,21 +67,19 @@ export function panicCrash(engine: Engine, inspect: Inspect, watch: PanicWatch):
   return new GuestCrash("panic", message, site, watch.tail(40));
 }
 
-/** A trap whose handler cannot be fetched. */
+/** A trap whose handler cannot be fetched: told is the trap itself, not the fault of fetching its handler. */
 export function doubleFaultCrash(engine: Engine, inspect: Inspect, watch: PanicWatch): GuestCrash {
-  const { exports } = engine;
   const hart = engine.exitHart;
-  const machine = exports.getMode(hart) === MACHINE_MODE;
-  const csr = (number: Csr) => exports.getReg(hart, Register.CSR + number);
-  const pc = csr(machine ? Csr.MEPC : Csr.SEPC);
+  const words = new DataView(engine.bytes.buffer);
+  const pc = words.getBigUint64(Machine.FAULT_PC, true);
   const site: CrashSite = {
     pc,
-    cause: csr(machine ? Csr.MCAUSE : Csr.SCAUSE),
-    tval: csr(machine ? Csr.MTVAL : Csr.STVAL),
+    cause: words.getBigUint64(Machine.FAULT_CAUSE, true),
+    tval: words.getBigUint64(Machine.FAULT_VALUE, true),
     disassembly: disassemble(engine, inspect, hart, pc),
     hart,
   };
-  const handler = exports.getReg(hart, Register.PC);
+  const handler = engine.exports.getReg(hart, Register.PC);
   const message = `the guest trapped and its handler at ${hex(handler)} cannot be fetched; ${describe(inspect, site)}`;
   return new GuestCrash("double-fault", message, site, watch.tail(40));
 }

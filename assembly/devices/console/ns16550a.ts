@@ -102,7 +102,12 @@ export class Ns16550a {
   rxCount: u32;
   /** Bytes in the output buffer, which the host has not seen. */
   txCount: u32;
+  /** Reads of LSR that found no data since the driver last sent or set something up. */
+  polls: u32;
 }
+
+/** A driver that reads LSR this often in a row waits for input; one that sends reads it about once a byte. */
+const LISTENING_POLLS: u32 = 16;
 
 const RX_BUFFER: usize = Dev.UART + 0x40;
 const TX_BUFFER: usize = Dev.UART + 0x100;
@@ -135,6 +140,16 @@ export function uartRxRoom(): u32 {
   const s = state();
   if ((s.mcr & MCR_LOOPBACK) != 0) return 0;
   return rxCapacity(s) - s.rxCount;
+}
+
+/**
+ * Whether the driver listens: it has room, and takes receive interrupts or polls. A
+ * driver that starts up clears the FIFOs, and typing ahead of it would be lost.
+ */
+export function uartListens(): bool {
+  const s = state();
+  if (uartRxRoom() == 0) return false;
+  return (s.ier & <u32>Ier.RECEIVED) != 0 || s.polls >= LISTENING_POLLS;
 }
 
 /** Takes console input from `address`; gives the number of bytes accepted. */
@@ -231,6 +246,7 @@ export function uartRead(offset: u32): u32 {
     case Reg.LSR:
       value = Lsr.THR_EMPTY | Lsr.TRANSMITTER_EMPTY;
       if (s.rxCount != 0) value |= Lsr.DATA_READY;
+      else if (s.polls < LISTENING_POLLS) s.polls++;
       if (s.overrun == 0) return value;
       value |= Lsr.OVERRUN;
       s.overrun = 0;
@@ -251,6 +267,7 @@ export function uartRead(offset: u32): u32 {
 export function uartWrite(offset: u32, value: u32): void {
   const s = state();
   value &= 0xff;
+  s.polls = 0;
   switch (offset) {
     case Reg.RBR_THR:
       if ((s.lcr & LCR_DLAB) != 0) s.divisor = (s.divisor & 0xff00) | value;
