@@ -5,6 +5,7 @@
 // Chromium through apt where we are root. What cannot be had is skipped with the reason
 // printed; under .ci/run (PARAVANE_CI=1) a skip is a failure.
 import { spawnSync } from "node:child_process";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -22,6 +23,8 @@ const PROGRAMS = [
   { program: "qemu-riscv64", packages: ["qemu-user"] },
   { program: "chromium", packages: ["chromium"] },
   { program: "dtc", packages: ["device-tree-compiler"] },
+  { program: "riscv64-unknown-elf-gcc", packages: ["gcc-riscv64-unknown-elf"] },
+  { program: "riscv64-linux-gnu-gcc", packages: ["gcc-riscv64-linux-gnu", "libc6-dev-riscv64-cross"] },
 ];
 
 function has(program) {
@@ -67,7 +70,7 @@ function skip(what, reason) {
 
 const missing = installPrograms();
 const chosen = asked.length > 0 ? asked : ["unit", "guest", "browser", ...(long ? ["long"] : [])];
-const env = { ...process.env };
+const env = { ...process.env, ...(long ? { PARAVANE_LONG: "1" } : {}) };
 const projects = new Set(chosen);
 
 if (missing.includes("chromium") && env.PARAVANE_CHROMIUM === undefined && projects.delete("browser")) {
@@ -86,17 +89,49 @@ if (["guest", "browser", "long"].some((project) => projects.has(project))) {
   }
 }
 
-let failed = false;
+/** Passed, failed and skipped tests of all projects. */
+const total = { passed: 0, failed: 0, skipped: 0 };
+
+/** Adds what vitest reported of a project; a project that left no report failed as a whole. */
+function count(report) {
+  try {
+    const { numPassedTests, numFailedTests, numPendingTests } = JSON.parse(readFileSync(report, "utf8"));
+    total.passed += numPassedTests;
+    total.failed += numFailedTests;
+    total.skipped += numPendingTests;
+    return numFailedTests;
+  } catch {
+    total.failed++;
+    return 1;
+  }
+}
+
 for (const project of projects) {
   say(`project ${project}`);
-  const { status } = spawnSync(process.execPath, ["node_modules/vitest/vitest.mjs", "run", "--project", project], {
-    stdio: "inherit",
-    env,
-  });
-  if (status !== 0) failed = true;
+  const report = `build/test-${project}.json`;
+  rmSync(report, { force: true });
+  const { status } = spawnSync(
+    process.execPath,
+    [
+      "node_modules/vitest/vitest.mjs",
+      "run",
+      "--project",
+      project,
+      "--reporter=default",
+      "--reporter=json",
+      `--outputFile.json=${report}`,
+    ],
+    { stdio: "inherit", env },
+  );
+  // A project can fail without a failing test: a file that does not load, an error outside of any.
+  if (count(report) === 0 && status !== 0) total.failed++;
 }
+const failed = total.failed > 0;
 if (skips.length > 0) say(`${skips.length} skipped: ${skips.join("; ")}`);
-if (failed || (strict && skips.length > 0)) {
+if (failed || (strict && skips.length + total.skipped > 0)) {
   say(failed ? "FAILED" : "FAILED: nothing may be skipped here");
   process.exitCode = 1;
 }
+const summary = `${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ""}`;
+writeFileSync("build/test-summary", `${summary}\n`);
+process.stdout.write(`${summary}\n`);
