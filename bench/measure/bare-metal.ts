@@ -1,0 +1,86 @@
+// Runs a bare-metal program on our engine, with nothing of a guest around it: no devices
+// attached, no event loop, a call of run() after the other.
+import { readFileSync } from "node:fs";
+import { Exit } from "../../assembly/abi/exit.ts";
+import { BootMode, ClockMode, Gpa } from "../../assembly/abi/layout.ts";
+import { Engine, type EngineConfig } from "../../src/engine/engine.ts";
+import { readElf } from "../../src/image/elf.ts";
+import { parseCpu } from "../../src/machine/cpu.ts";
+import { nodePlatform } from "../../src/platform/node/platform.ts";
+import { ownCpu } from "./cpu-time.ts";
+
+const RAM_BYTES = 64 << 20;
+/** Instructions in a call of run(), as the library's loop has it (src/guest/run-loop.ts). */
+const SLICE = 40_000;
+const MACHINE_MODE = 3;
+const TICKS_PER_MS = 10_000;
+/** The kernels leave their checksum in the second doubleword of RAM (kernels/start.S). */
+const CHECKSUM = Gpa.RAM + 8;
+
+export interface BareMetalRun {
+  cpu: number;
+  instructions: number;
+  checksum: string;
+  /** What the program wrote to the UART. */
+  output: string;
+}
+
+const CONFIG: EngineConfig = {
+  ramBytes: RAM_BYTES,
+  harts: 1,
+  extensions: parseCpu("rv64"),
+  clock: ClockMode.HOST,
+  boot: BootMode.FIRMWARE,
+  wallBase: 0n,
+  seed: 1n,
+  virtualRate: 10,
+};
+
+/** An engine with nothing behind its disks, whose UART goes to `put`. */
+export async function emptyMachine(put: (text: string) => void): Promise<Engine> {
+  const module = await nodePlatform.loadModule("engine");
+  const start = performance.now();
+  const noDisk = () => -5;
+  return Engine.create(module, RAM_BYTES, (bytes) => ({
+    now: () => Math.floor((performance.now() - start) * TICKS_PER_MS),
+    consoleOut: (_port, address, length) => put(String.fromCharCode(...bytes.subarray(address, address + length))),
+    diskRead: noDisk,
+    diskWrite: noDisk,
+    diskFlush: noDisk,
+    diskDiscard: noDisk,
+    entropy: (address, length) => bytes.fill(0, address, address + length),
+  }));
+}
+
+export async function runBareMetal(path: string, limitSeconds: number): Promise<BareMetalRun> {
+  let output = "";
+  const engine = await emptyMachine((text) => {
+    output += text;
+  });
+  engine.reset(CONFIG);
+  const { segments, entry } = readElf(readFileSync(path), path);
+  for (const { gpa, bytes, size } of segments) {
+    const target = engine.physical(gpa, size);
+    if (target === undefined) throw new Error(`${path} does not fit into ${RAM_BYTES >> 20} MiB`);
+    target.set(bytes);
+  }
+  engine.exports.startHart(0, BigInt(entry), 0n, 0n, 0n, MACHINE_MODE);
+
+  const start = ownCpu();
+  let exit = Exit.BUDGET;
+  while (exit === Exit.BUDGET) {
+    // A turn as long as the library's: compiled code replaces baseline code between calls.
+    for (let i = 0; i < 64 && exit === Exit.BUDGET; i++) exit = engine.exports.run(SLICE);
+    if (ownCpu() - start > limitSeconds * 1000) throw new Error(`${path} did not end within ${limitSeconds} s`);
+  }
+  const cpu = ownCpu() - start;
+  if (exit !== Exit.POWER_OFF) throw new Error(`${path} ended with exit ${exit}, not by power-off`);
+  const checksum = engine.physical(CHECKSUM, 8);
+  if (checksum === undefined) throw new Error("the checksum lies outside RAM");
+  return {
+    cpu,
+    instructions: engine.exports.retired(),
+    checksum: Buffer.from(checksum).reverse().toString("hex"),
+    output,
+  };
+}

@@ -1,0 +1,78 @@
+// Boots Debian in a process of its own, ours or QEMU, up to the shell's prompt on the UART.
+// Both are seen from outside in the same way: their output, and what the kernel says of them.
+import { type ChildProcess, spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import type { DebianGuest } from "../../src/platform/node/debian/build.ts";
+import type { Qemu } from "../peer/qemu.ts";
+import { cpuOf } from "./cpu-time.ts";
+
+const CLI = fileURLToPath(new URL("../../dist/cli.js", import.meta.url));
+const MEMORY = "512M";
+const APPEND = "console=ttyS0 panic=1";
+/** busybox's, before what it asks the terminal. */
+const PROMPT = "~ # ";
+const PATIENCE_MS = 120_000;
+
+export interface Boot {
+  child: ChildProcess;
+  /** Until the prompt, in ms. */
+  wall: number;
+  cpu: number;
+}
+
+/** The command that boots the guest here; it comes from the same cache that `npm start` uses. */
+export function ourCommand(boot: "paravirt" | "firmware"): string[] {
+  const options = [
+    "--guest",
+    "debian",
+    "--boot",
+    boot,
+    "--console",
+    "ns16550a",
+    "--memory",
+    MEMORY,
+    "--append",
+    APPEND,
+  ];
+  return [process.execPath, CLI, "run", "--quiet", ...options];
+}
+
+/** The same kernel and initrd under QEMU, whose kernel always needs firmware: the same OpenSBI. */
+export function qemuCommand({ command }: Qemu, { kernel, initrd, opensbi }: DebianGuest): string[] {
+  return [...command, "-m", MEMORY, "-bios", opensbi.dynamic, "-kernel", kernel, "-initrd", initrd, "-append", APPEND];
+}
+
+/** Starts the command and resolves at the prompt; the child runs on, until `end`. */
+export function bootToShell([program, ...args]: readonly string[]): Promise<Boot> {
+  const start = performance.now();
+  // QEMU would take the end of its input for a hang-up: it gets a pipe that stays open.
+  const child = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"] });
+  let [output, errors] = ["", ""];
+  return new Promise<Boot>((resolve, reject) => {
+    const fail = (why: string) => {
+      clearTimeout(timer);
+      child.kill("SIGKILL");
+      reject(new Error(`${program} ${why}: ${(errors || output).trim().split("\n").slice(-3).join("; ")}`));
+    };
+    const timer = setTimeout(() => fail(`gave no prompt within ${PATIENCE_MS / 1000} s`), PATIENCE_MS);
+    child.on("error", (error) => fail(error.message));
+    child.on("close", (status) => fail(`ended with status ${status} before its prompt`));
+    child.stderr.on("data", (bytes) => (errors += bytes));
+    child.stdout.on("data", (bytes) => {
+      output = (output + bytes).slice(-4096);
+      if (!output.includes(PROMPT)) return;
+      clearTimeout(timer);
+      child.stdout.removeAllListeners("data").resume();
+      child.removeAllListeners("close");
+      resolve({ child, wall: performance.now() - start, cpu: cpuOf(child) });
+    });
+  });
+}
+
+/** Ends the process. Nothing of it is kept, so its plug may be pulled. */
+export function end({ child }: Boot): Promise<void> {
+  return new Promise((resolve) => {
+    child.on("close", () => resolve());
+    child.kill("SIGKILL");
+  });
+}
