@@ -91,14 +91,14 @@ function validateDevice(d: VirtioDevice): bool {
   if (count == 0 || count > QUEUES_MAX) return false;
   if (d.slot >= 32 || (onPci(d) && functionAt(d.slot).kind != d.kind)) return false;
   if (d.status > 0xff || d.interruptStatus > 3 || d.configGeneration > 0xff) return false;
-  if (d.configVector > <u32>VirtioMagic.NO_VECTOR || d.epoch > 0x7fff || d.pending >>> count != 0) return false;
+  if (d.configVector > <u32>VirtioMagic.NO_VECTOR || d.epoch > 0x7fff || (d.pending | d.owed) >>> count != 0) return false;
   const agreed = (d.status & <u32>VirtioStatus.FEATURES_OK) != 0;
   if (agreed && (d.driverFeatures & ~deviceFeatures(d)) != 0) return false;
   for (let i: u32 = 0; i < count; i++) {
     const q = queueAt(d, i);
     if (q.ready > 1 || q.size > queueMax(d.kind) || q.features > 3) return false;
     if (q.ready != 0 && !queueSound(q)) return false;
-    if (q.ready == 0 && (d.pending & (1 << i)) != 0) return false;
+    if (q.ready == 0 && ((d.pending | d.owed) & (1 << i)) != 0) return false;
   }
   return validateKind(d);
 }

@@ -70,6 +70,7 @@ export function resetDevice(d: VirtioDevice): void {
   d.configGeneration = 0;
   d.configVector = 0xffff;
   d.pending = 0;
+  d.owed = 0;
   d.work = 0;
   const count = queueCount(d.kind);
   for (let i: u32 = 0; i < count; i++) resetQueue(queueAt(d, i), queueMax(d.kind));
@@ -157,6 +158,7 @@ export function disableQueue(d: VirtioDevice): void {
   if (q.ready == 0) return;
   q.ready = 0;
   d.pending &= ~(1 << d.queueSel);
+  d.owed &= ~(1 << d.queueSel);
   queueStopped(d);
 }
 

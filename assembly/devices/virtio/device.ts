@@ -55,6 +55,8 @@ export class VirtioDevice {
   configVector: u32;
   /** A bit a queue: notified, but not all served yet. */
   pending: u32;
+  /** A bit a queue: served, but whether to interrupt is decided at the end of the slice. */
+  owed: u32;
   /** Bytes moved in the present call to a device, what bounds a kick. */
   work: u64;
   /** Times the driver broke a rule, and accesses that meant nothing. For the host; a reset leaves them. */

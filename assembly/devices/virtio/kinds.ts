@@ -113,6 +113,15 @@ export function servedAtKick(d: VirtioDevice, queue: u32): bool {
   return d.kind != <u32>DeviceKind.VIRTIO_CONSOLE || (queue & 1) != 0;
 }
 
+/**
+ * May the interrupt for served chains of `queue` wait until the slice ends? A console driver
+ * spins until its output is taken, which it was at the kick: by then it has seen that,
+ * and says through the event index that it wants no interrupt any more.
+ */
+export function mayOwe(d: VirtioDevice, queue: u32): bool {
+  return d.kind == <u32>DeviceKind.VIRTIO_CONSOLE && (queue & 1) != 0;
+}
+
 /** Room for input was added to `queue`. */
 export function roomAdded(d: VirtioDevice, queue: u32): void {
   if (d.kind == <u32>DeviceKind.VIRTIO_CONSOLE) serial.roomAdded(d, queue);

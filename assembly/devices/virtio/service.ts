@@ -2,10 +2,10 @@
 // instruction, then one interrupt is due, if the driver wants it. So that a driver cannot
 // hold the host, a kick takes at most as many chains as the queue has entries and moves a
 // bounded number of bytes; what is left is flagged and goes on at the next kick or in
-// virtioPoll(), which the run loop calls at the end of every slice.
+// virtioPoll(), which the run loop calls between slices; so is an interrupt that may wait.
 import { Pop, VirtQueue, armNotification, popChain, pushUsed, silenceNotification } from "./queue";
 import { VIRTIO_DEVICES, VirtioDevice, chainAt, deviceAt, interruptForQueue, needsReset, queueAt, queueLive, running } from "./device";
-import { Served, canServe, queueCount, roomAdded, serveChain, servedAtKick } from "./kinds";
+import { Served, canServe, mayOwe, queueCount, roomAdded, serveChain, servedAtKick } from "./kinds";
 
 /** Bytes after which a kick takes no further chain. */
 const KICK_BYTES: u64 = 32 << 20;
@@ -55,7 +55,8 @@ export function serveQueue(d: VirtioDevice, queue: u32): void {
       break;
     }
   }
-  interruptForQueue(d, q);
+  if (mayOwe(d, queue)) d.owed |= 1 << queue;
+  else interruptForQueue(d, q);
 }
 
 /** Takes an empty buffer of `queue` for input. False if there is none, or the driver gave one that is no room at all. */
@@ -89,8 +90,12 @@ export function inputGiven(d: VirtioDevice, queue: u32, more: bool): bool {
 
 /** Goes on with what kicks left undone on one device. */
 export function servePending(d: VirtioDevice): void {
-  if (d.pending == 0 || !running(d)) return;
+  if ((d.pending | d.owed) == 0 || !running(d)) return;
   for (let queue: u32 = 0; queue < queueCount(d.kind); queue++) {
+    if ((d.owed & (1 << queue)) != 0) {
+      d.owed &= ~(1 << queue);
+      if (queueLive(d, queue)) interruptForQueue(d, queueAt(d, queue));
+    }
     if ((d.pending & (1 << queue)) != 0 && queueLive(d, queue)) serveQueue(d, queue);
   }
 }
@@ -105,7 +110,7 @@ export function virtioPoll(): bool {
 export function virtioHasWork(): bool {
   for (let index: u32 = 0; index < VIRTIO_DEVICES; index++) {
     const d = deviceAt(index);
-    if (d.pending != 0 && running(d) && canServe(d)) return true;
+    if (running(d) && (d.owed != 0 || (d.pending != 0 && canServe(d)))) return true;
   }
   return false;
 }
