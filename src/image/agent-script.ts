@@ -88,9 +88,7 @@ nvme_pending() {
 }
 
 link_all() {
-  for from in "$1"/*; do
-    [ -e "$2/\${from##*/}" ] || bb ln -s "$from" "$2/" 2>/dev/null
-  done
+  bb ln -s "$1"/* "$2/" 2>/dev/null
 }
 
 # The tools disk is known by the label in its EROFS superblock (offset 1024 + 64).
