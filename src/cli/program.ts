@@ -79,7 +79,10 @@ function runCommand(): Command {
         "paravirt: the kernel calls the hypervisor; firmware: M-mode firmware runs first",
       ).choices(["paravirt", "firmware"]),
     )
-    .option("--firmware <name>", "opensbi, u-boot (loads the kernel from a disk), or a file; implies --boot firmware")
+    .option(
+      "--firmware <name>",
+      "opensbi, u-boot (boots from --disk, else from a disk made for it), or a file; implies --boot firmware",
+    )
     .addOption(new Option("--memory <size>", "guest RAM, up to 3G").default("512M").argParser(memory))
     .addOption(new Option("--harts <n>", "harts, 1 to 8").default(1).argParser(wholeNumber(1, 8)))
     .addOption(new Option("--cpu <rv64,NAME=off,...>", `takes extensions away: ${extensions.join(" ")}`).argParser(cpu))
@@ -90,9 +93,10 @@ function runCommand(): Command {
     )
     .option("--tools", "attaches the Debian guest's disk of tools (fio, stress-ng, ...)")
     .addOption(
-      new Option("--console <kind>", "the guest's console; sbi is output only on Debian's kernel")
-        .choices(["ns16550a", "virtio", "sbi"])
-        .default("virtio"),
+      new Option(
+        "--console <kind>",
+        "the guest's console (default: virtio, behind U-Boot ns16550a); sbi is output only on Debian's kernel",
+      ).choices(["ns16550a", "virtio", "sbi"]),
     )
     .option("--exec <command>", "runs a command with /bin/sh -c; its output and status are ours")
     .addOption(new Option("--timeout <seconds>", "ends with status 124 after this time").argParser(seconds))

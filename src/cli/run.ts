@@ -22,7 +22,7 @@ export interface RunArguments {
   cpu?: string;
   disk?: DiskArgument[];
   tools?: boolean;
-  console: ConsoleKind;
+  console?: ConsoleKind;
   exec?: string;
   /** Seconds. */
   timeout?: number;

@@ -9,8 +9,9 @@ import { overlayDisk } from "../backend/overlay-disk.ts";
 import type { EngineConfig } from "../engine/engine.ts";
 import { type Inspect, loadInspect } from "../engine/inspect.ts";
 import { OptionError } from "../errors.ts";
+import { bootDisk, checkRoomForUBoot } from "../image/boot-disk.ts";
 import { concatenateArchives } from "../image/cpio.ts";
-import { type BootImage, readKernel, readProgram } from "../image/kernel.ts";
+import { type BootImage, type LinuxImage, readKernel, readProgram } from "../image/kernel.ts";
 import { execOverlay } from "../image/overlay.ts";
 import { parseCpu } from "../machine/cpu.ts";
 import { type BootInput, planBoot } from "../machine/layout.ts";
@@ -85,17 +86,29 @@ function openDisk(options: DiskOptions, number: number): AttachedDisk {
   return { backend: disk, device };
 }
 
-/** The images of a boot: M-mode firmware if there is any, and what runs in S-mode. */
-async function readImages(options: GuestOptions, boot: BootKind): Promise<Pick<BootInput, "firmware" | "kernel">> {
+/** The images of a boot: what is placed in memory, and a kernel that the last of them loads from a disk. */
+interface Images {
+  placed: Pick<BootInput, "firmware" | "kernel">;
+  loaded?: LinuxImage;
+}
+
+async function readImages(options: GuestOptions, boot: BootKind): Promise<Images> {
   const stages = options.firmware === undefined ? [] : [options.firmware].flat();
   if (stages.length > 2)
     throw new OptionError("more than two firmware images: give M-mode firmware and what it starts");
   const firmware = stages.length > 0 ? readProgram(stages[0], "firmware") : undefined;
+  if (stages.length > 1) {
+    const placed = { firmware, kernel: readProgram(stages[1], "second firmware stage") };
+    if (options.kernel === undefined) return { placed };
+    const loaded = await readKernel(options.kernel);
+    if (loaded.kind === "elf")
+      throw new OptionError("kernel is an ELF program, which U-Boot does not boot: give an Image");
+    return { placed, loaded };
+  }
   let kernel: BootImage | undefined;
-  if (stages.length > 1) kernel = readProgram(stages[1], "second firmware stage");
-  else if (options.kernel) kernel = await readKernel(options.kernel);
+  if (options.kernel) kernel = await readKernel(options.kernel);
   else if (boot === "paravirt") throw new OptionError("no kernel: give a RISC-V Linux Image or ELF file as kernel");
-  return { firmware, kernel };
+  return { placed: { firmware, kernel } };
 }
 
 /** One instance serves all guests: it keeps nothing of theirs. */
@@ -125,7 +138,9 @@ function portsOf({ exec, ports = [] }: GuestOptions): NamedPort[] {
 /** Creates a guest on `platform` and starts it. */
 export async function createGuestOn(platform: Platform, options: GuestOptions): Promise<Guest> {
   const boot = options.boot ?? (options.firmware === undefined ? "paravirt" : "firmware");
-  const console = options.console ?? "virtio";
+  // A second firmware stage has people to talk to, and drives the UART.
+  const hasLoader = Array.isArray(options.firmware) && options.firmware.length > 1;
+  const console = options.console ?? (hasLoader ? "ns16550a" : "virtio");
   const exec = options.exec ?? false;
   const virtualClock = options.clock === "virtual";
   const ramBytes = ramOf(options.memory ?? DEFAULT_MEMORY);
@@ -133,12 +148,25 @@ export async function createGuestOn(platform: Platform, options: GuestOptions): 
   const harts = options.harts ?? 1;
   const fixedSeed = seedOf(options);
   const seed = fixedSeed ?? randomSeed(platform);
-  const images = await readImages(options, boot);
+  const { placed, loaded } = await readImages(options, boot);
 
   let { initrd } = options;
   if (exec) {
+    if (hasLoader && loaded === undefined) {
+      throw new OptionError(
+        "exec cannot reach an initrd that U-Boot loads from a disk: give kernel and initrd instead",
+      );
+    }
     if (initrd === undefined) throw new OptionError("exec needs an initrd with /bin/sh and /bin/busybox: give one");
     initrd = concatenateArchives(initrd, execOverlay());
+  }
+
+  const append = options.append ?? defaultCommandLine(console, exec);
+  const disksGiven = [...(options.disks ?? [])];
+  if (loaded !== undefined) {
+    checkRoomForUBoot(loaded, initrd, ramBytes);
+    disksGiven.unshift({ bytes: bootDisk({ kernel: loaded.bytes, initrd, append }), readOnly: true });
+    initrd = undefined;
   }
 
   const rngSeed = new Uint8Array(RNG_SEED_BYTES);
@@ -151,9 +179,9 @@ export async function createGuestOn(platform: Platform, options: GuestOptions): 
       boot,
       console,
       rngSeed,
-      bootargs: options.append ?? defaultCommandLine(console, exec),
+      bootargs: append,
     },
-    ...images,
+    ...placed,
     initrd,
   });
 
@@ -173,7 +201,7 @@ export async function createGuestOn(platform: Platform, options: GuestOptions): 
   const [module, inspect] = await Promise.all([platform.loadModule("engine"), inspectOf(platform)]);
   const disks: AttachedDisk[] = [];
   try {
-    for (const [number, disk] of (options.disks ?? []).entries()) disks.push(openDisk(disk, number));
+    for (const [number, disk] of disksGiven.entries()) disks.push(openDisk(disk, number));
     checkDisks(disks);
     const guest = new Guest({
       platform,

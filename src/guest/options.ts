@@ -27,7 +27,11 @@ export interface GuestOptions {
   append?: string;
   /** "paravirt" (default): the kernel is entered in S-mode and the hypervisor serves SBI. "firmware": M-mode firmware runs first. */
   boot?: BootKind;
-  /** The firmware's images in the order in which they run, for example OpenSBI, then U-Boot. Implies `boot: "firmware"`. */
+  /**
+   * The firmware's images in the order in which they run. Implies `boot: "firmware"`. With two,
+   * OpenSBI and U-Boot, the kernel comes from a disk: from one of `disks`, or, if `kernel` is
+   * given, from a read-only virtio disk in front of them that is made of kernel, initrd and append.
+   */
   firmware?: Uint8Array | Uint8Array[];
   /** RAM: bytes as a number, or a size such as "512M" (the default) or "2G"; at most 3G. */
   memory?: number | string;
@@ -41,7 +45,7 @@ export interface GuestOptions {
   clock?: ClockKind;
   /** Nanoseconds since 1970 at the guest's start. Default: now; with the virtual clock a fixed date. */
   wallClock?: bigint;
-  /** The console that the kernel and the shell use. */
+  /** The console that the kernel and the shell use. Default: virtio; ns16550a, which U-Boot drives, behind U-Boot. */
   console?: ConsoleKind;
   disks?: DiskOptions[];
   /** Runs commands: adds an agent to the initrd and a virtio-console port for it. */

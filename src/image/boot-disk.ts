@@ -1,9 +1,13 @@
 // A disk that boot loaders boot Linux from: an MBR with one active FAT16 partition, in it the
 // kernel, the initrd and extlinux/extlinux.conf (the Boot Loader Specification's ancestor;
 // U-Boot: doc/develop/distro.rst, doc/README.pxe).
+import { Map as PhysicalMap } from "../../assembly/abi/memory-map.ts";
 import { ParavaneError } from "../errors.ts";
+import { BootError, hex } from "../machine/boot-error.ts";
+import { MIB } from "../machine/memory-size.ts";
 import { writeFat16 } from "./fat.ts";
 import { type FileEntry, file } from "./file-tree.ts";
+import type { LinuxImage } from "./kernel.ts";
 
 export interface BootDiskInput {
   kernel: Uint8Array;
@@ -23,8 +27,36 @@ const TYPE_FAT16_LBA = 0x0e;
 const CHS_BEYOND = [0xfe, 0xff, 0xff];
 const DISK_SIGNATURE = 0x5041_5242;
 
+// Where U-Boot for QEMU's virt board loads files to (include/configs/qemu-riscv.h) and then moves
+// the kernel; it itself lies at the end of RAM, with its heap and stack in front of it.
+const RAM: number = PhysicalMap.RAM;
+const KERNEL_LOADED = RAM + 64 * MIB;
+const INITRD_LOADED = RAM + 195 * MIB;
+const UBOOT_SIZE = 32 * MIB;
+
 /** U-Boot's CONFIG_SYS_CBSIZE: what it takes of a command line, with the zero at the end. */
 const COMMAND_LINE_MOST = 1024;
+
+/**
+ * Checks that U-Boot has the memory to load what is on its disk, for it starts whatever it could load.
+ * @throws BootError with the memory to ask for.
+ */
+export function checkRoomForUBoot(kernel: LinuxImage, initrd: Uint8Array | undefined, ramBytes: number): void {
+  if (
+    KERNEL_LOADED + kernel.bytes.length > INITRD_LOADED ||
+    RAM + kernel.textOffset + kernel.imageSize > INITRD_LOADED
+  ) {
+    const size = Math.ceil(kernel.imageSize / MIB);
+    throw new BootError(`the kernel takes ${size} MiB, more than U-Boot leaves it: boot it without U-Boot`);
+  }
+  const end = initrd === undefined ? KERNEL_LOADED + kernel.bytes.length : INITRD_LOADED + initrd.length;
+  const need = Math.ceil((end + UBOOT_SIZE - RAM) / MIB);
+  if (ramBytes < need * MIB) {
+    throw new BootError(
+      `U-Boot loads the ${initrd === undefined ? "kernel" : "initrd"} to where it ends at ${hex(end)}, and needs room behind it: raise --memory to ${need}M or more`,
+    );
+  }
+}
 
 function writePartitionTable(disk: Uint8Array): void {
   const view = new DataView(disk.buffer, disk.byteOffset, SECTOR);

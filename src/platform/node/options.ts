@@ -21,7 +21,10 @@ export interface NodeGuestOptions extends Omit<GuestOptions, "kernel" | "initrd"
   guest?: "debian";
   kernel?: FileOrBytes;
   initrd?: FileOrBytes;
-  /** "opensbi", "u-boot" (OpenSBI, then U-Boot, then the kernel from a disk), or firmware of your own. */
+  /**
+   * "opensbi", "u-boot" (OpenSBI, then U-Boot, then the kernel from a disk: from one of `disks`, else
+   * from one made of kernel and initrd), or firmware of your own.
+   */
   firmware?: "opensbi" | "u-boot" | FileOrBytes | FileOrBytes[];
   disks?: NodeDiskOptions[];
   /** Attaches the Debian guest's disk of tools (fio, stress-ng, ...). Default: no. */
@@ -89,8 +92,8 @@ export async function resolveOptions(
   const needsDebian = guest === "debian" || tools || isOurFirmware(firmware);
   const debian = needsDebian ? await buildDebianGuest({ progress }) : undefined;
 
-  // U-Boot finds its kernel on a disk.
-  const usesKernel = firmware !== "u-boot";
+  // U-Boot boots what it finds on the disks that are given.
+  const usesKernel = firmware !== "u-boot" || disks.length === 0;
   const kernel = options.kernel ?? (guest === "debian" && usesKernel ? debian?.kernel : undefined);
   const initrd = options.initrd ?? (guest === "debian" && usesKernel ? debian?.initrd : undefined);
   const all = tools ? [...disks, { path: debian?.toolsDisk, readOnly: true, if: "virtio" as const }] : disks;
