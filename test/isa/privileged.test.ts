@@ -11,7 +11,7 @@ import { LONG, missing, QEMU_SYSTEM } from "./generator/requirements.ts";
 
 const unavailable = missing(QEMU_SYSTEM);
 const CASES = 1000;
-const PROGRAMS = LONG ? 60 : 1;
+const PROGRAMS = LONG ? 40 : 1;
 
 /** Bits of CSRs on which both must agree, where that is not all of them. */
 const COMPARABLE: Record<number, bigint> = {

@@ -127,8 +127,9 @@ export class AddressSpaces {
     for (let level = 3; level < levels; level++) {
       const above = this.#table();
       this.write(above, 0, this.#pointer(root));
-      this.write(above, 1, this.leaf(0, false) & ~(1n << 63n));
-      this.write(above, 2, this.leaf(0x20_0000, false) & ~(1n << 63n));
+      // Not writable: low addresses are the boot ROM's, where our stores fault and QEMU's vanish.
+      this.write(above, 1, this.leaf(0, false) & ~(W | (1n << 63n)));
+      this.write(above, 2, this.leaf(0x20_0000, false) & ~(W | (1n << 63n)));
       const size = 1n << BigInt(12 + 9 * level);
       pages.push(size + BigInt(DATA), 2n * size + BigInt(DATA));
       root = above;

@@ -26,6 +26,7 @@ export const IMAGE_SIZE = LOG - 0x8000_0000 + LOG_ENTRIES * ENTRY_SIZE;
 const VARIABLES = 0x8000_1000;
 const FINISHER = 0x10_0000;
 const CLINT_MSIP = 0x200_0000;
+const CLINT_MTIMECMP = 0x200_4000;
 
 export const END = 0x5a;
 export const DIRECT = 99;
@@ -105,6 +106,9 @@ export class Monitor {
     asm.li(31, VARIABLES);
     asm.li(5, LOG);
     asm.store("sd", 5, At.LOG, 31);
+    asm.li(6, CLINT_MTIMECMP); // QEMU's is 0 after reset, so that the timer interrupt is pending
+    asm.li(7, -1);
+    asm.store("sd", 7, 0, 6);
     asm.li(5, SETUP);
     asm.i("jalr", 0, 5, 0);
     if (asm.pc > VARIABLES) throw new Error("the monitor has grown into its variables");

@@ -392,6 +392,8 @@ export const scenarios = {
       m.logValue(csr);
       // Interrupts must stay off, memory as it is, and the monitor in reach.
       m.set(Csr.MSTATUS, FS);
+      m.set(Csr.MIE, 0);
+      m.set(Csr.MIP, 0);
       m.set(Csr.MTVEC, m.vectors.mDirect);
       m.setScratch();
     }
