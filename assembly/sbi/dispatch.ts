@@ -19,26 +19,6 @@ import { handleTime } from "./time";
 /** A number that is no function of any extension. */
 const NO_FUNCTION: u32 = u32.MAX_VALUE;
 
-export function probeExtension(extension: u64): bool {
-  if (extension <= <u64>SbiExtension.LEGACY_SHUTDOWN) return true;
-  if (extension > <u64>i32.MAX_VALUE) return false;
-  switch (<u32>extension) {
-    case SbiExtension.BASE:
-    case SbiExtension.TIME:
-    case SbiExtension.IPI:
-    case SbiExtension.RFENCE:
-    case SbiExtension.HSM:
-    case SbiExtension.SRST:
-    case SbiExtension.PMU:
-    case SbiExtension.DBCN:
-    case SbiExtension.SUSP:
-    case SbiExtension.STA:
-      return true;
-    default:
-      return false;
-  }
-}
-
 /**
  * Serves the SBI call in the running hart's registers. True: a0 and a1 hold the answer and
  * the caller continues after its ecall. False: the hart has been stopped, suspended or

@@ -1,8 +1,8 @@
 // Block rows on Debian: fio, past the page cache, on two equal disks. The window is cut at the
 // disk itself, by the bytes that have moved, so fio's own start and end lie outside it.
 import type { Amounts } from "./amounts.ts";
-import type { DebianTask } from "./debian.ts";
 import type { DebianBoot, DiskDevice } from "./debian-boot.ts";
+import type { DebianTask } from "./debian-task.ts";
 import type { Unit } from "./result.ts";
 import type { Amount, Finding } from "./work.ts";
 

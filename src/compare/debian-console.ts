@@ -2,8 +2,8 @@
 // the kernel's own (printk and the driver's polling console half).
 import type { OutputPort } from "../guest/options.ts";
 import type { Amounts } from "./amounts.ts";
-import type { DebianTask } from "./debian.ts";
 import type { DebianBoot } from "./debian-boot.ts";
+import type { DebianTask } from "./debian-task.ts";
 import type { Amount, Finding } from "./work.ts";
 
 const KIB = 1024;

@@ -1,8 +1,8 @@
 // Timer row on Debian: cyclictest sleeps for 1 ms again and again and tells how late it woke.
 // Costs are the difference between a long and a short run, so its start and end cancel out.
 import type { Amounts } from "./amounts.ts";
-import type { DebianTask } from "./debian.ts";
 import type { BootKind, DebianBoot } from "./debian-boot.ts";
+import type { DebianTask } from "./debian-task.ts";
 import { between, beyond } from "./meter.ts";
 import type { Amount, Finding } from "./work.ts";
 

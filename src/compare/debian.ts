@@ -9,14 +9,10 @@ import type { Amounts } from "./amounts.ts";
 import * as block from "./debian-block.ts";
 import { type BootKind, DebianBoot } from "./debian-boot.ts";
 import * as console from "./debian-console.ts";
+import type { DebianTask } from "./debian-task.ts";
 import * as timer from "./debian-timer.ts";
 import type { Suite } from "./result.ts";
-import type { CompareHost, Finding, Task } from "./work.ts";
-
-export interface DebianTask extends Task {
-  boot: BootKind;
-  run(boot: DebianBoot): Promise<Finding>;
-}
+import type { CompareHost, Finding } from "./work.ts";
 
 /** What to measure, in the order of rows and of paths in a row. */
 export function debianTasks(amounts: Amounts, suites: readonly Suite[], boots: readonly BootKind[]): DebianTask[] {

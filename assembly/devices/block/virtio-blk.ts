@@ -18,9 +18,8 @@ import { copyFromChain, cursorAddress, seek } from "../virtio/chain";
 import {
   VirtioDevice, chainAt, configAt, deviceAt, deviceIndex, deviceIs, hostTag, interruptForQueue, needsReset, negotiated, nextEpoch, privateAt, queueAt, queueLive,
 } from "../virtio/device";
-import { Served } from "../virtio/kinds";
+import { Served } from "../virtio/served";
 import { pushUsed } from "../virtio/queue";
-import { servePending } from "../virtio/service";
 import { HEADER_BYTES, MAX_DISCARD_SECTORS, MAX_SEGMENTS, MAX_ZERO_SECTORS, Request, identify, transfer, unmapOrZero } from "./virtio-blk-request";
 
 export const QUEUE_SIZE: u32 = 256;
@@ -207,7 +206,10 @@ export function forgetHeld(d: VirtioDevice): void {
   nextEpoch(d);
 }
 
-/** The host has finished the flush it answered 1 to; `status` is 0 or a negative errno. False if nobody waits for it. */
+/**
+ * The host has finished the flush it answered 1 to; `status` is 0 or a negative errno. False if nobody waits for it.
+ * There is room again then: requests that waited for it go on at the next virtioPoll().
+ */
 export function virtioBlkDiskDone(backend: u32, tag: u32, status: i32): bool {
   const index = (tag >> 8) & 0xff;
   const entry = tag & 0xff;
@@ -215,7 +217,6 @@ export function virtioBlkDiskDone(backend: u32, tag: u32, status: i32): bool {
   const d = deviceAt(index);
   if (d.backend != backend || tag != hostTag(d, entry) || heldAt(d, entry).used == 0) return false;
   finish(d, entry, status);
-  servePending(d);
   return true;
 }
 

@@ -14,7 +14,7 @@
 import { VirtioAttach, VirtioConsole } from "../../abi/virtio";
 import { copyFromChain, copyToChain } from "../virtio/chain";
 import { VirtioDevice, chainAt, configAt, queueLive } from "../virtio/device";
-import { giveInput, inputGiven, takeRoom } from "../virtio/service";
+import { giveInput, inputGiven, takeRoom } from "../virtio/input";
 import { PORTS, bodyAt, messageAt, multiport, nameAt, portAt, serialOf } from "./virtio-console";
 
 /** Messages to come for a port; the lowest goes first. */

@@ -17,9 +17,9 @@ import { copyToChain, nextRun, seek } from "../virtio/chain";
 import {
   VirtioDevice, chainAt, configAt, configChanged, deviceAt, deviceIs, negotiated, privateAt, queueAt, queueLive,
 } from "../virtio/device";
-import { Served } from "../virtio/kinds";
+import { Served } from "../virtio/served";
 import { hasAvailable } from "../virtio/queue";
-import { giveInput, inputGiven, takeRoom } from "../virtio/service";
+import { giveInput, inputGiven, takeRoom } from "../virtio/input";
 import { Pending, announce, controlReceived, deliverControl } from "./virtio-console-control";
 
 export const PORTS: u32 = ConsolePort.VIRTIO_PORTS;

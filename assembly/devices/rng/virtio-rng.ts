@@ -4,7 +4,7 @@
 import { entropy } from "../../host";
 import { nextRun, seek } from "../virtio/chain";
 import { VirtioDevice, chainAt } from "../virtio/device";
-import { Served } from "../virtio/kinds";
+import { Served } from "../virtio/served";
 
 export const QUEUE_SIZE: u32 = 8;
 

@@ -6,14 +6,7 @@ import * as blk from "../block/virtio-blk";
 import * as serial from "../console/virtio-console";
 import * as rng from "../rng/virtio-rng";
 import { VirtioDevice } from "./device";
-
-/** What serveChain answers instead of the number of bytes written. */
-export const enum Served {
-  /** The device keeps the chain and will push it later. */
-  HELD = -1,
-  /** The chain cannot even carry an error back. */
-  BROKEN = -2,
-}
+import { Served } from "./served";
 
 /** Identifier that drivers match (virtio 1.2, 5), NONE for a kind that is no virtio device. */
 export function virtioId(kind: u32): u32 {

@@ -5,7 +5,8 @@
 // virtioPoll(), which the run loop calls between slices; so is an interrupt that may wait.
 import { Pop, VirtQueue, armNotification, popChain, pushUsed, silenceNotification } from "./queue";
 import { VIRTIO_DEVICES, VirtioDevice, chainAt, deviceAt, interruptForQueue, needsReset, queueAt, queueLive, running } from "./device";
-import { Served, canServe, mayOwe, queueCount, roomAdded, serveChain, servedAtKick } from "./kinds";
+import { canServe, mayOwe, queueCount, roomAdded, serveChain, servedAtKick } from "./kinds";
+import { Served } from "./served";
 
 /** Bytes after which a kick takes no further chain. */
 const KICK_BYTES: u64 = 32 << 20;
@@ -57,35 +58,6 @@ export function serveQueue(d: VirtioDevice, queue: u32): void {
   }
   if (mayOwe(d, queue)) d.owed |= 1 << queue;
   else interruptForQueue(d, q);
-}
-
-/** Takes an empty buffer of `queue` for input. False if there is none, or the driver gave one that is no room at all. */
-export function takeRoom(d: VirtioDevice, queue: u32, atLeast: u32): bool {
-  if (!queueLive(d, queue)) return false;
-  const c = chainAt(d);
-  const pop = popChain(queueAt(d, queue), c);
-  if (pop == Pop.CHAIN && c.writableBytes >= atLeast) return true;
-  if (pop != Pop.EMPTY) needsReset(d);
-  return false;
-}
-
-/** Gives the buffer that takeRoom() took back with `written` bytes of input. */
-export function giveInput(d: VirtioDevice, queue: u32, written: u32): void {
-  const q: VirtQueue = queueAt(d, queue);
-  if (!pushUsed(q, chainAt(d).head, written)) needsReset(d);
-}
-
-/**
- * All input for now is given: interrupt if wanted. With `more` to give, ask to be notified of the next buffer, and
- * true says that one is there already; else keep notifications off.
- */
-export function inputGiven(d: VirtioDevice, queue: u32, more: bool): bool {
-  const q: VirtQueue = queueAt(d, queue);
-  let arrived = false;
-  if (more) arrived = armNotification(q);
-  else silenceNotification(q);
-  interruptForQueue(d, q);
-  return arrived;
 }
 
 /** Goes on with what kicks left undone on one device. */

@@ -262,7 +262,7 @@ describe.each(transports)("virtio-blk over $name", ({ attach }) => {
   });
 
   describe("with a flush that takes its time", () => {
-    const done = (tag: number, status = 0, backend = BACKEND) => m.call("virtioBlkDiskDone", backend, tag, status);
+    const done = (tag: number, status = 0, backend = BACKEND) => m.call("diskDone", backend, tag, status);
     beforeEach(() => {
       m.flushAnswer = 1;
     });

@@ -1,7 +1,7 @@
 // AssemblyScript: what the tests of virtio devices compile: the bus with everything on it, no CPU.
 
 export { busRead, busWrite } from "../../../assembly/bus";
-export { virtioBlkDiskDone } from "../../../assembly/devices/block/virtio-blk";
+export { diskDone } from "../../../assembly/devices/block/disk-done";
 export {
   virtioConsoleGuestOpen,
   virtioConsoleInput,

@@ -73,7 +73,7 @@ describe.each(cases)("$device over $name under noise", ({ kind, queues, attach }
       served += q.takeAll().length % 0x1_0000;
       if (pick(4) === 0) t.takeInterrupt();
       if (pick(4) === 0) m.call("virtioPoll");
-      for (const tag of m.flushes.splice(0, pick(3))) m.call("virtioBlkDiskDone", 7, tag, -pick(2));
+      for (const tag of m.flushes.splice(0, pick(3))) m.call("diskDone", 7, tag, -pick(2));
       if (kind === DeviceKind.VIRTIO_CONSOLE) m.call("virtioConsoleInput", t.index, pick(9), Layout.STAGING, pick(64));
     }
     expect(resets).toBeGreaterThan(30);
