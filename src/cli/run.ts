@@ -1,6 +1,7 @@
 // paravane run: a guest on this terminal, or one command in it.
 import { ExecError, GuestCrash } from "../errors.ts";
-import type { ExitInfo, Guest } from "../guest/guest.ts";
+import type { ExitInfo } from "../guest/exit-info.ts";
+import type { Guest } from "../guest/guest.ts";
 import type { BootKind, ClockKind, ConsoleKind } from "../guest/options.ts";
 import { createGuest } from "../index.ts";
 import type { NodeGuestOptions } from "../platform/node/options.ts";

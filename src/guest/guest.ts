@@ -14,19 +14,12 @@ import { ConsolePorts, consoleKindOf, portOf, virtioPort } from "./console-ports
 import { doubleFaultCrash, panicCrash } from "./crash.ts";
 import { Disks } from "./disks.ts";
 import { type ExecOptions, type ExecResult, Executor } from "./exec.ts";
+import type { ExitInfo } from "./exit-info.ts";
 import { type MachinePlan, powerOn } from "./machine.ts";
 import type { ConsoleKind, GuestOptions } from "./options.ts";
 import { PanicWatch } from "./panic.ts";
 import type { Platform } from "./platform.ts";
 import { type Driven, RunLoop } from "./run-loop.ts";
-
-/** How a guest ended. */
-export interface ExitInfo {
-  /** The guest switched itself off, or the host did. */
-  reason: "power-off" | "closed";
-  /** Status that the guest gave the test finisher; 0 from an ordinary power-off. */
-  status: number;
-}
 
 /** The console that people use. */
 export interface GuestConsole {

@@ -1,6 +1,6 @@
 // What a guest can be made of, and the defaults.
 import type { DiskBackend } from "../backend/disk.ts";
-import type { ExitInfo } from "./guest.ts";
+import type { ExitInfo } from "./exit-info.ts";
 
 export type ConsoleKind = "ns16550a" | "virtio" | "sbi";
 export type BootKind = "paravirt" | "firmware";
