@@ -21,9 +21,9 @@ export * from "./public.ts";
  *   guest cannot be made, HostError if the host lacks something.
  */
 export async function createGuest(options: NodeGuestOptions): Promise<Guest> {
-  const resolved = await resolveOptions(options, (line) => options.onNotice?.(line));
+  const { options: resolved, names } = await resolveOptions(options, (line) => options.onNotice?.(line));
   try {
-    return await createGuestOn(nodePlatform, resolved);
+    return await createGuestOn(nodePlatform, resolved, names);
   } catch (error) {
     for (const { backend } of resolved.disks ?? []) backend?.close();
     throw error;

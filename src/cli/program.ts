@@ -7,7 +7,8 @@ import { compareCommand } from "./compare-command.ts";
 import { type DiskArgument, parseDisk } from "./disk-option.ts";
 import { type GuestArguments, makeGuest } from "./guest.ts";
 import { type RunArguments, run } from "./run.ts";
-import { Ending, oneLine, Status } from "./status.ts";
+import { Ending, Status } from "./status.ts";
+import { usageMessage } from "./usage.ts";
 
 /** Lets commander report what `parse` finds wrong, as a mistake of usage. */
 function checked<T>(parse: (text: string) => T): (text: string) => T {
@@ -32,12 +33,14 @@ function wholeNumber(least: number, most: number): (text: string) => number {
 
 const seconds = checked((text: string) => {
   const value = Number(text);
-  if (!(value > 0 && value <= 1e6)) throw new Error("write a number of seconds");
+  if (!(value > 0 && value <= 1e6)) throw new Error("write a number of seconds above 0, at most 1000000");
   return value;
 });
 
 const seed = checked((text: string) => {
-  if (!/^(0x[0-9a-f]{1,16}|[0-9]{1,20})$/i.test(text)) throw new Error("write a whole number");
+  if (!/^(0x[0-9a-f]+|[0-9]+)$/i.test(text) || BigInt(text) >> 64n > 0n) {
+    throw new Error("write a whole number below 2^64, decimal or hexadecimal with 0x");
+  }
   return BigInt(text);
 });
 
@@ -110,21 +113,14 @@ function runCommand(): Command {
 function guestCommand(): Command {
   return new Command("guest")
     .description("make a guest's files, and print where they are")
-    .argument("<name>", "debian", (name: string) => {
-      if (name !== "debian") throw new InvalidArgumentError("write debian.");
+    .argument("<guest>", "debian", (name: string) => {
+      if (name !== "debian") throw new InvalidArgumentError("write debian");
       return name;
     })
     .option("--json", "prints JSON")
     .option("--refresh", "looks for newer packages")
     .option("--quiet", "no progress on stderr")
     .action((_name: string, options: GuestArguments) => makeGuest(options));
-}
-
-/** Commander's message, as the one line that every failure of ours is. */
-function usageMessage(error: CommanderError, command: string): string {
-  const text = oneLine(error.message.replace(/^error: /, "").replace(/\.(\s|$)/g, "$1"));
-  const suggestion = text.replace(/; \((Did you mean .*\?)\)$/, "; $1");
-  return `${suggestion}; see \`paravane ${command}--help\``;
 }
 
 /** Runs the command line `args` (without node and script). Ends by throwing Ending where the status is not 0. */

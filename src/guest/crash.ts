@@ -49,7 +49,8 @@ function describe(inspect: Inspect, site: CrashSite): string {
   const parts = [`hart ${site.hart}`];
   if (site.pc !== undefined) parts.push(`pc ${hex(site.pc)}${site.disassembly ? ` (${site.disassembly})` : ""}`);
   if (site.cause !== undefined) {
-    parts.push(`cause ${BigInt.asUintN(64, site.cause)} (${causeName(inspect, site.cause)})`);
+    // The name tells interrupts and exceptions apart, so bit 63 is left out of the number.
+    parts.push(`cause ${BigInt.asUintN(63, site.cause)} (${causeName(inspect, site.cause)})`);
   }
   if (site.tval !== undefined) parts.push(`tval ${hex(site.tval)}`);
   return parts.join(", ");

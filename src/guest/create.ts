@@ -11,6 +11,7 @@ import { type Inspect, loadInspect } from "../engine/inspect.ts";
 import { OptionError } from "../errors.ts";
 import { bootDisk, checkRoomForUBoot } from "../image/boot-disk.ts";
 import { concatenateArchives } from "../image/cpio.ts";
+import { checkInitrd } from "../image/initrd.ts";
 import { type BootImage, type LinuxImage, readKernel, readProgram } from "../image/kernel.ts";
 import { execOverlay } from "../image/overlay.ts";
 import { parseCpu } from "../machine/cpu.ts";
@@ -30,6 +31,7 @@ const VIRTUAL_EPOCH = 1_735_689_600_000_000_000n;
 /** Instructions in a 10 MHz tick of the virtual clock: a hart of 100 million instructions a second. */
 const VIRTUAL_RATE = 10;
 const RNG_SEED_BYTES = 32;
+const MOST_HARTS = 8;
 /** Ports of the virtio console that callers may name, after the console and the agent's. */
 const FIRST_FREE_PORT = 1 + agentPortList.length;
 const MAX_PORTS = ConsolePort.VIRTIO_PORTS - FIRST_FREE_PORT;
@@ -92,21 +94,29 @@ interface Images {
   loaded?: LinuxImage;
 }
 
-async function readImages(options: GuestOptions, boot: BootKind): Promise<Images> {
+/** What messages call the images, where they have names: "kernel /boot/vmlinux". */
+export interface ImageNames {
+  kernel?: string;
+  initrd?: string;
+  /** In the order of the stages. */
+  firmware?: string[];
+}
+
+async function readImages(options: GuestOptions, boot: BootKind, names: ImageNames): Promise<Images> {
   const stages = options.firmware === undefined ? [] : [options.firmware].flat();
   if (stages.length > 2)
     throw new OptionError("more than two firmware images: give M-mode firmware and what it starts");
-  const firmware = stages.length > 0 ? readProgram(stages[0], "firmware") : undefined;
+  const firmware = stages.length > 0 ? readProgram(stages[0], names.firmware?.[0] ?? "firmware") : undefined;
   if (stages.length > 1) {
-    const placed = { firmware, kernel: readProgram(stages[1], "second firmware stage") };
+    const placed = { firmware, kernel: readProgram(stages[1], names.firmware?.[1] ?? "second firmware stage") };
     if (options.kernel === undefined) return { placed };
-    const loaded = await readKernel(options.kernel);
+    const loaded = await readKernel(options.kernel, names.kernel);
     if (loaded.kind === "elf")
       throw new OptionError("kernel is an ELF program, which U-Boot does not boot: give an Image");
     return { placed, loaded };
   }
   let kernel: BootImage | undefined;
-  if (options.kernel) kernel = await readKernel(options.kernel);
+  if (options.kernel) kernel = await readKernel(options.kernel, names.kernel);
   else if (boot === "paravirt") throw new OptionError("no kernel: give a RISC-V Linux Image or ELF file as kernel");
   return { placed: { firmware, kernel } };
 }
@@ -136,7 +146,7 @@ function portsOf({ exec, ports = [] }: GuestOptions): NamedPort[] {
 }
 
 /** Creates a guest on `platform` and starts it. */
-export async function createGuestOn(platform: Platform, options: GuestOptions): Promise<Guest> {
+export async function createGuestOn(platform: Platform, options: GuestOptions, names: ImageNames = {}): Promise<Guest> {
   const boot = options.boot ?? (options.firmware === undefined ? "paravirt" : "firmware");
   // A second firmware stage has people to talk to, and drives the UART.
   const hasLoader = Array.isArray(options.firmware) && options.firmware.length > 1;
@@ -146,11 +156,16 @@ export async function createGuestOn(platform: Platform, options: GuestOptions): 
   const ramBytes = ramOf(options.memory ?? DEFAULT_MEMORY);
   const extensions = parseCpu(options.cpu ?? DEFAULT_CPU);
   const harts = options.harts ?? 1;
+  if (!Number.isInteger(harts) || harts < 1 || harts > MOST_HARTS) {
+    throw new OptionError(`a guest of ${harts} harts cannot be: write a whole number from 1 to ${MOST_HARTS}`);
+  }
   const fixedSeed = seedOf(options);
   const seed = fixedSeed ?? randomSeed(platform);
-  const { placed, loaded } = await readImages(options, boot);
+  const { placed, loaded } = await readImages(options, boot, names);
 
   let { initrd } = options;
+  const isLinux = loaded !== undefined || placed.kernel?.kind === "linux";
+  if (initrd !== undefined && isLinux) await checkInitrd(initrd, exec, names.initrd);
   if (exec) {
     if (hasLoader && loaded === undefined) {
       throw new OptionError(

@@ -57,7 +57,11 @@ export class PanicWatch {
     const rest = at < 0 ? "" : this.#text.slice(at + MARK.length).split(/\r?\n/, 1)[0];
     const [before, after] = at < 0 ? [this.#text, ""] : [this.#text.slice(0, at), this.#text.slice(at)];
     return {
-      reason: rest.replace(/^:\s*/, "").trim() || "no reason given",
+      reason:
+        rest
+          .replace(/^:\s*/, "")
+          .replace(/\s*\]-+$/, "")
+          .trim() || "no reason given",
       pc: hexField(before, /\bepc\s*:\s*([0-9a-f]{8,16})\b/g) ?? hexField(after, CALLER_OF_PANIC),
       cause: hexField(before, /\bcause:\s*([0-9a-f]{8,16})\b/g),
       tval: hexField(before, /\bbadaddr:\s*([0-9a-f]{8,16})\b/g),

@@ -114,6 +114,9 @@ export function concatenateArchives(first: Uint8Array, ...others: Uint8Array[]):
   return out;
 }
 
+/** An archive that begins as one should and is cut short or damaged further on. */
+export class DamagedArchive extends ImageError {}
+
 function readHex(bytes: Uint8Array, offset: number): number {
   let value = 0;
   for (let i = offset; i < offset + 8; i++) {
@@ -160,10 +163,14 @@ export function* readCpio(bytes: Uint8Array): Generator<FileEntry, void, undefin
       continue;
     }
     if (offset + HEADER_SIZE > bytes.length) {
-      throw new ImageError(`cpio: the header at offset ${offset} is cut short: the archive is incomplete`);
+      throw new (inArchive ? DamagedArchive : ImageError)(
+        `cpio: the header at offset ${offset} is cut short: the archive is incomplete`,
+      );
     }
     if (offset % 4 !== 0 || !isHeader(bytes, offset)) {
-      throw new ImageError(`cpio: no newc header at offset ${offset}: make the archive with "cpio -o -H newc"`);
+      throw new (inArchive ? DamagedArchive : ImageError)(
+        `cpio: no newc header at offset ${offset}: make the archive with "cpio -o -H newc"`,
+      );
     }
     const nameSize = readHex(bytes, offset + Field.NAMESIZE);
     const fileSize = readHex(bytes, offset + Field.FILESIZE);
@@ -172,13 +179,13 @@ export function* readCpio(bytes: Uint8Array): Generator<FileEntry, void, undefin
     const end = data + fileSize;
     const needed = fileSize > 0 ? end : name + nameSize;
     if (nameSize < 1 || nameSize > MAX_NAME || needed > bytes.length) {
-      throw new ImageError(
+      throw new DamagedArchive(
         `cpio: the member at offset ${offset} (name of ${nameSize}, file of ${fileSize} bytes) does not fit into the ` +
           `archive of ${bytes.length} bytes: it is incomplete or damaged`,
       );
     }
     if (bytes[name + nameSize - 1] !== 0) {
-      throw new ImageError(`cpio: the name at offset ${name} has no end: the archive is damaged`);
+      throw new DamagedArchive(`cpio: the name at offset ${name} has no end: the archive is damaged`);
     }
     const path = new TextDecoder().decode(bytes.subarray(name, name + nameSize - 1));
     inArchive = path !== TRAILER;
@@ -194,5 +201,5 @@ export function* readCpio(bytes: Uint8Array): Generator<FileEntry, void, undefin
     // The last member's padding may be missing at the very end of a file.
     offset = Math.min(align4(end), bytes.length);
   }
-  if (inArchive) throw new ImageError(`cpio: the archive ends without ${TRAILER}: it is incomplete`);
+  if (inArchive) throw new DamagedArchive(`cpio: the archive ends without ${TRAILER}: it is incomplete`);
 }

@@ -85,16 +85,23 @@ export async function readKernel(bytes: Uint8Array, what = "kernel"): Promise<Li
 /** A program that begins at its first byte, ELF or raw: firmware, U-Boot. @throws BootError as readKernel. */
 export function readProgram(bytes: Uint8Array, what: string): ElfImage | RawImage {
   if (bytes.length === 0) throw new BootError(`${what} is empty: fetch it again`);
-  return isElf(bytes) ? { kind: "elf", ...readElf(bytes, what) } : { kind: "raw", bytes };
+  if (isElf(bytes)) return { kind: "elf", ...readElf(bytes, what) };
+  refuseStrangers(bytes, what);
+  if (isGzip(bytes)) throw new BootError(`${what} is packed with gzip: unpack it first (gunzip)`);
+  return { kind: "raw", bytes };
+}
+
+function refuseStrangers(bytes: Uint8Array, what: string): void {
+  for (const { at, signature, is } of STRANGERS) {
+    if (startsWith(bytes, at, signature)) throw new BootError(`${what} is ${is}`);
+  }
 }
 
 function readUnpacked(bytes: Uint8Array, what: string): LinuxImage | ElfImage {
   if (bytes.length === 0) throw new BootError(`${what} is empty: fetch it again`);
   if (isElf(bytes)) return { kind: "elf", ...readElf(bytes, what) };
   if (startsWith(bytes, 0x38, "RSC\x05") || startsWith(bytes, 0x30, "RISCV\0\0\0")) return readImage(bytes, what);
-  for (const { at, signature, is } of STRANGERS) {
-    if (startsWith(bytes, at, signature)) throw new BootError(`${what} is ${is}`);
-  }
+  refuseStrangers(bytes, what);
   if (startsWith(bytes, 0, "MZ"))
     throw new BootError(`${what} is ${describePe(bytes)}: give a RISC-V Image or an ELF program`);
   if (bytes.length < HEADER_SIZE)

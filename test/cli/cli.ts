@@ -1,5 +1,5 @@
 // Runs the built command in a process of its own, as people do.
-import { spawn } from "node:child_process";
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
 const CLI = fileURLToPath(new URL("../../dist/cli.js", import.meta.url));
@@ -10,8 +10,16 @@ export interface Outcome {
   stderr: string;
 }
 
-export function start(args: string[], options: { env?: Record<string, string> } = {}) {
-  return spawn(process.execPath, [CLI, ...args], { env: { ...process.env, ...options.env } });
+export interface StartOptions {
+  env?: Record<string, string>;
+  /** "ignore" is /dev/null. */
+  stdin?: "pipe" | "ignore";
+}
+
+export function start(args: string[], { env, stdin = "pipe" }: StartOptions = {}): ChildProcessWithoutNullStreams {
+  const stdio = [stdin, "pipe", "pipe"] as const;
+  const child = spawn(process.execPath, [CLI, ...args], { env: { ...process.env, ...env }, stdio: [...stdio] });
+  return child as ChildProcessWithoutNullStreams;
 }
 
 export function collect(child: ReturnType<typeof start>): Promise<Outcome> {

@@ -42,21 +42,21 @@ async function expectFailure(args: string[], status: number, message: RegExp): P
 
 describe("mistakes of usage end with status 2", () => {
   it.each([
-    [["run", "--memry", "1G"], /unknown option '--memry'; Did you mean --memory\?; see `paravane run --help`/],
-    [["rum"], /unknown command 'rum'; Did you mean run\?/],
+    [["run", "--memry", "1G"], /unknown option '--memry'; did you mean --memory\?; see `paravane run --help`/],
+    [["rum"], /unknown command 'rum'; did you mean run\?/],
     [["run", "--memory", "9G"], /more than the machine can have: at most 3072M/],
     [["run", "--memory", "lots"], /is not a size/],
     [["run", "--harts", "9"], /whole number from 1 to 8/],
     [["run", "--cpu", "rv64,sstc=maybe"], /write NAME=on or NAME=off/],
     [["run", "--cpu", "rv64,avx=on"], /"avx" is not known/],
     [["run", "--disk", "x.img,if=scsi"], /"if=scsi" is not known/],
-    [["run", "--console", "vga"], /Allowed choices are ns16550a, virtio, sbi/],
+    [["run", "--console", "vga"], /--console vga: write ns16550a, virtio or sbi;/],
     [["run", "--timeout", "soon"], /write a number of seconds/],
     [["run", "--seed", "-1"], /write a whole number/],
     [["run", "--guest", "debian", "--kernel", "Image"], /exclude each other/],
     [["run", "--boot", "paravirt", "--firmware", "x"], /leave --boot paravirt out/],
-    [["run", "surplus"], /too many arguments/],
-    [["guest", "arch"], /write debian/],
+    [["run", "surplus"], /run takes options alone, and got 1 argument more/],
+    [["guest", "arch"], /guest "arch" is not known: write debian;/],
   ])("%j", (args, message) => expectFailure(args, 2, message));
 });
 

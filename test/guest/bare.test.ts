@@ -1,5 +1,7 @@
 // Guests of a few instructions: how guests end, restart and crash, in milliseconds.
 import { describe, expect, it } from "vitest";
+import { writeCpio } from "../../src/image/cpio.ts";
+import { file } from "../../src/image/file-tree.ts";
 import { createGuest, ExecError, GuestCrash, memoryDisk, type NodeGuestOptions } from "../../src/index.ts";
 
 const SRST = 0x5352_5354;
@@ -67,7 +69,8 @@ describe("a guest ends", () => {
   });
 
   it("and commands that wait for it fail", async () => {
-    const guest = await start(program(SPIN), { initrd: new Uint8Array(512), exec: true });
+    const initrd = writeCpio([file("bin/sh", ""), file("bin/busybox", "")]);
+    const guest = await start(program(SPIN), { initrd, exec: true });
     const command = guest.exec("true");
     guest.close();
     await expect(command).rejects.toThrow(ExecError);

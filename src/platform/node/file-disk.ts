@@ -15,7 +15,8 @@ function explain(error: unknown): string {
 
 function open(path: string, readOnly: boolean): number {
   try {
-    return openSync(path, readOnly ? constants.O_RDONLY : constants.O_RDWR);
+    // Without O_NONBLOCK the opening of a fifo waits for its other end.
+    return openSync(path, (readOnly ? constants.O_RDONLY : constants.O_RDWR) | (constants.O_NONBLOCK ?? 0));
   } catch (cause) {
     switch ((cause as NodeJS.ErrnoException).code) {
       case "ENOENT":
@@ -56,7 +57,7 @@ export function fileDisk(path: string, options: { readOnly?: boolean } = {}): Di
   const size = wholeSectors(stat.isBlockDevice() ? blockDeviceSize(fd) : stat.size);
   if (!stat.isFile() && !stat.isBlockDevice()) {
     closeSync(fd);
-    throw new OptionError(`disk ${path} is neither a file nor a block device`);
+    throw new OptionError(`disk ${path} is neither a file nor a block device: name one`);
   }
   if (size === 0) {
     closeSync(fd);

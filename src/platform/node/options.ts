@@ -3,6 +3,7 @@
 import { readFile } from "node:fs/promises";
 import type { DiskBackend } from "../../backend/disk.ts";
 import { OptionError } from "../../errors.ts";
+import type { ImageNames } from "../../guest/create.ts";
 import type { DiskOptions, GuestOptions } from "../../guest/options.ts";
 import { buildDebianGuest, type DebianGuest } from "./debian/build.ts";
 import { fileDisk } from "./file-disk.ts";
@@ -80,11 +81,22 @@ function openDisks(disks: readonly NodeDiskOptions[]): DiskOptions[] {
   }
 }
 
+/** "kernel /boot/vmlinux" for a file, "kernel" for bytes. */
+function nameOf(what: string, file: FileOrBytes | undefined): string {
+  return typeof file === "string" ? `${what} ${file}` : what;
+}
+
+/** The library's own options, and what messages call the images in them. */
+export interface ResolvedOptions {
+  options: GuestOptions;
+  names: ImageNames;
+}
+
 /** Reads files, makes the Debian guest if it is asked for, and opens disks. `progress` hears of what takes long. */
 export async function resolveOptions(
   options: NodeGuestOptions,
   progress: (line: string) => void,
-): Promise<GuestOptions> {
+): Promise<ResolvedOptions> {
   const { guest, tools, firmware, disks = [], ...rest } = options;
   if (guest !== undefined && guest !== "debian") {
     throw new OptionError(`guest "${guest}" is not known: write debian, or give a kernel`);
@@ -102,5 +114,13 @@ export async function resolveOptions(
     initrd === undefined ? undefined : read(initrd, "initrd"),
     readFirmware(firmware, debian),
   ]);
-  return { ...rest, kernel: kernelBytes, initrd: initrdBytes, firmware: firmwareBytes, disks: openDisks(all) };
+  const stages = firmware === undefined || isOurFirmware(firmware) ? [] : [firmware].flat();
+  return {
+    options: { ...rest, kernel: kernelBytes, initrd: initrdBytes, firmware: firmwareBytes, disks: openDisks(all) },
+    names: {
+      kernel: nameOf("kernel", kernel),
+      initrd: nameOf("initrd", initrd),
+      firmware: stages.map((file) => nameOf("firmware", file)),
+    },
+  };
 }
