@@ -105,6 +105,14 @@ export class AddressSpaces {
     return { level1, leaves };
   }
 
+  /**
+   * A leaf above level 1, readable at least: without R, W and X it would be a pointer, and where no RAM is,
+   * QEMU 7.2 calls that a page fault and not an access fault.
+   */
+  #gigantic(physical: number): bigint {
+    return (this.leaf(physical, false) & ~(1n << 63n)) | R;
+  }
+
   #space(levels: number, asid: bigint, shared: { level1: number; leaves: number }): Space {
     const own = this.#window(false);
     const level2 = this.#table();
@@ -113,9 +121,9 @@ export class AddressSpaces {
     this.write(level2, 2, gigapage | V | R | W | X | A | D);
     this.write(level2, 3, this.#pointer(shared.level1));
     this.write(level2, 4, this.#pointer(own.level1));
-    this.write(level2, 5, this.leaf(0x8000_0000, false) & ~(1n << 63n));
-    this.write(level2, 6, this.leaf(0x8020_0000, false) & ~(1n << 63n));
-    this.write(level2, 7, this.leaf(0xc000_0000, false) & ~(1n << 63n)); // nothing is there
+    this.write(level2, 5, this.#gigantic(0x8000_0000));
+    this.write(level2, 6, this.#gigantic(0x8020_0000));
+    this.write(level2, 7, this.#gigantic(0xc000_0000)); // nothing is there
     const window = this.#random.oneIn(2) ? { at: 3n << 30n, ...shared } : { at: 4n << 30n, ...own };
     const pages = [window.at, 3n << 30n, 4n << 30n].flatMap((at) => [
       ...Array.from({ length: LEAVES }, (_, n) => at + BigInt(n << 12)),
@@ -128,8 +136,8 @@ export class AddressSpaces {
       const above = this.#table();
       this.write(above, 0, this.#pointer(root));
       // Not writable: low addresses are the boot ROM's, where our stores fault and QEMU's vanish.
-      this.write(above, 1, this.leaf(0, false) & ~(W | (1n << 63n)));
-      this.write(above, 2, this.leaf(0x20_0000, false) & ~(W | (1n << 63n)));
+      this.write(above, 1, this.#gigantic(0) & ~W);
+      this.write(above, 2, this.#gigantic(0x20_0000) & ~W);
       const size = 1n << BigInt(12 + 9 * level);
       pages.push(size + BigInt(DATA), 2n * size + BigInt(DATA));
       root = above;
