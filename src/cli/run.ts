@@ -6,6 +6,7 @@ import type { BootKind, ClockKind, ConsoleKind } from "../guest/options.ts";
 import { createGuest } from "../index.ts";
 import type { NodeGuestOptions } from "../platform/node/options.ts";
 import type { DiskArgument } from "./disk-option.ts";
+import { guestBehind } from "./firmware-option.ts";
 import { writeThrough } from "./output.ts";
 import { onSignal } from "./signals.ts";
 import { Ending, Status, say } from "./status.ts";
@@ -33,7 +34,7 @@ export interface RunArguments {
   quiet?: boolean;
 }
 
-function guestOptions(options: RunArguments): NodeGuestOptions {
+async function guestOptions(options: RunArguments): Promise<NodeGuestOptions> {
   if (options.guest !== undefined && options.kernel !== undefined) {
     throw new Ending(Status.USAGE, "--guest and --kernel exclude each other: give one of them");
   }
@@ -44,7 +45,7 @@ function guestOptions(options: RunArguments): NodeGuestOptions {
   }
   const { kernel, initrd, append, memory, harts, cpu, clock, seed, tools } = options;
   return {
-    guest: kernel === undefined ? "debian" : undefined,
+    guest: options.guest ?? (kernel === undefined ? await guestBehind(firmware) : undefined),
     kernel,
     initrd,
     append,
@@ -99,10 +100,12 @@ async function withGuest<T>(options: RunArguments, use: (guest: Guest, end: End)
           limit * 1000,
         );
   try {
-    const creating = createGuest(guestOptions(options)).then((created) => {
-      guest = created;
-      return use(created, end);
-    });
+    const creating = guestOptions(options)
+      .then(createGuest)
+      .then((created) => {
+        guest = created;
+        return use(created, end);
+      });
     return await Promise.race([creating, ended]);
   } finally {
     clearTimeout(timer);

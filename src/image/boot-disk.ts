@@ -28,11 +28,11 @@ const CHS_BEYOND = [0xfe, 0xff, 0xff];
 const DISK_SIGNATURE = 0x5041_5242;
 
 // Where U-Boot for QEMU's virt board loads files to (include/configs/qemu-riscv.h) and then moves
-// the kernel; it itself lies at the end of RAM, with its heap and stack in front of it.
+// the kernel; it itself lies at the end of RAM, with its heap and 16 MiB of stack in front of it.
 const RAM: number = PhysicalMap.RAM;
 const KERNEL_LOADED = RAM + 64 * MIB;
 const INITRD_LOADED = RAM + 195 * MIB;
-const UBOOT_SIZE = 32 * MIB;
+const UBOOT_SIZE = 36 * MIB;
 
 /** U-Boot's CONFIG_SYS_CBSIZE: what it takes of a command line, with the zero at the end. */
 const COMMAND_LINE_MOST = 1024;
