@@ -1,4 +1,4 @@
-// npm run build [-- --quiet] [-- --force]
+// npm run build [-- --quiet] [-- --force] [-- --unshared]
 //
 // 1. generates decoder, dispatch and encoder from the instruction table (src/isa)
 // 2. compiles assembly/ to build/*.wasm: the engine for unshared and for shared memory, and inspect
@@ -17,6 +17,8 @@ process.chdir(root);
 
 const quiet = process.argv.includes("--quiet");
 const force = process.argv.includes("--force");
+/** Without the engine for shared memory, which nothing needs while harts take turns on one thread. */
+const unshared = process.argv.includes("--unshared");
 const STAMPS = "build/stamps.json";
 
 const say = (text) => process.stderr.write(`build: ${text}\n`);
@@ -128,7 +130,7 @@ async function build() {
   const tools = ["tsdown.config.ts", "tsconfig.json", "package.json", "package-lock.json"];
 
   await Promise.all([
-    wasm("engine", "assembly/engine.ts", engine).then(() => wasm("shared", "assembly/engine.ts", engine)),
+    wasm("engine", "assembly/engine.ts", engine).then(() => unshared || wasm("shared", "assembly/engine.ts", engine)),
     wasm("inspect", "assembly/inspect/index.ts", assembly).then(() =>
       step("dist", [...tools, ...files("src", isSource), ...abi], bundle),
     ),
