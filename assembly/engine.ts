@@ -144,11 +144,11 @@ export function getMode(h: u32): u32 {
   return h < hartCount() ? hartOf(h).mode : 0;
 }
 
-/** Physical address behind `va` for a fetch (0), load (1) or store (2) of hart `h`, or ~0. */
-export function translate(h: u32, va: u64, access: u32): u64 {
+/** Physical address behind `va` for a fetch (0), load (1) or store (2) of hart `h` if it were in `mode`, or ~0. */
+export function translate(h: u32, va: u64, access: u32, mode: u32): u64 {
   if (h >= hartCount()) return ~(<u64>0);
   switchHart(h);
-  return translateAddress(va, <Access>access, hart().mode) < 0 ? physical : ~(<u64>0);
+  return translateAddress(va, <Access>access, mode) < 0 ? physical : ~(<u64>0);
 }
 
 /** Instructions that all harts have retired, exact also where the host is called in the middle of a slice. */

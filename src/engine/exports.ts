@@ -43,8 +43,8 @@ export interface EngineExports {
   getReg(hart: number, index: number): bigint;
   setReg(hart: number, index: number, value: bigint): void;
   getMode(hart: number): number;
-  /** Physical address of guest virtual address `va`, or -1. */
-  translate(hart: number, va: bigint, access: number): bigint;
+  /** Physical address of guest virtual address `va` as privilege `mode` sees it, or -1. */
+  translate(hart: number, va: bigint, access: number, mode: number): bigint;
   /** Instructions retired so far (f64). */
   retired(): number;
 }

@@ -14,6 +14,9 @@ const enum Csr {
 
 /** `access` of translate(): an instruction fetch. */
 const FETCH = 0;
+/** Privilege modes, as translate() takes them. */
+const SUPERVISOR = 1;
+const USER = 0;
 
 function causeName(inspect: Inspect, cause: bigint): string {
   const code = Number(BigInt.asUintN(32, cause));
@@ -24,12 +27,12 @@ function hex(value: bigint): string {
   return `0x${BigInt.asUintN(64, value).toString(16)}`;
 }
 
-/** The instruction at guest virtual address `pc`, or undefined if it cannot be read. */
-function instructionAt(engine: Engine, hart: number, pc: bigint): number | undefined {
+/** The instruction at guest virtual address `pc` as `mode` sees it, or undefined if it cannot be read. */
+function instructionAt(engine: Engine, hart: number, pc: bigint, mode: number): number | undefined {
   let insn = 0;
   // Two halves: the second may lie in another page, and is not there for a 16-bit instruction.
   for (const half of [0n, 2n]) {
-    const physical = engine.exports.translate(hart, BigInt.asIntN(64, pc + half), FETCH);
+    const physical = engine.exports.translate(hart, BigInt.asIntN(64, pc + half), FETCH, mode);
     const bytes = physical < 0n ? undefined : engine.physical(Number(physical), 2);
     if (bytes === undefined) return undefined;
     insn |= (bytes[0] | (bytes[1] << 8)) << (half === 0n ? 0 : 16);
@@ -39,7 +42,10 @@ function instructionAt(engine: Engine, hart: number, pc: bigint): number | undef
 }
 
 function disassemble(engine: Engine, inspect: Inspect, hart: number, pc: bigint): string | undefined {
-  const insn = instructionAt(engine, hart, pc);
+  // The instruction may be of a lower privilege than what the hart went into because of it:
+  // a kernel that panicked asks firmware to reset the machine.
+  const modes = [engine.exports.getMode(hart), SUPERVISOR, USER];
+  const insn = modes.map((mode) => instructionAt(engine, hart, pc, mode)).find((it) => it !== undefined);
   if (insn === undefined) return undefined;
   const address = BigInt.asUintN(64, pc);
   return inspect.disassemble(Number(address & 0xffff_ffffn), Number(address >> 32n), insn);
