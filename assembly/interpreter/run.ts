@@ -12,7 +12,7 @@ import { clearCodeDropped, codeDropped } from "../memory/code-map";
 import { forgetSlots } from "../hart/tlb";
 import { staUpdate } from "../sbi/sta";
 import { interpret } from "./fast.gen";
-import { fetch, nextBias, setStepsLeft } from "./step";
+import { fetch, nextBias, setStepsLeft, stepsLeft } from "./step";
 
 /** Steps of one turn. V8 replaces a function's baseline code only between calls, so turns must end. */
 const SLICE: u32 = 25_000;
@@ -97,7 +97,8 @@ function turn(h: u32, steps: u32): u32 {
   store<u32>(<usize>Machine.ATTENTION, 0);
   takeInterrupt();
   const p = fetch();
-  if (p != 0) interpret(p, <i32>budget, nextBias);
+  // A fetch that faulted took steps of its own.
+  if (p != 0) interpret(p, stepsLeft, nextBias);
   const done = sliceSteps();
   endSlice();
   s.leftRunnable = s.waiting ? 0 : 1;

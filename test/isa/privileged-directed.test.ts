@@ -2,7 +2,8 @@
 // not have it, or the manual leaves a choice: small programs, held to the manual.
 import { describe, expect, test } from "vitest";
 import { CacheBlock } from "../../assembly/abi/ext.ts";
-import { runEngine } from "./generator/machines.ts";
+import { Register } from "../../src/engine/exports.ts";
+import { runEngine, startEngine } from "./generator/machines.ts";
 import { DATA, Kind, type LogEntry, Monitor, readLog, STUBS, TABLES } from "./generator/monitor.ts";
 
 const [V, R, W, X, U, A, D] = [1n, 2n, 4n, 8n, 16n, 64n, 128n];
@@ -92,6 +93,14 @@ describe("instructions", () => {
       asm.r("sub", 8, 8, 6);
     });
     expect(result(entries)).toBe(21n);
+  });
+
+  test("steps that trap retire nothing, the first fetch of a slice included", () => {
+    const { exports } = startEngine(new Uint8Array(4096));
+    exports.startHart(0, 0n, 0n, 0n, 0n, 3); // no memory there
+    exports.setReg(0, Register.CSR + 0x305, 0x8000_0000n); // zeros, which are illegal
+    exports.run(100);
+    expect(exports.retired()).toBe(0);
   });
 
   test("ecall, ebreak and wfi in U-mode with TW, and Svinval's fences, trap with what they should", () => {
