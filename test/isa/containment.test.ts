@@ -23,7 +23,7 @@ beforeAll(async () => {
 });
 
 const GUEST_BYTES = 1 << 20;
-const STEPS = LONG ? 2_000_000 : 300_000;
+const STEPS = LONG ? 1_500_000 : 300_000;
 const PROGRAMS = LONG ? 100 : 8;
 const BUDGET = 5_000;
 const PATTERN = 0xa5;
