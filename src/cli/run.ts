@@ -1,6 +1,5 @@
 // paravane run: a guest on this terminal, or one command in it.
-import { ExecError, GuestCrash } from "../errors.ts";
-import type { ExitInfo } from "../guest/exit-info.ts";
+import { ExecError } from "../errors.ts";
 import type { Guest } from "../guest/guest.ts";
 import type { BootKind, ClockKind, ConsoleKind } from "../guest/options.ts";
 import { createGuest } from "../index.ts";
@@ -8,6 +7,7 @@ import type { NodeGuestOptions } from "../platform/node/options.ts";
 import type { DiskArgument } from "./disk-option.ts";
 import { guestBehind } from "./firmware-option.ts";
 import { writeThrough } from "./output.ts";
+import { RunReport } from "./run-report.ts";
 import { onSignal } from "./signals.ts";
 import { Ending, Status, say } from "./status.ts";
 import { connectInput } from "./terminal.ts";
@@ -71,7 +71,11 @@ type End = (ending: Ending) => void;
  * Runs `use` on the guest; a signal, a timeout or a reader that went away ends it early.
  * The guest's disks are flushed and closed whatever happens.
  */
-async function withGuest<T>(options: RunArguments, use: (guest: Guest, end: End) => Promise<T>): Promise<T> {
+async function withGuest<T>(
+  options: RunArguments,
+  report: RunReport,
+  use: (guest: Guest, end: End) => Promise<T>,
+): Promise<T> {
   let guest: Guest | undefined;
   let end: End = () => {};
   const ended = new Promise<never>((_, reject) => {
@@ -104,6 +108,7 @@ async function withGuest<T>(options: RunArguments, use: (guest: Guest, end: End)
       .then(createGuest)
       .then((created) => {
         guest = created;
+        report.guest = created;
         return use(created, end);
       });
     return await Promise.race([creating, ended]);
@@ -115,56 +120,35 @@ async function withGuest<T>(options: RunArguments, use: (guest: Guest, end: End)
   }
 }
 
-function reportCrash(error: unknown): never {
-  // What the kernel printed is on the console already, unless nobody saw it.
-  if (error instanceof GuestCrash) throw new Ending(Status.FAILURE, error.message);
-  throw error;
-}
-
-function facts(guest: Guest, started: number) {
-  return {
-    instructions: guest.instructions,
-    guestSeconds: guest.seconds,
-    hostSeconds: (performance.now() - started) / 1000,
-  };
-}
-
-async function runConsole(options: RunArguments): Promise<void> {
-  const started = performance.now();
-  await withGuest(options, async (guest, end) => {
+async function runConsole(options: RunArguments, report: RunReport): Promise<void> {
+  await withGuest(options, report, async (guest, end) => {
     // With --json stdout is the result's alone.
     const stream = options.json ? process.stderr : process.stdout;
     guest.console.onData((bytes) => writeThrough(guest, stream, bytes));
     const disconnect = connectInput(guest.console, () => end(new Ending(Status.OK)));
-    let info: ExitInfo;
-    try {
-      info = await guest.wait();
-    } catch (error) {
-      reportCrash(error);
-    } finally {
-      disconnect();
-    }
-    if (options.json) process.stdout.write(`${JSON.stringify({ ...info, ...facts(guest, started) })}\n`);
+    // What the kernel printed before a crash is on the console already.
+    const info = await guest.wait().finally(disconnect);
+    // Closed it is by us alone, who know better why.
+    if (info.reason !== "closed") report.print({ ...info });
     if (info.status !== 0) {
       throw new Ending(Status.FAILURE, `the guest switched itself off with status ${info.status}`);
     }
   });
 }
 
-async function runCommand(command: string, options: RunArguments): Promise<void> {
+async function runCommand(command: string, options: RunArguments, report: RunReport): Promise<void> {
   const started = performance.now();
   const progress = (text: string) => {
     if (!options.quiet) say(text);
   };
-  const status = await withGuest(options, async (guest) => {
+  const status = await withGuest(options, report, async (guest) => {
     let log = "";
     const stop = guest.console.onData((bytes) => {
       log = (log + Buffer.from(bytes).toString()).slice(-8192);
     });
-    const crashed = guest.wait().then(
-      () => Promise.reject(new ExecError("the guest switched itself off before the command ended")),
-      (error) => reportCrash(error),
-    );
+    const crashed = guest
+      .wait()
+      .then(() => Promise.reject(new ExecError("the guest switched itself off before the command ended")));
     crashed.catch(() => {});
     progress("booting");
     await Promise.race([guest.ready(), crashed]).catch((error) => {
@@ -182,12 +166,8 @@ async function runCommand(command: string, options: RunArguments): Promise<void>
       }),
       crashed,
     ]);
-    if (options.json) {
-      const text = (bytes: Uint8Array) => Buffer.from(bytes).toString();
-      const { status, stdout, stderr } = result;
-      const document = { status, stdout: text(stdout), stderr: text(stderr), ...facts(guest, started) };
-      process.stdout.write(`${JSON.stringify(document)}\n`);
-    }
+    const text = (bytes: Uint8Array) => Buffer.from(bytes).toString();
+    report.print({ status: result.status, stdout: text(result.stdout), stderr: text(result.stderr) });
     // What the command wrote to file systems is to reach the disks.
     const writesDisks = options.disk?.some(({ readOnly, overlay }) => !readOnly && !overlay);
     if (writesDisks) await guest.powerOff();
@@ -196,6 +176,12 @@ async function runCommand(command: string, options: RunArguments): Promise<void>
   if (status !== 0) throw new Ending(status);
 }
 
-export function run(options: RunArguments): Promise<void> {
-  return options.exec === undefined ? runConsole(options) : runCommand(options.exec, options);
+export async function run(options: RunArguments): Promise<void> {
+  const report = new RunReport(options.json === true);
+  try {
+    await (options.exec === undefined ? runConsole(options, report) : runCommand(options.exec, options, report));
+  } catch (error) {
+    report.failed(error);
+    throw error;
+  }
 }

@@ -176,3 +176,21 @@ describe("a program", () => {
     expect(await outcome).toEqual({ status: 130, stdout: "!", stderr: "" });
   });
 });
+
+describe("--json", () => {
+  it.each([
+    [
+      "a crash",
+      ["--kernel", "@lost"],
+      1,
+      { reason: "double-fault", status: 1, hart: 0, pc: "0x12345000", cause: "0x1", instructions: 2 },
+    ],
+    ["a timeout", ["--kernel", "@prints", "--timeout", "1"], 124, { reason: "timeout", status: 124 }],
+    ["a mistake", ["--kernel", "@x86"], 1, { reason: "error", status: 1, error: expect.stringContaining("x86-64") }],
+  ])("says on stdout alone how it ended: %s", async (_name, args, status, document) => {
+    const outcome = await paravane(...named(["run", "--json", ...args]));
+    expect(JSON.parse(outcome.stdout)).toMatchObject(document);
+    expect(outcome.stderr).toMatch(/^!?paravane: [^\n]+\n$/);
+    expect(outcome.status).toBe(status);
+  });
+});
