@@ -1,0 +1,80 @@
+// fio --verify=crc32c over 64 MiB on both disks: written and checked by one guest, checked here in
+// the files, checked again by a second guest that has the files read-only, and then overwritten
+// through overlays, which leaves the files as they are.
+import { afterAll, describe, expect, it } from "vitest";
+import { createGuest } from "../../../src/index.ts";
+import { DiskFolder, deviceOf, expectFio, expectFioBlocks, fioReads, fioWrites, MIB, run } from "./file-disks.ts";
+
+const KINDS = [
+  { device: "virtio", size: 64 * MIB },
+  { device: "nvme", size: 65 * MIB },
+] as const;
+
+const folder = new DiskFolder();
+afterAll(() => folder.remove());
+
+/** `use` on a guest with both files attached; then the guest is switched off. */
+async function withDisks(
+  attach: { readOnly?: boolean; overlay?: boolean },
+  use: (guest: Awaited<ReturnType<typeof createGuest>>) => Promise<void>,
+): Promise<void> {
+  const notices: string[] = [];
+  const guest = await createGuest({
+    guest: "debian",
+    exec: true,
+    tools: true,
+    disks: KINDS.map(({ device }) => ({ path: folder.path(`${device}.img`), if: device, ...attach })),
+    onNotice: (line) => notices.push(line),
+  });
+  try {
+    await use(guest);
+    const { output } = await run(guest, "dmesg");
+    expect(output.split("\n").filter((line) => /I\/O error|timeout|WARNING|BUG:|reset/i.test(line))).toEqual([]);
+    expect(notices).toEqual([]);
+    expect(await guest.powerOff()).toEqual({ reason: "power-off", status: 0 });
+  } finally {
+    guest.close();
+  }
+}
+
+describe("fio --verify=crc32c", () => {
+  it("writes and verifies, and the bytes are in the files", async () => {
+    for (const { device, size } of KINDS) folder.create(`${device}.img`, size);
+    await withDisks({}, async (guest) => {
+      for (const { device, size } of KINDS) {
+        const name = await deviceOf(guest, size);
+        await expectFio(guest, fioWrites(name));
+        expectFioBlocks(folder.read(`${device}.img`));
+        // Over what is there: larger blocks of mixed lengths, synced every 32.
+        await expectFio(guest, fioWrites(name, "--bsrange=4k-128k --verify_interval=4k --fsync=32 --randseed=7"));
+        expectFioBlocks(folder.read(`${device}.img`));
+      }
+    });
+    for (const { device } of KINDS) expectFioBlocks(folder.read(`${device}.img`));
+  });
+
+  it("finds the same in a second guest, read-only", async () => {
+    const before = KINDS.map(({ device }) => folder.digest(`${device}.img`));
+    await withDisks({ readOnly: true }, async (guest) => {
+      for (const { size } of KINDS) {
+        const name = await deviceOf(guest, size);
+        await expectFio(guest, fioReads(name));
+        const { status } = await run(guest, `dd if=/dev/zero of=${name} bs=4096 count=1 conv=fsync`);
+        expect(status).not.toBe(0);
+      }
+    });
+    expect(KINDS.map(({ device }) => folder.digest(`${device}.img`))).toEqual(before);
+  });
+
+  it("passes on overlays, whose files stay as they are", async () => {
+    const before = KINDS.map(({ device }) => folder.digest(`${device}.img`));
+    await withDisks({ overlay: true }, async (guest) => {
+      for (const { size } of KINDS) {
+        const name = await deviceOf(guest, size);
+        await expectFio(guest, fioReads(name));
+        await expectFio(guest, fioWrites(name, "--randseed=11"));
+      }
+    });
+    expect(KINDS.map(({ device }) => folder.digest(`${device}.img`))).toEqual(before);
+  });
+});
