@@ -1,5 +1,6 @@
 // npm test: runs the projects of vitest.config.ts one after another.
 //   node scripts/test.mjs [--long] [unit|guest|browser|long ...]
+// --long adds the project long, and makes random tests longer (PARAVANE_LONG=1).
 //
 // First comes what they need: the Debian guest from its cache (made the first time), QEMU and
 // Chromium through apt where we are root. What cannot be had is skipped with the reason
