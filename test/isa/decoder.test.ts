@@ -132,7 +132,7 @@ describe("encode, decode, disassemble", () => {
   test("every instruction comes back with its operands", () => {
     const random = new Random(1);
     for (const row of instructions) {
-      for (let n = 0; n < (LONG ? 4000 : 60); n++) {
+      for (let n = 0; n < (LONG ? 1000 : 60); n++) {
         const operands = randomOperands(row, random);
         const word = encodeRow(row, operands);
         let text = disassemble(ADDRESS, word) ?? "illegal";
@@ -200,7 +200,7 @@ describe.skipIf(unavailable !== undefined)("against objdump", () => {
     const random = new Random(3);
     const words: number[] = [];
     for (const row of instructions) {
-      for (let n = 0; n < (LONG ? 2000 : 50); n++) {
+      for (let n = 0; n < (LONG ? 800 : 50); n++) {
         const word = encodeRow(row, randomOperands(row, random));
         words.push(word, ((word ^ (1 << random.between(2, 31))) | 3) >>> 0);
       }

@@ -36,6 +36,7 @@ function normalize(line: string): string | undefined {
   const [first, rest = ""] = line.replace(/\s*[#<].*$/, "").split("\t");
   let name = first.trim();
   if (name.startsWith(".") || name.endsWith("unimp")) return undefined;
+  if (/^h(inval|fence|lv|lvx|sv)\./.test(name)) return undefined; // of the hypervisor extension
   if (/^(uret|hret|sfence\.vm)$/.test(name)) return undefined; // of drafts, gone before ratification
   if (/^fence(\.tso)?$/.test(name)) return "fence";
   if (name === "fence.i") return name;
