@@ -114,6 +114,12 @@ const IMAGES: [string, string[], RegExp][] = [
 const DISKS: [string, string[], RegExp][] = [
   ["a folder", ["--disk", "@folder"], /disk \S+ is a directory: name a file or a block device/],
   ["an empty file", ["--disk", "@empty"], /holds less than one sector of 512 bytes: make it larger, for example/],
+  // Written to by nobody, root included.
+  [
+    "a file for reading alone",
+    ["--disk", "/sys/kernel/notes"],
+    /cannot be written: allow writing, or attach it with "ro"/,
+  ],
   ["no disk", ["--disk", "/dev/null"], /is neither a file nor a block device: name one/],
   [
     "eight virtio disks",
