@@ -21,7 +21,15 @@ import { fromI64, fromInteger, toI32, toI64, toU32, toU64 } from "./convert";
 
 export { narrow as f64ToF32, widen as f32ToF64 } from "./convert";
 
+/** In line: what nearly always happens. */
+// @ts-ignore: decorator
+@inline
 export function add64(a: u64, b: u64, rm: u32): u64 {
+  const bits = reinterpret<u64>(reinterpret<f64>(a) + reinterpret<f64>(b));
+  return rm == <u32>Rm.RNE && inexactAccrued() && isFinite<u64>(bits) ? bits : addCarefully(a, b, rm);
+}
+
+function addCarefully(a: u64, b: u64, rm: u32): u64 {
   if (rm == <u32>Rm.RNE) {
     const x = reinterpret<f64>(a);
     const y = reinterpret<f64>(b);
@@ -38,11 +46,21 @@ export function add64(a: u64, b: u64, rm: u32): u64 {
   return softAdd<u64>(a, b, rm);
 }
 
+// @ts-ignore: decorator
+@inline
 export function sub64(a: u64, b: u64, rm: u32): u64 {
   return add64(a, b ^ signBit<u64>(), rm);
 }
 
+/** In line: what nearly always happens. */
+// @ts-ignore: decorator
+@inline
 export function mul64(a: u64, b: u64, rm: u32): u64 {
+  const bits = reinterpret<u64>(reinterpret<f64>(a) * reinterpret<f64>(b));
+  return rm == <u32>Rm.RNE && inexactAccrued() && isSafelyNormal<u64>(bits) ? bits : mulCarefully(a, b, rm);
+}
+
+function mulCarefully(a: u64, b: u64, rm: u32): u64 {
   if (rm == <u32>Rm.RNE) {
     const bits = reinterpret<u64>(reinterpret<f64>(a) * reinterpret<f64>(b));
     // Exact when the factors have 53 significant bits or fewer between them.

@@ -11,7 +11,7 @@ import { Ext } from "../abi/ext";
 import { Layout, Machine } from "../abi/layout";
 import { decode } from "../isa/decode.gen";
 import { Entry } from "../isa/entry";
-import { Op, SLOW_ONLY } from "../isa/op.gen";
+import { Op, shortForm, SLOW_ONLY } from "../isa/op.gen";
 import { setSlot, slotOf } from "../memory/code-map";
 import { hostOfIndex } from "../memory/physical";
 import { forbidFastWrites, forgetSlots } from "../hart/tlb";
@@ -98,14 +98,16 @@ export function predecode(p: usize): void {
   const word = offset == 4094 ? low : load<u32>(host);
   const extensions = load<u64>(<usize>Machine.CPU_EXTENSIONS);
   decode(word, e, extensions);
+  const long = e.op;
+  if (e.stride == 16) e.op = <u16>shortForm(long);
   // Reserved rounding modes are illegal, which only the slow path looks at.
   if (<u32>e.rm - 5 < 2) e.op |= SLOW_ONLY;
-  if (!hasTarget(e.op)) return;
-  if (e.op != <u16>Op.JALR) {
+  if (!hasTarget(long)) return;
+  if (long != <u16>Op.JALR) {
     // A target on this page becomes a distance in entries; another page's is looked up.
     const target = <i32>offset + e.imm;
     if (target >= 0 && target < 4096) e.imm <<= 3;
-    else e.op++;
+    else e.op = long + 1;
   }
   // Without C a jump must check its target's alignment, which only the slow path does.
   if (!((extensions >> Ext.C) & 1)) e.op |= SLOW_ONLY;

@@ -2,7 +2,7 @@
 // single step of the slow path. Each arm names the instruction's body; a body that is
 // missing does not compile.
 import type { Instruction } from "./extension.ts";
-import { HEAD, hasFar, opName, opNumbers } from "./generate-ops.ts";
+import { HEAD, hasFar, opName, opNumbers, shortNumbers } from "./generate-ops.ts";
 import { identifier, instructions } from "./table.ts";
 
 /** Extension of the table -> file of bodies under assembly/isa. */
@@ -30,6 +30,7 @@ function imports(): string {
 }
 
 const NUMBERS = opNumbers();
+const SHORT = shortNumbers();
 
 /**
  * The label of an operation's arm. A number, not the enum's name: asc makes one dense
@@ -41,7 +42,8 @@ function label(insn: Instruction, far = false): string {
 
 /** Done with this instruction. */
 const NEXT = "{ n--; continue; }";
-const STRIDE = `p += <usize>load<u8>(p, STRIDE); ${NEXT}`;
+/** On to the next entry: its distance is a constant wherever the operation tells the length. */
+const after = (bytes: number) => `p += ${bytes * 8}; ${NEXT}`;
 /** Leaves the switch: the slow step that follows it does the instruction at p. */
 const SLOW = "break;";
 /** Continue at `target`. */
@@ -51,25 +53,41 @@ const JUMP =
 const PC = "bias + <i64>(p >> 3)";
 const LINK = `store<i64>(<usize>load<u16>(p, RD), ${PC} + (<i64>load<u8>(p, STRIDE) >> 3));`;
 
-function fastArms(insn: Instruction): string[] {
+function arms(insn: Instruction, at: string, bytes: number): string[] {
   const body = call(insn, "Fast");
+  const next = after(bytes);
   switch (insn.kind) {
     case "alu":
       // The one body that reads the pc: the loop knows it, the entry does not.
       if (insn.name === "auipc") {
-        return [`${label(insn)} store<i64>(<usize>load<u16>(p, RD), ${PC} + <i64>load<i32>(p, IMM)); ${STRIDE}`];
+        return [`${at} store<i64>(<usize>load<u16>(p, RD), ${PC} + <i64>load<i32>(p, IMM)); ${next}`];
       }
-      return [`${label(insn)} ${body}; ${STRIDE}`];
+      return [`${at} ${body}; ${next}`];
     case "memory":
-      return [`${label(insn)} if (${body}) { ${STRIDE} } ${SLOW}`];
+      return [`${at} if (${body}) { ${next} } ${SLOW}`];
     case "float":
-      return [`${label(insn)} if (floatReady()) { ${body}; ${STRIDE} } ${SLOW}`];
+      return [`${at} if (floatReady()) { ${body}; ${next} } ${SLOW}`];
     case "float-memory":
-      return [`${label(insn)} if (floatReady() && ${body}) { ${STRIDE} } ${SLOW}`];
+      return [`${at} if (floatReady() && ${body}) { ${next} } ${SLOW}`];
+    case "branch":
+      return [`${at} if (${body}) { p += <usize>load<i32>(p, IMM); ${NEXT} } ${next}`];
+    default:
+      return [];
+  }
+}
+
+function fastArms(insn: Instruction): string[] {
+  const body = call(insn, "Fast");
+  const short = SHORT.get(insn.name);
+  const both = [
+    ...arms(insn, label(insn), 4),
+    ...(short === undefined ? [] : arms(insn, `case ${short}: /* ${opName(insn.name)}, short */`, 2)),
+  ];
+  switch (insn.kind) {
     case "branch":
       return [
-        `${label(insn)} p += ${body} ? <usize>load<i32>(p, IMM) : <usize>load<u8>(p, STRIDE); ${NEXT}`,
-        `${label(insn, true)} if (${body}) { target = ${PC} + <i64>load<i32>(p, IMM); ${JUMP} } ${STRIDE}`,
+        ...both,
+        `${label(insn, true)} if (${body}) { target = ${PC} + <i64>load<i32>(p, IMM); ${JUMP} } p += <usize>load<u8>(p, STRIDE); ${NEXT}`,
       ];
     case "jal":
       return [
@@ -81,7 +99,7 @@ function fastArms(insn: Instruction): string[] {
         `${label(insn)} target = (load<i64>(<usize>load<u16>(p, RS1)) + <i64>load<i32>(p, IMM)) & ~1; ${LINK} ${JUMP}`,
       ];
     default:
-      return [];
+      return both;
   }
 }
 
@@ -92,7 +110,8 @@ function slowLabels(): string {
       .filter((i) => fastArms(i).length > 0)
       .flatMap((i) => [NUMBERS.get(i.name)!, ...(hasFar(i.kind) ? [NUMBERS.get(i.name)! + 1] : [])]),
   );
-  const last = Math.max(...NUMBERS.values());
+  for (const n of SHORT.values()) fast.add(n);
+  const last = Math.max(...NUMBERS.values(), ...SHORT.values());
   return Array.from({ length: last + 1 }, (_, n) => n)
     .filter((n) => !fast.has(n))
     .map((n) => `case ${n}:`)
@@ -146,6 +165,11 @@ ${arms.join("\n")}
 }
 
 function slowArm(insn: Instruction): string {
+  const short = SHORT.get(insn.name);
+  return short === undefined ? slowBody(insn) : `case ${short}:\n    ${slowBody(insn)}`;
+}
+
+function slowBody(insn: Instruction): string {
   const body = call(insn, "Slow");
   switch (insn.kind) {
     case "branch":

@@ -1,6 +1,6 @@
 // Operation numbers. 0 to 2 belong to the predecode cache itself; a branch or jal is
 // followed by its far form, whose target lies on another page.
-import { identifier, instructions } from "./table.ts";
+import { compressedInstructions, identifier, instructions } from "./table.ts";
 
 export const HEAD = "// Generated from the instruction table in src/isa. Do not edit: npm run build writes it.\n";
 
@@ -22,9 +22,24 @@ export function opNumbers(): Map<string, number> {
   return numbers;
 }
 
+/**
+ * Instructions with a compressed encoding have a second operation for it, in which the way
+ * to the next entry is a constant: loading it would make every instruction wait for the last.
+ */
+export function shortNumbers(): Map<string, number> {
+  const bases = new Set(compressedInstructions.map(({ base }) => base));
+  const unlike = ["jal", "jalr", "system"];
+  const short = instructions.filter(({ name, kind }) => bases.has(name) && !unlike.includes(kind));
+  const first = Math.max(...opNumbers().values()) + 2;
+  return new Map(short.map(({ name }, i) => [name, first + i]));
+}
+
 export function generateOps(): string {
+  const short = shortNumbers();
   const lines = [...opNumbers()].map(([name, n]) => `  ${opName(name)} = ${n},`);
-  const last = Math.max(...opNumbers().values()) + 1;
+  lines.push(...[...short].map(([name, n]) => `  ${opName(name)}_SHORT = ${n},`));
+  const last = Math.max(...short.values());
+  const cases = [...short].map(([name, n]) => `    case ${opNumbers().get(name)}: return ${n};`);
   return `${HEAD}
 export const enum Op {
   /** Not decoded yet: decode, then run. */
@@ -40,5 +55,13 @@ export const OP_COUNT: u32 = ${last + 1};
 /** Set in an entry's op to keep it off the fast path; OP_MASK takes it away. */
 export const SLOW_ONLY: u16 = 0x8000;
 export const OP_MASK: u32 = 0x7fff;
+
+/** The operation that an instruction of two bytes has in the predecode cache. */
+export function shortForm(op: u32): u32 {
+  switch (op) {
+${cases.join("\n")}
+  }
+  return op;
+}
 `;
 }
