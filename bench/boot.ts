@@ -15,7 +15,7 @@ async function run({ quick, progress }: Context): Promise<Report> {
   const machines = {
     qemu: qemuCommand(qemu, guest),
     paravirt: ourCommand("paravirt"),
-    firmware: ourCommand("firmware"),
+    ...(!quick && { firmware: ourCommand("firmware") }),
   };
   const rounds = quick ? 1 : 3;
   const walls: Record<string, number[]> = { qemu: [], paravirt: [], firmware: [] };
@@ -61,9 +61,9 @@ async function run({ quick, progress }: Context): Promise<Report> {
     rows: [
       row("qemu", "QEMU, OpenSBI"),
       row("paravirt", "paravane, paravirtual"),
-      row("firmware", "paravane, OpenSBI in M-mode"),
+      ...(quick ? [] : [row("firmware", "paravane, OpenSBI in M-mode")]),
     ],
-    marks: [mark("paravirt", "paravirtual boot"), mark("firmware", "fully virtualized boot")],
+    marks: [mark("paravirt", "paravirtual boot"), ...(quick ? [] : [mark("firmware", "fully virtualized boot")])],
     notes: [
       `the peer: ${qemu.version}; kernel ${guest.version}, 512 MiB, one hart, kernel messages on the UART`,
       `from the start of the process, node and compilation included; median of ${rounds} round${rounds > 1 ? "s" : ""}, in turns`,

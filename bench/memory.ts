@@ -36,7 +36,7 @@ async function run({ quick, progress }: Context): Promise<Report> {
     progress("booting QEMU");
     boots.push(await bootToShell(qemuCommand(qemu, guest)));
     await sleep(SETTLE_MS);
-    const seconds = quick ? 5 : 20;
+    const seconds = quick ? 3 : 20;
     progress(`both idle for ${seconds} s`);
     const [mine, peer] = await idleShares(boots, seconds);
     const [myMemory, peerMemory] = boots.map(({ child }) => residentOf(child) / MIB);
