@@ -53,7 +53,12 @@ function disassemble(engine: Engine, inspect: Inspect, hart: number, pc: bigint)
 
 function describe(inspect: Inspect, site: CrashSite): string {
   const parts = [`hart ${site.hart}`];
-  if (site.pc !== undefined) parts.push(`pc ${hex(site.pc)}${site.disassembly ? ` (${site.disassembly})` : ""}`);
+  if (site.pc !== undefined) {
+    const address = BigInt.asUintN(64, site.pc);
+    const symbol = inspect.symbolize(Number(address & 0xffff_ffffn), Number(address >> 32n));
+    const where = symbol === "" ? "" : ` in ${symbol}`;
+    parts.push(`pc ${hex(site.pc)}${where}${site.disassembly ? ` (${site.disassembly})` : ""}`);
+  }
   if (site.cause !== undefined) {
     // The name tells interrupts and exceptions apart, so bit 63 is left out of the number.
     parts.push(`cause ${BigInt.asUintN(63, site.cause)} (${causeName(inspect, site.cause)})`);

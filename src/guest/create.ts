@@ -11,6 +11,7 @@ import { type Inspect, loadInspect } from "../engine/inspect.ts";
 import { OptionError } from "../errors.ts";
 import { bootDisk, checkRoomForUBoot } from "../image/boot-disk.ts";
 import { concatenateArchives } from "../image/cpio.ts";
+import { readSymbols } from "../image/elf-symbols.ts";
 import { checkInitrd } from "../image/initrd.ts";
 import { type BootImage, type LinuxImage, readKernel, readProgram } from "../image/kernel.ts";
 import { execOverlay } from "../image/overlay.ts";
@@ -121,7 +122,7 @@ async function readImages(options: GuestOptions, boot: BootKind, names: ImageNam
   return { placed: { firmware, kernel } };
 }
 
-/** One instance serves all guests: it keeps nothing of theirs. */
+/** One instance serves all guests: it keeps nothing of theirs but the symbols of the last that crashed. */
 const inspects = new WeakMap<Platform, Promise<Inspect>>();
 
 function inspectOf(platform: Platform): Promise<Inspect> {
@@ -222,6 +223,10 @@ export async function createGuestOn(platform: Platform, options: GuestOptions, n
       platform,
       module,
       inspect,
+      symbols: [options.kernel, options.firmware]
+        .flat()
+        .map((it) => it && readSymbols(it))
+        .find((it) => it),
       plan: { config, boot: plan, disks, ports: portsOf(options) },
       console,
       virtualClock,

@@ -9,6 +9,7 @@ import { type ExitCount, readExitCounters } from "../engine/exit-counters.ts";
 import { type EngineHost, Register } from "../engine/exports.ts";
 import type { Inspect } from "../engine/inspect.ts";
 import { ExecError, type GuestCrash, HostError, ParavaneError } from "../errors.ts";
+import type { Symbols } from "../image/elf-symbols.ts";
 import { GuestClock } from "./clock.ts";
 import { ConsolePorts, consoleKindOf, portOf, virtioPort } from "./console-ports.ts";
 import { doubleFaultCrash, panicCrash } from "./crash.ts";
@@ -41,10 +42,14 @@ export interface GuestParts {
   virtualClock: boolean;
   entropy: EntropySource;
   exec: boolean;
+  /** Of the ELF files that the guest starts from. */
+  symbols: Symbols | undefined;
   onNotice(message: string): void;
   onReset(): void;
   onOutput: GuestOptions["onOutput"];
 }
+
+const NO_SYMBOLS: Symbols = { low: new Uint32Array(), high: new Uint32Array(), names: [] };
 
 /** After the panic message, how long a kernel may spin before it counts as dead, in guest seconds. */
 const PANIC_GRACE = 3;
@@ -324,6 +329,8 @@ export class Guest {
 
   #crash(describe: (engine: Engine, inspect: Inspect, watch: PanicWatch) => GuestCrash): void {
     this.#ports.publish();
+    const { low, high, names } = this.#parts.symbols ?? NO_SYMBOLS;
+    this.#parts.inspect.setSymbols(low, high, names);
     const crash = describe(this.#engine, this.#parts.inspect, this.#panic);
     this.#finish(crash);
   }
