@@ -10,6 +10,7 @@ const PROJECTS = [
   "src/platform/node/tsconfig.json",
   "src/platform/browser/tsconfig.json",
   "test/tsconfig.json",
+  "bench/tsconfig.json",
 ];
 
 for (const project of PROJECTS) {
