@@ -36,7 +36,7 @@ const CONSOLE_INSTANCE: u32 = 8;
 
 /** Power-on: harts stopped, devices reset and detached, predecoded code forgotten. RAM is left as it is. */
 export function reset(): void {
-  memory.fill(<usize>Machine.TICKS, 0, <usize>Machine.EXIT - <usize>Machine.TICKS);
+  memory.fill(<usize>Machine.INSTRUCTIONS, 0, <usize>Machine.EXIT - <usize>Machine.INSTRUCTIONS);
   memory.fill(<usize>Machine.LINES, 0, 4 * 2 * <usize>Layout.MAX_HARTS);
   store<u32>(<usize>Machine.CURRENT_HART, 0);
   store<u32>(<usize>Machine.EXIT, Exit.BUDGET);

@@ -61,7 +61,6 @@ export const enum Machine {
   VIRTUAL_RATE = 0x1028, // u32, instructions per 10 MHz tick in ClockMode.VIRTUAL
 
   // --- the clock ---
-  TICKS = 0x1030, // u64, guest time at the start of this slice (10 MHz)
   INSTRUCTIONS = 0x1038, // u64, instructions retired by all harts, whole slices
   SKIPPED = 0x1040, // u64, ticks that the virtual clock jumped over while all harts slept
 

@@ -91,18 +91,6 @@ export function hart(): Hart {
 
 // @ts-ignore: decorator
 @inline
-export function getX(n: u32): u64 {
-  return load<u64>(<usize>HartAt.X + ((<usize>n) << 3));
-}
-
-// @ts-ignore: decorator
-@inline
-export function setX(n: u32, value: u64): void {
-  if (n != 0) store<u64>(<usize>HartAt.X + ((<usize>n) << 3), value);
-}
-
-// @ts-ignore: decorator
-@inline
 export function pc(): u64 {
   return load<u64>(<usize>HartAt.PC);
 }

@@ -38,7 +38,6 @@ export function generateOps(): string {
   const short = shortNumbers();
   const lines = [...opNumbers()].map(([name, n]) => `  ${opName(name)} = ${n},`);
   lines.push(...[...short].map(([name, n]) => `  ${opName(name)}_SHORT = ${n},`));
-  const last = Math.max(...short.values());
   const cases = [...short].map(([name, n]) => `    case ${opNumbers().get(name)}: return ${n};`);
   return `${HEAD}
 export const enum Op {
@@ -51,7 +50,6 @@ export const enum Op {
   ILLEGAL = 3,
 ${lines.join("\n")}
 }
-export const OP_COUNT: u32 = ${last + 1};
 /** Set in an entry's op to keep it off the fast path; OP_MASK takes it away. */
 export const SLOW_ONLY: u16 = 0x8000;
 export const OP_MASK: u32 = 0x7fff;
