@@ -177,13 +177,17 @@ execute() {
   printf '${shellMark(startMark)}' "$token" >&5
   bb mkfifo $run/stdout.$id $run/stderr.$id
   : >$run/stdout.busy >$run/stderr.busy
-  (pump 4 $run/stdout.busy) 8<$run/stdout.$id 3<&- 5>&- 9<&- &
-  stdout_pump=$!
-  (pump 5 $run/stderr.busy) 8<$run/stderr.$id 3<&- 4>&- 9<&- &
-  stderr_pump=$!
   # Held open, so that a pump outlives whatever the command closes; opened apart from the
-  # command's own, so that nothing the command does to its file descriptors matters here.
-  exec 6>$run/stdout.$id 7>$run/stderr.$id
+  # command's own, so that nothing the command does to its file descriptors matters here. Opened
+  # both ways no open waits for the other end, where the end of an earlier pump would interrupt it.
+  exec 6<>$run/stdout.$id 7<>$run/stderr.$id
+  exec 8<$run/stdout.$id
+  (pump 4 $run/stdout.busy) 3<&- 5>&- 6>&- 7>&- 9<&- &
+  stdout_pump=$!
+  exec 8<$run/stderr.$id
+  (pump 5 $run/stderr.busy) 3<&- 4>&- 6>&- 7>&- 9<&- &
+  stderr_pump=$!
+  exec 8<&-
   # This shell says "Killed" to its own standard error: so the command's is opened in a
   # process apart, and this shell's leads nowhere meanwhile.
   {
