@@ -23,7 +23,7 @@ async function emptyExit({ quick, progress }: Context): Promise<Row[]> {
   const qemu = await findQemu(progress);
   const iterations = quick ? 2000 : 8000;
   const device = buildKernel("uart-read", iterations);
-  const quiet = buildKernel("uart-read", iterations, ["QUIET"]);
+  const quiet = buildKernel("uart-read", iterations, { defines: ["QUIET"] });
   await runBareMetal(buildKernel("uart-read", 500), LIMIT_SECONDS);
   const ours = (program: string) => async () => (await runBareMetal(program, LIMIT_SECONDS)).cpu;
   const theirs = (program: string) => async () => (await runOnQemu(qemu, program, LIMIT_SECONDS)).cpu;

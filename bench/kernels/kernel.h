@@ -1,5 +1,5 @@
 // What a kernel is: a file that defines kernel(), which does one round of its work and
-// returns something that depends on all of it. main.c calls it ITERATIONS times.
+// returns something that depends on all of it. main-*.c call it ITERATIONS times.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
