@@ -1,4 +1,4 @@
-// The kernels: what they exercise, and how many rounds of each take one or two seconds.
+// The kernels: what they exercise, and how many rounds of each take QEMU's translator about a second.
 export type Group = "integer" | "memory" | "floating point";
 
 export interface Kernel {
@@ -9,17 +9,28 @@ export interface Kernel {
 }
 
 export const KERNELS: readonly Kernel[] = [
-  { name: "sort", group: "integer", iterations: 60 },
-  { name: "crc32", group: "integer", iterations: 600 },
-  { name: "list", group: "integer", iterations: 1200 },
-  { name: "fib", group: "integer", iterations: 140 },
-  { name: "bytecode", group: "integer", iterations: 300 },
-  { name: "strings", group: "integer", iterations: 2500 },
-  { name: "memcpy", group: "memory", iterations: 3500 },
+  { name: "sort", group: "integer", iterations: 300 },
+  { name: "crc32", group: "integer", iterations: 2000 },
+  { name: "list", group: "integer", iterations: 4500 },
+  { name: "fib", group: "integer", iterations: 350 },
+  { name: "bytecode", group: "integer", iterations: 800 },
+  { name: "strings", group: "integer", iterations: 12000 },
+  { name: "core-mix", group: "integer", iterations: 800 },
+  { name: "records", group: "integer", iterations: 550 },
+  { name: "inflate", group: "integer", iterations: 450 },
+  { name: "sha256", group: "integer", iterations: 1500 },
+  { name: "aes", group: "integer", iterations: 800 },
+  { name: "json", group: "integer", iterations: 2000 },
+  { name: "script", group: "integer", iterations: 550 },
+  { name: "string-sort", group: "integer", iterations: 550 },
+  { name: "memcpy", group: "memory", iterations: 18000 },
   { name: "stream", group: "memory", iterations: 150 },
   { name: "random-walk", group: "memory", iterations: 200 },
-  { name: "matmul", group: "floating point", iterations: 60 },
-  { name: "nbody", group: "floating point", iterations: 400 },
-  { name: "mandelbrot", group: "floating point", iterations: 150 },
-  { name: "dot", group: "floating point", iterations: 2000 },
+  { name: "binary-trees", group: "memory", iterations: 550 },
+  { name: "matmul", group: "floating point", iterations: 400 },
+  { name: "nbody", group: "floating point", iterations: 2500 },
+  { name: "mandelbrot", group: "floating point", iterations: 450 },
+  { name: "dot", group: "floating point", iterations: 10000 },
+  { name: "spectral-norm", group: "floating point", iterations: 220 },
+  { name: "fft", group: "floating point", iterations: 420 },
 ];
