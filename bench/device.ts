@@ -13,7 +13,7 @@ import { inTurns } from "./measure/rounds.ts";
 import { median } from "./measure/statistics.ts";
 import { findQemu, runOnQemu } from "./peer/qemu.ts";
 
-const LIMIT_SECONDS = 60;
+const LIMIT = { limitSeconds: 60 };
 /** Reads in a round of kernels/uart-read.c. */
 const READS = 1000;
 const PROBE = fileURLToPath(new URL("./probe/probe.elf", import.meta.url));
@@ -24,9 +24,9 @@ async function emptyExit({ quick, progress }: Context): Promise<Row[]> {
   const iterations = quick ? 2000 : 8000;
   const device = buildKernel("uart-read", iterations);
   const quiet = buildKernel("uart-read", iterations, { defines: ["QUIET"] });
-  await runBareMetal(buildKernel("uart-read", 500), LIMIT_SECONDS);
-  const ours = (program: string) => async () => (await runBareMetal(program, LIMIT_SECONDS)).cpu;
-  const theirs = (program: string) => async () => (await runOnQemu(qemu, program, LIMIT_SECONDS)).cpu;
+  await runBareMetal(buildKernel("uart-read", 500), LIMIT);
+  const ours = (program: string) => async () => (await runBareMetal(program, LIMIT)).cpu;
+  const theirs = (program: string) => async () => (await runOnQemu(qemu, program, LIMIT.limitSeconds)).cpu;
   progress("an exit that does nothing");
   const samples = await inTurns(
     [

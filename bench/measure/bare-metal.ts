@@ -17,6 +17,16 @@ const TICKS_PER_MS = 10_000;
 /** The kernels leave their checksum in the second doubleword of RAM (kernels/start.S). */
 const CHECKSUM = Gpa.RAM + 8;
 
+/** What runs guest code: the interpreter alone, or whatever the engine chooses. */
+export type Tier = "interpreter" | "auto";
+
+export interface BareMetalOptions {
+  /** CPU time after which the run has failed. */
+  limitSeconds: number;
+  /** Default: auto. Until there is a translator both are the interpreter. */
+  tier?: Tier;
+}
+
 export interface BareMetalRun {
   cpu: number;
   instructions: number;
@@ -52,7 +62,7 @@ export async function emptyMachine(put: (text: string) => void): Promise<Engine>
   }));
 }
 
-export async function runBareMetal(path: string, limitSeconds: number): Promise<BareMetalRun> {
+export async function runBareMetal(path: string, { limitSeconds }: BareMetalOptions): Promise<BareMetalRun> {
   let output = "";
   const engine = await emptyMachine((text) => {
     output += text;
