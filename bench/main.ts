@@ -6,11 +6,20 @@ import { boot } from "./boot.ts";
 import { device } from "./device.ts";
 import { fp } from "./fp.ts";
 import { interpreter } from "./interpreter.ts";
+import { linuxKernels } from "./linux-kernels.ts";
 import { type Benchmark, formatReport, isReached, type Report } from "./measure/report.ts";
 import { memory } from "./memory.ts";
 import { translator } from "./translator.ts";
 
-const BENCHMARKS: Record<string, Benchmark> = { interpreter, translator, boot, device, memory, fp };
+const BENCHMARKS: Record<string, Benchmark> = {
+  interpreter,
+  translator,
+  "linux-kernels": linuxKernels,
+  boot,
+  device,
+  memory,
+  fp,
+};
 
 function machine(): Record<string, string | number> {
   const processors = cpus();

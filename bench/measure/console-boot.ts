@@ -1,6 +1,6 @@
 // Boots Debian in a process of its own, ours or QEMU, up to the shell's prompt on the UART.
 // Both are seen from outside in the same way: their output, and what the kernel says of them.
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import type { DebianGuest } from "../../src/platform/node/debian/build.ts";
 import type { Qemu } from "../peer/qemu.ts";
@@ -14,14 +14,14 @@ const PROMPT = "~ # ";
 const PATIENCE_MS = 120_000;
 
 export interface Boot {
-  child: ChildProcess;
+  child: ChildProcessWithoutNullStreams;
   /** Until the prompt, in ms. */
   wall: number;
   cpu: number;
 }
 
-/** The command that boots the guest here; it comes from the same cache that `npm start` uses. */
-export function ourCommand(boot: "paravirt" | "firmware"): string[] {
+/** The command that boots the guest here; it comes from the same cache that `npm start` uses. @param disk image to read, as /dev/vda. */
+export function ourCommand(boot: "paravirt" | "firmware", disk?: string): string[] {
   const options = [
     "--guest",
     "debian",
@@ -33,13 +33,17 @@ export function ourCommand(boot: "paravirt" | "firmware"): string[] {
     MEMORY,
     "--append",
     APPEND,
+    ...(disk === undefined ? [] : ["--disk", `${disk},if=virtio,ro`]),
   ];
   return [process.execPath, CLI, "run", "--quiet", ...options];
 }
 
-/** The same kernel and initrd under QEMU, whose kernel always needs firmware: the same OpenSBI. */
-export function qemuCommand({ command }: Qemu, { kernel, initrd, opensbi }: DebianGuest): string[] {
-  return [...command, "-m", MEMORY, "-bios", opensbi.dynamic, "-kernel", kernel, "-initrd", initrd, "-append", APPEND];
+/** The same kernel, initrd and disk under QEMU, whose kernel always needs firmware: the same OpenSBI. */
+export function qemuCommand({ command }: Qemu, { kernel, initrd, opensbi }: DebianGuest, disk?: string): string[] {
+  const boot = ["-bios", opensbi.dynamic, "-kernel", kernel, "-initrd", initrd, "-append", APPEND];
+  const drive = `file=${disk},format=raw,if=none,id=disk,readonly=on`;
+  const disks = disk === undefined ? [] : ["-drive", drive, "-device", "virtio-blk-device,drive=disk"];
+  return [...command, "-m", MEMORY, ...boot, ...disks];
 }
 
 /** Starts the command and resolves at the prompt; the child runs on, until `end`. */
@@ -66,6 +70,29 @@ export function bootToShell([program, ...args]: readonly string[]): Promise<Boot
       child.removeAllListeners("close");
       resolve({ child, wall: performance.now() - start, cpu: cpuOf(child) });
     });
+  });
+}
+
+/** Types a command at the prompt; resolves with all that the console shows until the next prompt. */
+export function typeCommand({ child }: Boot, command: string): Promise<string> {
+  let output = "";
+  return new Promise<string>((resolve, reject) => {
+    const settle = (error?: string) => {
+      clearTimeout(timer);
+      child.stdout.off("data", see);
+      child.off("close", ended);
+      if (error === undefined) resolve(output);
+      else reject(new Error(`${command} ${error}: ${output.trim().split("\n").slice(-3).join("; ")}`));
+    };
+    const see = (bytes: Buffer) => {
+      output += bytes;
+      if (output.includes(PROMPT)) settle();
+    };
+    const ended = () => settle("ended with the machine");
+    const timer = setTimeout(() => settle(`did not end within ${PATIENCE_MS / 1000} s`), PATIENCE_MS);
+    child.stdout.on("data", see);
+    child.on("close", ended);
+    child.stdin.write(`${command}\n`);
   });
 }
 
