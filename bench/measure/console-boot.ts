@@ -20,7 +20,10 @@ export interface Boot {
   cpu: number;
 }
 
-/** The command that boots the guest here; it comes from the same cache that `npm start` uses. @param disk image to read, as /dev/vda. */
+/**
+ * The command that boots the guest here; it comes from the same cache that `npm start` uses.
+ * @param disk path of an image, to be read as /dev/vda.
+ */
 export function ourCommand(boot: "paravirt" | "firmware", disk?: string): string[] {
   const options = [
     "--guest",
