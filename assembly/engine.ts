@@ -20,11 +20,15 @@ import { sliceRetired } from "./hart/counters";
 import { physical, translate as translateAddress } from "./hart/mmu";
 import { hart, hartCount, hartOf, Mode, switchHart } from "./hart/state";
 import { selectBanks } from "./hart/tlb";
-import { resetPredecode } from "./interpreter/predecode";
+import { resetPredecode } from "./code/predecode";
+import { resetRegions } from "./code/regions";
 import { runHarts } from "./interpreter/run";
 import { BOOT_ROM } from "./memory/physical";
 import { sbiConsoleInput } from "./sbi/dbcn";
 import { resetSbiState } from "./sbi/state";
+import { resetHeat } from "./translator/heat";
+import { resetModules } from "./translator/modules";
+import { resetTargets } from "./translator/targets";
 
 export { attachNvme } from "./devices/block/nvme";
 export { attachVirtioMmio, attachVirtioPci } from "./devices/virtio/attach";
@@ -41,6 +45,10 @@ export function reset(): void {
   store<u32>(<usize>Machine.CURRENT_HART, 0);
   store<u32>(<usize>Machine.EXIT, Exit.BUDGET);
   for (let h: u32 = 0; h < <u32>Layout.MAX_HARTS; h++) resetHart(h);
+  resetModules();
+  resetRegions();
+  resetTargets();
+  resetHeat();
   resetPredecode();
   resetDevices();
   resetSbiState();

@@ -22,12 +22,17 @@ declare namespace WebAssembly {
     constructor(module: Module, imports?: Imports);
     readonly exports: Record<string, unknown>;
   }
+  class Table {
+    constructor(descriptor: { element: "anyfunc"; initial: number; maximum?: number });
+    set(index: number, value: unknown): void;
+  }
   class Global {
     value: unknown;
   }
   class RuntimeError extends Error {}
   class CompileError extends Error {}
   class LinkError extends Error {}
+  function validate(bytes: Uint8Array<ArrayBuffer>): boolean;
   function compile(bytes: Uint8Array<ArrayBuffer> | ArrayBuffer): Promise<Module>;
   function instantiate(module: Module, imports?: Imports): Promise<Instance>;
 }

@@ -13,7 +13,8 @@
 //   0x0024_0000  map from physical page to predecoded slot, 2 bytes a page
 //   0x003d_0000  staging: console rings, DMA bounce, boot ROM
 //   0x0050_0000  predecoded instructions (16-byte entries), bounded, evicting
-//   0x0160_0000  guest RAM (guest physical 0x8000_0000), up to 3 GiB
+//   0x0160_0000  the translator: jump caches, regions, the module under construction
+//   0x0180_0000  guest RAM (guest physical 0x8000_0000), up to 3 GiB
 
 export const enum Layout {
   HART = 0x400,
@@ -45,7 +46,10 @@ export const enum Layout {
   CODE_POOL = 0x50_0000,
   CODE_POOL_END = 0x160_0000,
 
-  RAM = 0x160_0000,
+  TRANSLATOR = 0x160_0000,
+  TRANSLATOR_END = 0x180_0000,
+
+  RAM = 0x180_0000,
 }
 
 // Machine-wide words, all inside Layout.MACHINE .. +0x3000.
@@ -59,6 +63,9 @@ export const enum Machine {
   WALL_BASE = 0x1018, // u64, nanoseconds since 1970 at guest tick 0
   SEED = 0x1020, // u64
   VIRTUAL_RATE = 0x1028, // u32, instructions per 10 MHz tick in ClockMode.VIRTUAL
+  TIER = 0x102c, // u32, Tier
+  TAIL_CALLS = 0x1030, // u32, 1 if the host's WebAssembly has them
+  CODE_CACHE = 0x1034, // u32, bytes of host memory that translated code may take
 
   // --- the clock ---
   INSTRUCTIONS = 0x1038, // u64, instructions retired by all harts, whole slices
@@ -81,6 +88,11 @@ export const enum Machine {
   FAULT_CAUSE = 0x1108, // u64
   FAULT_VALUE = 0x1110, // u64
 
+  /** u32, steps left when translated code came back (see translator/README). */
+  STEPS = 0x1118,
+  /** u64, address of the indirect jump that translated code left by, if its targets are to be noted; 0. */
+  LAST_JUMP = 0x1120,
+
   SCRATCH = 0x2000, // 8 KiB for test and diagnostic calls from the host
 }
 
@@ -88,6 +100,15 @@ export const enum Machine {
 export const enum ClockMode {
   HOST = 0,
   VIRTUAL = 1,
+}
+
+/** Which tiers run guest code. */
+export const enum Tier {
+  /** The interpreter, and translated code where it pays. */
+  AUTO = 0,
+  INTERPRETER = 1,
+  /** Translate at the first chance: for tests. */
+  TRANSLATOR = 2,
 }
 
 export const enum BootMode {

@@ -1,24 +1,19 @@
-// The predecode cache: a pool of slots, each the entries of one 4 KiB code page, decoded
-// as they are first run. A slot is
-//
-//      0  2,048 entries, one a halfword
-//  32768  two entries PAGE_END: running off the page lands here, whatever the last length
-//  32800  u32 index of the page (memory/code-map), u32 referenced since the clock passed
-//
-// Bounded: when the pool is used up, a clock hand evicts pages that nothing entered
+// The predecode cache: a pool of slots (memory/code-map), each the entries of one 4 KiB code
+// page, decoded as they are first run. Bounded: when the pool is used up, a clock hand evicts pages that nothing entered
 // through the instruction TLB since it last came by.
 import { Ext } from "../abi/ext";
 import { Layout, Machine } from "../abi/layout";
 import { decode } from "../isa/decode.gen";
 import { Entry } from "../isa/entry";
-import { Op, shortForm, SLOW_ONLY } from "../isa/op.gen";
-import { setSlot, slotOf } from "../memory/code-map";
-import { hostOfIndex } from "../memory/physical";
+import { Op, REGION_HEAD, shortForm, SLOW_ONLY } from "../isa/op.gen";
 import { forbidFastWrites, forgetSlots } from "../hart/tlb";
+import {
+  ENTRIES, markCode, NO_MORE, PAGE_AT, REGIONS_ONLY, resetMarks, setSlot, slotAddress, slotOf, SLOT_SIZE, takeDropped,
+  TOO_MANY,
+} from "../memory/code-map";
+import { hostOfIndex } from "../memory/physical";
+import { beginsRegion, dropAllRegions, dropRegionsOn, hasRegions } from "./regions";
 
-const ENTRIES: usize = 2048 * 16;
-const PAGE_AT: usize = ENTRIES + 32;
-const SLOT_SIZE: usize = ENTRIES + 64;
 export const SLOTS: u32 = <u32>((<usize>Layout.CODE_POOL_END - <usize>Layout.CODE_POOL) / SLOT_SIZE) - 1;
 /** A lone entry, for an instruction that straddles two pages. */
 export const LONE_ENTRY: usize = <usize>Layout.CODE_POOL_END - 64;
@@ -26,12 +21,6 @@ export const LONE_ENTRY: usize = <usize>Layout.CODE_POOL_END - 64;
 /** The clock's hand, and how many slots were ever used: hart-local, can be lost. */
 let hand: u32 = 0;
 let used: u32 = 0;
-
-// @ts-ignore: decorator
-@inline
-function slotAddress(slot: u32): usize {
-  return <usize>Layout.CODE_POOL + <usize>(slot - 1) * SLOT_SIZE;
-}
 
 export function resetPredecode(): void {
   hand = 0;
@@ -42,7 +31,7 @@ export function resetPredecode(): void {
 /** Slot (address) of the memory page with this index, newly made if it has none. */
 export function slotForPage(index: u32): usize {
   const known = slotOf(index);
-  if (known != 0) {
+  if (known != 0 && known != REGIONS_ONLY) {
     const at = slotAddress(known);
     store<u32>(at, 1, PAGE_AT + 4);
     return at;
@@ -50,6 +39,7 @@ export function slotForPage(index: u32): usize {
   const slot = takeSlot();
   const at = slotAddress(slot);
   memory.fill(at, 0, ENTRIES);
+  resetMarks(at, known == REGIONS_ONLY);
   store<u16>(at, Op.PAGE_END, ENTRIES);
   store<u16>(at, Op.PAGE_END, ENTRIES + 16);
   store<u32>(at, index, PAGE_AT);
@@ -67,12 +57,21 @@ function takeSlot(): u32 {
     const index = load<u32>(at, PAGE_AT);
     if (slotOf(index) != hand) return hand; // its page was rewritten: nothing refers to it
     if (load<u32>(at, PAGE_AT + 4) == 0) {
-      setSlot(index, 0);
+      setSlot(index, hasRegions(index) ? REGIONS_ONLY : 0);
       forgetSlots();
       return hand;
     }
     store<u32>(at, 0, PAGE_AT + 4);
   }
+}
+
+/** What was dropped is forgotten everywhere: by the instruction TLBs and by translated code. */
+export function forgetDropped(): void {
+  for (let index = takeDropped(); index != NO_MORE; index = takeDropped()) {
+    if (index == TOO_MANY) dropAllRegions();
+    else dropRegionsOn(index);
+  }
+  forgetSlots();
 }
 
 /** Start of the slot that holds entry `p`. */
@@ -87,9 +86,11 @@ export function slotOfEntry(p: usize): usize {
 export function predecode(p: usize): void {
   const slot = slotOfEntry(p);
   const offset = <u32>(p - slot) >> 3;
-  const host = hostOfIndex(load<u32>(slot, PAGE_AT)) + offset;
+  const index = load<u32>(slot, PAGE_AT);
+  const host = hostOfIndex(index) + offset;
   const e = changetype<Entry>(p);
   const low = <u32>load<u16>(host);
+  markCode(slot, offset);
   if (offset == 4094 && (low & 3) == 3) {
     e.op = <u16>Op.CROSSES_PAGE;
     e.stride = 32;
@@ -100,6 +101,8 @@ export function predecode(p: usize): void {
   decode(word, e, extensions);
   const long = e.op;
   if (e.stride == 16) e.op = <u16>shortForm(long);
+  else markCode(slot, offset + 2);
+  if (beginsRegion(index, offset)) e.op |= REGION_HEAD;
   // Reserved rounding modes are illegal, which only the slow path looks at.
   if (<u32>e.rm - 5 < 2) e.op |= SLOW_ONLY;
   if (!hasTarget(long)) return;
@@ -107,7 +110,7 @@ export function predecode(p: usize): void {
     // A target on this page becomes a distance in entries; another page's is looked up.
     const target = <i32>offset + e.imm;
     if (target >= 0 && target < 4096) e.imm <<= 3;
-    else e.op = long + 1;
+    else e.op = (long + 1) | (e.op & REGION_HEAD);
   }
   // Without C a jump must check its target's alignment, which only the slow path does.
   if (!((extensions >> Ext.C) & 1)) e.op |= SLOW_ONLY;
@@ -117,6 +120,11 @@ export function predecode(p: usize): void {
 @inline
 function hasTarget(op: u16): bool {
   return op >= <u16>Op.JAL && op <= <u16>Op.BGEU + 1;
+}
+
+/** Index of the page that entry `p` lies on. */
+export function pageOfEntry(p: usize): u32 {
+  return load<u32>(slotOfEntry(p), PAGE_AT);
 }
 
 /** The instruction word behind entry `p`: what mtval holds after an illegal instruction. */

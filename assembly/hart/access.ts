@@ -2,7 +2,7 @@
 // store that succeeds in RAM leaves an entry in the TLB for the next.
 import { Cause } from "../abi/csr";
 import { busMapped, busRead, busWrite } from "../bus";
-import { dropCode, slotOf } from "../memory/code-map";
+import { slotOf, writeToCode } from "../memory/code-map";
 import { hostPage, isRom, pageIndex } from "../memory/physical";
 import { Access } from "./access-kind";
 import { accessFault, leafGlobal, leafSize, OK, physical, translate } from "./mmu";
@@ -15,8 +15,8 @@ const OFFSET: u64 = 0xfff;
 /** Where the last `locate` found memory: a host address, or 0 if it is a device's at `physical`. */
 let host: usize = 0;
 
-/** Translates one page's worth of an access. False: an exception was raised. */
-function locate(va: u64, access: Access): bool {
+/** Translates an access of `size` bytes within a page. False: an exception was raised. */
+function locate(va: u64, access: Access, size: u32): bool {
   const s = hart();
   const cause = translate(va, access, dataMode(s));
   if (cause != OK) {
@@ -27,7 +27,7 @@ function locate(va: u64, access: Access): bool {
   host = page == 0 ? 0 : page + <usize>(physical & OFFSET);
   if (page == 0 || isRom(physical)) return true;
   if (access == Access.LOAD) fill(va, page, false, leafGlobal, leafSize);
-  else if (slotOf(pageIndex(physical)) != 0) dropCode(pageIndex(physical));
+  else if (slotOf(pageIndex(physical)) != 0) writeToCode(pageIndex(physical), <u32>(physical & OFFSET), size);
   else fill(va, page, true, leafGlobal, leafSize);
   return true;
 }
@@ -53,7 +53,7 @@ function writeHost(at: usize, size: u32, value: u64): void {
 /** Loads `size` bytes, zero-extended; look at hart().trapped. */
 export function readMemory(va: u64, size: u32): u64 {
   if ((va & OFFSET) + size > 4096) return readAcross(va, size);
-  if (!locate(va, Access.LOAD)) return 0;
+  if (!locate(va, Access.LOAD, size)) return 0;
   if (host != 0) return readHost(host, size);
   if ((physical & (size - 1)) != 0 || !busMapped(physical)) {
     raise(Cause.LOAD_ACCESS, va);
@@ -66,7 +66,7 @@ export function readMemory(va: u64, size: u32): u64 {
 function readAcross(va: u64, size: u32): u64 {
   let value: u64 = 0;
   for (let i: u32 = 0; i < size; i++) {
-    if (!locate(va + i, Access.LOAD)) return 0;
+    if (!locate(va + i, Access.LOAD, 1)) return 0;
     if (host == 0) {
       raise(Cause.LOAD_ACCESS, va);
       return 0;
@@ -79,7 +79,7 @@ function readAcross(va: u64, size: u32): u64 {
 /** Stores the low `size` bytes of `value`. False: an exception was raised. */
 export function writeMemory(va: u64, size: u32, value: u64): bool {
   if ((va & OFFSET) + size > 4096) return writeAcross(va, size, value);
-  if (!locate(va, Access.STORE)) return false;
+  if (!locate(va, Access.STORE, size)) return false;
   if (host != 0) {
     if (isRom(physical)) {
       raise(Cause.STORE_ACCESS, va);
@@ -99,13 +99,13 @@ export function writeMemory(va: u64, size: u32, value: u64): bool {
 /** A store that straddles two pages writes nothing unless both halves may be written. */
 function writeAcross(va: u64, size: u32, value: u64): bool {
   const second = (va | OFFSET) + 1;
-  if (!locate(va, Access.STORE)) return false;
+  if (!locate(va, Access.STORE, <u32>(second - va))) return false;
   if (host == 0 || isRom(physical)) {
     raise(Cause.STORE_ACCESS, va);
     return false;
   }
   const low = host;
-  if (!locate(second, Access.STORE)) return false;
+  if (!locate(second, Access.STORE, size - <u32>(second - va))) return false;
   if (host == 0 || isRom(physical)) {
     raise(Cause.STORE_ACCESS, second);
     return false;
@@ -120,7 +120,7 @@ function writeAcross(va: u64, size: u32, value: u64): bool {
 /** Zeroes the `size`-byte block (a power of two, at most a page) that holds `va`. False: an exception was raised. */
 export function zeroBlock(va: u64, size: u32): bool {
   const start = va & ~(<u64>size - 1);
-  if (!locate(start, Access.STORE)) {
+  if (!locate(start, Access.STORE, size)) {
     reportAt(va);
     return false;
   }
@@ -145,7 +145,7 @@ export function atomicAddress(va: u64, size: u32, access: Access): usize {
     raise(access == Access.LOAD ? Cause.LOAD_MISALIGNED : Cause.STORE_MISALIGNED, va);
     return 0;
   }
-  if (!locate(va, access)) return 0;
+  if (!locate(va, access, size)) return 0;
   if (host == 0 || (access == Access.STORE && isRom(physical))) {
     raise(<u32>accessFault(access), va);
     return 0;

@@ -23,6 +23,9 @@ export let leafSize: u32 = 12;
 
 export const OK: i32 = -1;
 
+/** True while a translation must leave no trace: an entry whose A bit is clear then faults. */
+let quiet: bool = false;
+
 function pageFault(access: Access): i32 {
   return access == Access.FETCH ? Cause.FETCH_PAGE : access == Access.LOAD ? Cause.LOAD_PAGE : Cause.STORE_PAGE;
 }
@@ -49,6 +52,14 @@ export function translate(va: u64, access: Access, mode: u32): i32 {
     if (cause != OK) return cause;
   }
   return pmpAllows(physical & ~(<u64>0xfff), access, mode) ? OK : accessFault(access);
+}
+
+/** As translate() for a fetch, but changes nothing in memory: OK only where a fetch would not either. */
+export function peek(va: u64, mode: u32): i32 {
+  quiet = true;
+  const cause = translate(va, Access.FETCH, mode);
+  quiet = false;
+  return cause;
 }
 
 function walk(va: u64, access: Access, mode: u32, depth: u32): i32 {
@@ -107,7 +118,7 @@ function leaf(va: u64, access: Access, mode: u32, pte: u64, host: usize, shift: 
   if (pbmt != 0 && (!(s.menvcfg & EnvCfg.PBMTE) || pbmt == PBMT)) return pageFault(access);
   const wanted = A | (access == Access.STORE ? D : 0);
   if ((pte & wanted) != wanted) {
-    if (!(s.menvcfg & EnvCfg.ADUE)) return pageFault(access);
+    if (quiet || !(s.menvcfg & EnvCfg.ADUE)) return pageFault(access);
     if (!pmpAllows(physicalOf(host), Access.STORE, Mode.S)) return accessFault(access);
     if (atomic.cmpxchg<u64>(host, pte, pte | wanted) != pte) return -2;
   }

@@ -23,6 +23,8 @@ export class Hart {
   tlb: u32;
   /** Address of the instruction TLB bank for the current mode. */
   itlb: u32;
+  /** Address of this hart's jump cache. */
+  jumps: u32;
   /** 1 if floating point may run without a check: FS dirty and frm valid. */
   floatReady: u32;
   /** True while the other TLB bank's contents are for an unusual mode (MXR, MPRV). */
@@ -64,6 +66,10 @@ export class Hart {
   /** How many entries the TLB log holds, and which regions may have pieces of superpages cached (tlb.ts). */
   tlbLogCount: u32;
   superpageRegions: u64;
+
+  /** How many entries the log of the jump cache holds, and which pages (hashed) they lie on (jumps.ts). */
+  jumpLogCount: u32;
+  jumpPages: u64;
 
   /** PMP entries in use: 0 means no check is needed in any mode below M. */
   pmpActive: u32;

@@ -11,6 +11,7 @@
 //
 // Code pages and devices never get a write (or any) tag: they take the slow way.
 import { Layout } from "../abi/layout";
+import { clearJumps, clearJumpsOn, clearNonGlobalJumps, resetJumps } from "./jumps";
 import { currentHart, Hart, hart, hartCount, hartOf, Mode } from "./state";
 import { Status } from "./bits";
 
@@ -66,6 +67,7 @@ function clearInstructionTlb(h: u32): void {
 export function resetTlb(h: u32): void {
   for (let bank: u32 = 0; bank < 4; bank++) clearBank(base(h) + bank * BANK);
   clearInstructionTlb(h);
+  resetJumps(h);
   const s = hartOf(h);
   s.tlbLogCount = 0;
   s.superpageRegions = 0;
@@ -100,10 +102,12 @@ export function flushAll(): void {
   s.tlbLogCount = 0;
   s.superpageRegions = 0;
   clearInstructionTlb(currentHart());
+  clearJumps(currentHart());
 }
 
 /** A change of address space: global mappings stay. */
 export function flushNonGlobal(): void {
+  clearNonGlobalJumps();
   const s = hart();
   const origin = base(currentHart());
   s.superpageRegions = 0;
@@ -132,7 +136,7 @@ function keepGlobal(at: u32): bool {
   return true;
 }
 
-function countSuperpage(va: u64, sizeLog2: u32): void {
+export function countSuperpage(va: u64, sizeLog2: u32): void {
   hart().superpageRegions |= sizeLog2 > 30 ? ~(<u64>0) : regionBit(va);
 }
 
@@ -156,10 +160,12 @@ export function flushAddress(va: u64): void {
     const at = origin + INSTRUCTION_BANKS + bank * INSTRUCTION_BANK + instruction;
     if (load<u64>(at) == page) store<u64>(at, EMPTY);
   }
+  clearJumpsOn(va);
   if (s.superpageRegions & regionBit(va)) flushSuperpage(va);
 }
 
 function flushSuperpage(va: u64): void {
+  clearJumps(currentHart());
   const s = hart();
   const origin = base(currentHart());
   for (let i: u32 = 0, n = s.tlbLogCount; i < n; i++) clearIfPiece(origin + (<u32>load<u16>(origin + LOG + (i << 1)) << 4), va);

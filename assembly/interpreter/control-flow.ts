@@ -7,7 +7,7 @@ import { setFloatDirty } from "../hart/csr";
 import { hart, hasExtension, pc } from "../hart/state";
 import { raise } from "../hart/trap";
 import { Entry } from "../isa/entry";
-import { LONE_ENTRY, wordOf } from "./predecode";
+import { LONE_ENTRY, wordOf } from "../code/predecode";
 
 /** Where the next instruction is, unless a trap decides otherwise. */
 export let nextPc: u64 = 0;

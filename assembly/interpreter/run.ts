@@ -8,9 +8,10 @@ import { beginSlice, endSlice, sliceSteps } from "../hart/counters";
 import { currentHart, hart, hartCount, hartOf, Run, switchHart } from "../hart/state";
 import { selectBanks } from "../hart/tlb";
 import { takeInterrupt, wouldWake } from "../hart/trap";
-import { clearCodeDropped, codeDropped } from "../memory/code-map";
-import { forgetSlots } from "../hart/tlb";
+import { forgetDropped } from "../code/predecode";
+import { codeDropped } from "../memory/code-map";
 import { staUpdate } from "../sbi/sta";
+import { installBatch } from "../translator/modules";
 import { interpret } from "./fast.gen";
 import { fetch, nextBias, setStepsLeft, stepsLeft } from "./step";
 
@@ -84,10 +85,7 @@ function turn(h: u32, steps: u32): u32 {
   switchHart(h);
   const s = hart();
   serveRequests();
-  if (codeDropped()) {
-    clearCodeDropped();
-    forgetSlots();
-  }
+  if (codeDropped()) forgetDropped();
   selectBanks();
   const budget = isVirtual() ? untilDeadline(steps) : steps;
   store<u32>(<usize>Machine.EXIT_HART, h);
@@ -101,6 +99,7 @@ function turn(h: u32, steps: u32): u32 {
   if (p != 0) interpret(p, stepsLeft, nextBias);
   const done = sliceSteps();
   endSlice();
+  installBatch();
   s.leftRunnable = s.waiting ? 0 : 1;
   if (!isVirtual()) s.leftAt = ticks();
   store<u64>(<usize>Machine.INSTRUCTIONS, load<u64>(<usize>Machine.INSTRUCTIONS) + <u64>done);

@@ -15,7 +15,7 @@ import { Compute } from "../isa/compute";
 import { Entry } from "../isa/entry";
 import { sbiCall } from "../sbi/dispatch";
 import { amo32, amo64 } from "./amo";
-import { wordOf } from "./predecode";
+import { wordOf } from "../code/predecode";
 
 // cbo.zero clears a whole page, which is what kernels clear: one instruction, not 64.
 const ZERO_BLOCK: u32 = <u32>CacheBlock.ZERO;

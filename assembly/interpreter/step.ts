@@ -6,15 +6,17 @@ import { countUnretired, setSliceLeft } from "../hart/counters";
 import { accessFault, leafGlobal, leafSize, OK, physical, translate } from "../hart/mmu";
 import { Access } from "../hart/access-kind";
 import { currentHart, hart, pc, Run, setPc } from "../hart/state";
-import { fillInstruction, forgetSlots, lookupInstruction } from "../hart/tlb";
+import { fillInstruction, lookupInstruction } from "../hart/tlb";
 import { raise, takeInterrupt } from "../hart/trap";
 import { decode } from "../isa/decode.gen";
 import { Entry } from "../isa/entry";
-import { Op } from "../isa/op.gen";
-import { codeDropped, clearCodeDropped } from "../memory/code-map";
+import { Op, REGION_HEAD } from "../isa/op.gen";
+import { codeDropped } from "../memory/code-map";
 import { hostPage, pageIndex } from "../memory/physical";
+import { arrive } from "../translator/heat";
+import { translateRegion } from "../translator/translate";
 import { nextPc, setNextPc } from "./control-flow";
-import { LONE_ENTRY, predecode, slotForPage } from "./predecode";
+import { forgetDropped, LONE_ENTRY, predecode, slotForPage } from "../code/predecode";
 import { executeSlow } from "./slow.gen";
 
 /** What the loop goes on with after a step: budget left, and pc - (entry >> 3). */
@@ -30,7 +32,7 @@ export function step(p: usize, n: i32, bias: i64): usize {
   nextBias = bias;
   setSliceLeft(<u32>n);
   const at = <u64>(bias + <i64>(p >> 3));
-  const op = <u32>load<u16>(p);
+  const op = <u32>(load<u16>(p) & ~REGION_HEAD);
   if (op <= <u32>Op.CROSSES_PAGE) {
     if (op == Op.UNDECODED) {
       predecode(p);
@@ -68,10 +70,7 @@ function afterTrap(): usize {
 /** Goes on at the hart's pc: takes what interrupts are due, finds the code. 0 leaves the loop. */
 export function resume(): usize {
   const s = hart();
-  if (codeDropped()) {
-    clearCodeDropped();
-    forgetSlots();
-  }
+  if (codeDropped()) forgetDropped();
   if (load<u32>(<usize>Machine.EXIT) != Exit.BUDGET || s.waiting || s.run != <u32>Run.STARTED || stepsLeft <= 1) {
     // Let the outer loop decide; this step itself still counts.
     setSliceLeft(<u32>(stepsLeft > 0 ? stepsLeft - 1 : 0));
@@ -85,7 +84,9 @@ export function resume(): usize {
     }
   }
   takeInterrupt();
-  return fetch();
+  const p = fetch();
+  if (p != 0 && arrive(p)) translateRegion(p, pc());
+  return p;
 }
 
 /** Continues a jump whose target the instruction TLB did not know. */
@@ -165,4 +166,10 @@ function halfword(va: u64, report: u64): i32 {
 
 export function setStepsLeft(n: u32): void {
   stepsLeft = <i32>n;
+}
+
+/** What the loop goes on with, as after a step. */
+export function setContinuation(steps: i32, bias: i64): void {
+  stepsLeft = steps;
+  nextBias = bias;
 }

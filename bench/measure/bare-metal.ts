@@ -2,7 +2,7 @@
 // attached, no event loop, a call of run() after the other.
 import { readFileSync } from "node:fs";
 import { Exit } from "../../assembly/abi/exit.ts";
-import { BootMode, ClockMode, Gpa } from "../../assembly/abi/layout.ts";
+import { BootMode, ClockMode, Tier as EngineTier, Gpa } from "../../assembly/abi/layout.ts";
 import { Engine, type EngineConfig } from "../../src/engine/engine.ts";
 import { readElf } from "../../src/image/elf.ts";
 import { parseCpu } from "../../src/machine/cpu.ts";
@@ -44,7 +44,11 @@ const CONFIG: EngineConfig = {
   wallBase: 0n,
   seed: 1n,
   virtualRate: 10,
+  tier: EngineTier.AUTO,
+  codeCache: 16 << 20,
 };
+
+const TIERS = { auto: EngineTier.AUTO, interpreter: EngineTier.INTERPRETER };
 
 /** An engine with nothing behind its disks, whose UART goes to `put`. */
 export async function emptyMachine(put: (text: string) => void): Promise<Engine> {
@@ -62,12 +66,15 @@ export async function emptyMachine(put: (text: string) => void): Promise<Engine>
   }));
 }
 
-export async function runBareMetal(path: string, { limitSeconds }: BareMetalOptions): Promise<BareMetalRun> {
+export async function runBareMetal(
+  path: string,
+  { limitSeconds, tier = "auto" }: BareMetalOptions,
+): Promise<BareMetalRun> {
   let output = "";
   const engine = await emptyMachine((text) => {
     output += text;
   });
-  engine.reset(CONFIG);
+  engine.reset({ ...CONFIG, tier: TIERS[tier] });
   const { segments, entry } = readElf(readFileSync(path), path);
   for (const { gpa, bytes, size } of segments) {
     const target = engine.physical(gpa, size);

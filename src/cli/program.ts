@@ -2,7 +2,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import packageJson from "../../package.json" with { type: "json" };
 import { listExtensions, parseCpu } from "../machine/cpu.ts";
-import { parseMemory } from "../machine/memory-size.ts";
+import { parseCodeCache, parseMemory } from "../machine/memory-size.ts";
 import { compareCommand } from "./compare-command.ts";
 import { type DiskArgument, parseDisk } from "./disk-option.ts";
 import { type GuestArguments, makeGuest } from "./guest.ts";
@@ -49,6 +49,11 @@ const memory = checked((text: string) => {
   return text;
 });
 
+const codeCache = checked((text: string) => {
+  parseCodeCache(text);
+  return text;
+});
+
 const cpu = checked((text: string) => {
   parseCpu(text);
   return text;
@@ -58,6 +63,17 @@ function clockOption(): Option {
   return new Option("--clock <kind>", "where guest time comes from; virtual repeats exactly")
     .choices(["host", "virtual"])
     .default("host");
+}
+
+function tierOptions(): Option[] {
+  return [
+    new Option("--tier <kind>", "what runs guest code; auto translates to WebAssembly what is run often")
+      .choices(["auto", "interpreter", "translator"])
+      .default("auto"),
+    new Option("--code-cache <size>", "host memory for translated code, 1M to 256M (default: 16M)").argParser(
+      codeCache,
+    ),
+  ];
 }
 
 function seedOption(): Option {
@@ -70,7 +86,7 @@ function collectDisk(text: string, before: DiskArgument[] | undefined): DiskArgu
 
 function runCommand(): Command {
   const extensions = listExtensions().map(({ name }) => name);
-  return new Command("run")
+  const command = new Command("run")
     .description("run a guest; on a terminal Ctrl-A X leaves")
     .addOption(new Option("--guest <name>", "a guest made for you (the default)").choices(["debian"]))
     .option("--kernel <file>", "Linux Image or ELF program for riscv64")
@@ -104,7 +120,9 @@ function runCommand(): Command {
     .option("--exec <command>", "runs a command with /bin/sh -c; its output and status are ours")
     .addOption(new Option("--timeout <seconds>", "ends with status 124 after this time").argParser(seconds))
     .addOption(clockOption())
-    .addOption(seedOption())
+    .addOption(seedOption());
+  for (const option of tierOptions()) command.addOption(option);
+  return command
     .option("--json", "prints how it ended as JSON on stdout, and nothing else there")
     .option("--quiet", "no progress on stderr")
     .action((options: RunArguments) => run(options));

@@ -1,7 +1,7 @@
 // paravane run: a guest on this terminal, or one command in it.
 import { ExecError } from "../errors.ts";
 import type { Guest } from "../guest/guest.ts";
-import type { BootKind, ClockKind, ConsoleKind } from "../guest/options.ts";
+import type { BootKind, ClockKind, ConsoleKind, TierKind } from "../guest/options.ts";
 import { createGuest } from "../index.ts";
 import type { NodeGuestOptions } from "../platform/node/options.ts";
 import type { DiskArgument } from "./disk-option.ts";
@@ -29,6 +29,8 @@ export interface RunArguments {
   /** Seconds. */
   timeout?: number;
   clock: ClockKind;
+  tier: TierKind;
+  codeCache?: string;
   seed?: bigint;
   json?: boolean;
   quiet?: boolean;
@@ -43,7 +45,7 @@ async function guestOptions(options: RunArguments): Promise<NodeGuestOptions> {
   if (firmware !== undefined && options.boot === "paravirt") {
     throw new Ending(Status.USAGE, "--firmware means --boot firmware: leave --boot paravirt out");
   }
-  const { kernel, initrd, append, memory, harts, cpu, clock, seed, tools } = options;
+  const { kernel, initrd, append, memory, harts, cpu, clock, tier, codeCache, seed, tools } = options;
   return {
     guest: options.guest ?? (kernel === undefined ? await guestBehind(firmware) : undefined),
     kernel,
@@ -55,6 +57,8 @@ async function guestOptions(options: RunArguments): Promise<NodeGuestOptions> {
     harts,
     cpu,
     clock,
+    tier,
+    codeCache,
     seed,
     tools,
     console: options.console,

@@ -1,12 +1,13 @@
 // One guest's engine: the compiled module over its linear memory, and the words of that
 // memory which host and engine share (assembly/abi/layout.ts, Machine). Hart layout stays
 // private behind getReg and setReg.
-import type { BootMode, ClockMode } from "../../assembly/abi/layout.ts";
+import type { BootMode, ClockMode, Tier } from "../../assembly/abi/layout.ts";
 import { Gpa, Layout, Machine } from "../../assembly/abi/layout.ts";
 import { Map as PhysicalMap } from "../../assembly/abi/memory-map.ts";
 import { HostError } from "../errors.ts";
 import type { EngineExports, EngineHost } from "./exports.ts";
 import { createMemory } from "./memory.ts";
+import { hasTailCalls, translatedCode } from "./translated.ts";
 
 const PAGE_SHIFT = 12;
 const NO_DEADLINE = 0xffff_ffff_ffff_ffffn;
@@ -27,6 +28,9 @@ export interface EngineConfig {
   seed: bigint;
   /** Instructions for each 10 MHz tick of the virtual clock. */
   virtualRate: number;
+  tier: Tier;
+  /** Bytes of host memory that translated code may take. */
+  codeCache: number;
 }
 
 export class Engine {
@@ -46,7 +50,11 @@ export class Engine {
   /** Instantiates `module` over new memory. `host` receives the memory's bytes before any call of its functions. */
   static create(module: WebAssembly.Module, ramBytes: number, host: (bytes: Uint8Array) => EngineHost): Engine {
     const memory = createMemory(ramBytes);
-    const imports = { env: { memory, abort: unexpectedAbort }, host: { ...host(new Uint8Array(memory.buffer)) } };
+    const imports = {
+      env: { memory, abort: unexpectedAbort },
+      host: { ...host(new Uint8Array(memory.buffer)) },
+      translated: { ...translatedCode(memory) },
+    };
     try {
       const { exports } = new WebAssembly.Instance(module, imports);
       return new Engine(exports as unknown as EngineExports, memory, ramBytes);
@@ -66,6 +74,9 @@ export class Engine {
     view.setBigUint64(Machine.WALL_BASE, config.wallBase, true);
     view.setBigUint64(Machine.SEED, config.seed, true);
     view.setUint32(Machine.VIRTUAL_RATE, config.virtualRate, true);
+    view.setUint32(Machine.TIER, config.tier, true);
+    view.setUint32(Machine.TAIL_CALLS, hasTailCalls() ? 1 : 0, true);
+    view.setUint32(Machine.CODE_CACHE, config.codeCache, true);
     this.exports.reset();
   }
 

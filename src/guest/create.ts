@@ -1,7 +1,7 @@
 // From options to a running guest. Everything that can be wrong with the options is found
 // here, before anything runs.
 import { ConsolePort } from "../../assembly/abi/device.ts";
-import { BootMode, ClockMode } from "../../assembly/abi/layout.ts";
+import { BootMode, ClockMode, Tier } from "../../assembly/abi/layout.ts";
 import type { DiskBackend } from "../backend/disk.ts";
 import { type EntropySource, seededEntropy } from "../backend/entropy.ts";
 import { memoryDisk } from "../backend/memory-disk.ts";
@@ -17,15 +17,17 @@ import { type BootImage, type LinuxImage, readKernel, readProgram } from "../ima
 import { execOverlay } from "../image/overlay.ts";
 import { parseCpu } from "../machine/cpu.ts";
 import { type BootInput, planBoot } from "../machine/layout.ts";
-import { checkMemory, parseMemory } from "../machine/memory-size.ts";
+import { checkMemory, parseCodeCache, parseMemory } from "../machine/memory-size.ts";
 import { agentPortList } from "./exec.ts";
 import { Guest } from "./guest.ts";
 import { type AttachedDisk, checkDisks, type NamedPort } from "./machine.ts";
-import type { BootKind, ConsoleKind, DiskOptions, GuestOptions } from "./options.ts";
+import type { BootKind, ConsoleKind, DiskOptions, GuestOptions, TierKind } from "./options.ts";
 import type { Platform } from "./platform.ts";
 
 const DEFAULT_MEMORY = "512M";
 const DEFAULT_CPU = "rv64";
+const DEFAULT_CODE_CACHE = "16M";
+const TIERS: Record<TierKind, Tier> = { auto: Tier.AUTO, interpreter: Tier.INTERPRETER, translator: Tier.TRANSLATOR };
 
 /** The virtual clock's date at the start: 2025-01-01 00:00:00 UTC. */
 const VIRTUAL_EPOCH = 1_735_689_600_000_000_000n;
@@ -156,6 +158,10 @@ export async function createGuestOn(platform: Platform, options: GuestOptions, n
   const virtualClock = options.clock === "virtual";
   const ramBytes = ramOf(options.memory ?? DEFAULT_MEMORY);
   const extensions = parseCpu(options.cpu ?? DEFAULT_CPU);
+  const tier = TIERS[options.tier ?? "auto"];
+  if (tier === undefined) {
+    throw new OptionError(`"${options.tier}" is no tier: write auto, interpreter or translator`);
+  }
   const harts = options.harts ?? 1;
   if (!Number.isInteger(harts) || harts < 1 || harts > MOST_HARTS) {
     throw new OptionError(`a guest of ${harts} harts cannot be: write a whole number from 1 to ${MOST_HARTS}`);
@@ -210,6 +216,8 @@ export async function createGuestOn(platform: Platform, options: GuestOptions, n
     wallBase: options.wallClock ?? (virtualClock ? VIRTUAL_EPOCH : BigInt(Date.now()) * 1_000_000n),
     seed,
     virtualRate: VIRTUAL_RATE,
+    tier,
+    codeCache: parseCodeCache(options.codeCache ?? DEFAULT_CODE_CACHE),
   };
   const entropy: EntropySource =
     fixedSeed === undefined ? { fill: (bytes) => platform.randomBytes(bytes) } : seededEntropy(fixedSeed);

@@ -5,6 +5,7 @@ import type { ExitInfo } from "./exit-info.ts";
 export type ConsoleKind = "ns16550a" | "virtio" | "sbi";
 export type BootKind = "paravirt" | "firmware";
 export type ClockKind = "host" | "virtual";
+export type TierKind = "auto" | "interpreter" | "translator";
 
 /** One disk: exactly one of `bytes` and `backend` says what it holds. */
 export interface DiskOptions {
@@ -43,6 +44,13 @@ export interface GuestOptions {
   seed?: number | bigint;
   /** "virtual" takes guest time from the instruction count, so that a run repeats exactly. */
   clock?: ClockKind;
+  /**
+   * What runs guest code. "auto" (default) translates to WebAssembly what is run often;
+   * "interpreter" never does; "translator" does at the first chance. Results are the same.
+   */
+  tier?: TierKind;
+  /** Host memory for translated code: bytes as a number, or a size; 1M to 256M, "16M" by default. */
+  codeCache?: number | string;
   /** Nanoseconds since 1970 at the guest's start. Default: now; with the virtual clock a fixed date. */
   wallClock?: bigint;
   /** The console that the kernel and the shell use. Default: virtio; ns16550a, which U-Boot drives, behind U-Boot. */

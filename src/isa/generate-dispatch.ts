@@ -47,10 +47,14 @@ const after = (bytes: number) => `p += ${bytes * 8}; ${NEXT}`;
 /** Leaves the switch: the slow step that follows it does the instruction at p. */
 const SLOW = "break;";
 /** Continue at `target`. */
+const PC = "bias + <i64>(p >> 3)";
+/** Counts the arrival at p, and translates what was arrived at often enough. */
+const ARRIVE = `if (arrive(p)) translateRegion(p, ${PC});`;
+/** A taken branch; backwards is a loop's. */
+const BRANCH = `distance = load<i32>(p, IMM); p += <usize>distance; if (distance < 0) { ${ARRIVE} } ${NEXT}`;
 const JUMP =
   "p = lookupInstruction(<u64>target); if (p == 0) { p = enter(<u64>target, n); if (p == 0) return; n = stepsLeft; bias = nextBias; } else bias = target - <i64>(p >> 3);" +
-  ` ${NEXT}`;
-const PC = "bias + <i64>(p >> 3)";
+  ` ${ARRIVE} ${NEXT}`;
 const LINK = `store<i64>(<usize>load<u16>(p, RD), ${PC} + (<i64>load<u8>(p, STRIDE) >> 3));`;
 
 function arms(insn: Instruction, at: string, bytes: number): string[] {
@@ -70,7 +74,7 @@ function arms(insn: Instruction, at: string, bytes: number): string[] {
     case "float-memory":
       return [`${at} if (floatReady() && ${body}) { ${next} } ${SLOW}`];
     case "branch":
-      return [`${at} if (${body}) { p += <usize>load<i32>(p, IMM); ${NEXT} } ${next}`];
+      return [`${at} if (${body}) { ${BRANCH} } ${next}`];
     default:
       return [];
   }
@@ -91,7 +95,7 @@ function fastArms(insn: Instruction): string[] {
       ];
     case "jal":
       return [
-        `${label(insn)} ${LINK} p += <usize>load<i32>(p, IMM); ${NEXT}`,
+        `${label(insn)} ${LINK} p += <usize>load<i32>(p, IMM); ${ARRIVE} ${NEXT}`,
         `${label(insn, true)} target = ${PC} + <i64>load<i32>(p, IMM); ${LINK} ${JUMP}`,
       ];
     case "jalr":
@@ -128,7 +132,10 @@ import { lookupInstruction } from "../hart/tlb";
 import { Entry } from "../isa/entry";
 ${imports().replace(/import \* as system.*\n?/, "")}
 import { Fast } from "./fast";
-import { enter, nextBias, step, stepsLeft } from "./step";
+import { arrive } from "../translator/heat";
+import { translateRegion } from "../translator/translate";
+import { enter, nextBias, stepsLeft } from "./step";
+import { proceed } from "./translated";
 
 const RD: usize = offsetof<Entry>("rd");
 const RS1: usize = offsetof<Entry>("rs1");
@@ -147,13 +154,14 @@ function floatReady(): bool {
  */
 export function interpret(p: usize, n: i32, bias: i64): void {
   let target: i64 = 0;
+  let distance: i32 = 0;
   while (n > 0) {
     switch (<u32>load<u16>(p)) {
 ${arms.join("\n")}
       ${slowLabels()}
       default: ${SLOW}
     }
-    p = step(p, n, bias);
+    p = proceed(p, n, bias);
     if (p == 0) return;
     n = stepsLeft - 1;
     bias = nextBias;
@@ -204,4 +212,44 @@ ${arms.join("\n")}
   }
 }
 `;
+}
+
+/** The kind of each operation, and the switch that translates one: its body, with the model that emits. */
+export function generateEmit(): string {
+  const translated = ["alu", "memory", "branch", "atomic", "float", "float-memory"];
+  const arms = instructions
+    .filter((insn) => translated.includes(insn.kind))
+    .map((insn) => `    case ${NUMBERS.get(insn.name)}: /* ${opName(insn.name)} */ ${call(insn, "Emit")}; break;`);
+  const kinds = instructions.map((insn) => `    case ${NUMBERS.get(insn.name)}: return Kind.${kindName(insn.kind)};`);
+  const rounding = instructions
+    .filter((insn) => insn.operands.includes("rm"))
+    .map((insn) => `op == ${NUMBERS.get(insn.name)}`);
+  return `${HEAD}
+${imports().replace(/import \* as system.*\n?/, "")}
+import { Emit } from "./emit";
+import { Kind } from "./kind";
+
+/** Emits the instruction at \`p\`. */
+export function emitInstruction(p: usize): void {
+  switch (<u32>load<u16>(p)) {
+${arms.join("\n")}
+  }
+}
+
+export function kindOf(op: u32): Kind {
+  switch (op) {
+${kinds.join("\n")}
+  }
+  return Kind.SYSTEM;
+}
+
+/** Does the operation round as its rm field says? */
+export function rounds(op: u32): bool {
+  return ${rounding.join(" || ")};
+}
+`;
+}
+
+function kindName(kind: Instruction["kind"]): string {
+  return kind.replace("-", "_").toUpperCase();
 }

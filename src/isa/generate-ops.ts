@@ -52,7 +52,9 @@ ${lines.join("\n")}
 }
 /** Set in an entry's op to keep it off the fast path; OP_MASK takes it away. */
 export const SLOW_ONLY: u16 = 0x8000;
-export const OP_MASK: u32 = 0x7fff;
+/** Set where a translated region begins: the loop leaves the entry to the slow step, which enters the region. */
+export const REGION_HEAD: u16 = 0x4000;
+export const OP_MASK: u32 = 0x3fff;
 
 /** The operation that an instruction of two bytes has in the predecode cache. */
 export function shortForm(op: u32): u32 {

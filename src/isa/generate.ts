@@ -3,9 +3,10 @@
 //   isa/decode.gen.ts       instruction word -> predecoded entry
 //   interpreter/fast.gen.ts the run loop's switch
 //   interpreter/slow.gen.ts one instruction with the hart's full state
+//   translator/emit.gen.ts  one instruction as WebAssembly
 //   inspect/names.gen.ts    names and operand shapes for the disassembler
 import { generateDecoder } from "./generate-decoder.ts";
-import { generateFast, generateSlow } from "./generate-dispatch.ts";
+import { generateEmit, generateFast, generateSlow } from "./generate-dispatch.ts";
 import { generateNames } from "./generate-names.ts";
 import { generateOps } from "./generate-ops.ts";
 
@@ -16,6 +17,7 @@ export function generate(): Record<string, string> {
     "isa/decode.gen.ts": generateDecoder(),
     "interpreter/fast.gen.ts": generateFast(),
     "interpreter/slow.gen.ts": generateSlow(),
+    "translator/emit.gen.ts": generateEmit(),
     "inspect/names.gen.ts": generateNames(),
   };
 }

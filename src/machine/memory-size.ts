@@ -10,6 +10,10 @@ export const MEMORY_MOST = 3 * GIB;
 /** Room for a small bare-metal program and its device tree. */
 export const MEMORY_LEAST = 4 * MIB;
 
+/** Room for a few modules of translated code, and for all that the engine keeps count of. */
+const CODE_CACHE_LEAST = MIB;
+const CODE_CACHE_MOST = 256 * MIB;
+
 const UNITS: Record<string, number> = { "": MIB, K: KIB, M: MIB, G: GIB };
 
 /**
@@ -17,12 +21,26 @@ const UNITS: Record<string, number> = { "": MIB, K: KIB, M: MIB, G: GIB };
  * @throws OptionError if it is no size, or outside what the machine can have.
  */
 export function parseMemory(text: string): number {
-  const match = /^(\d+(?:\.\d+)?)([KMG]?)(?:i?B)?$/i.exec(text.trim());
-  if (match === null)
-    throw new OptionError(`memory "${text}" is not a size: write a number of MiB, or one with K, M or G, as in 512M`);
-  const bytes = Number(match[1]) * UNITS[match[2].toUpperCase()];
+  const bytes = parseSize(text, "memory");
   checkMemory(bytes, `"${text}"`);
   return bytes;
+}
+
+/** Bytes that a size asks for: a number with K, M or G, MiB without. @throws OptionError if it is none. */
+function parseSize(text: string, what: string): number {
+  const match = /^(\d+(?:\.\d+)?)([KMG]?)(?:i?B)?$/i.exec(text.trim());
+  if (match === null)
+    throw new OptionError(`${what} "${text}" is not a size: write a number of MiB, or one with K, M or G, as in 512M`);
+  return Number(match[1]) * UNITS[match[2].toUpperCase()];
+}
+
+/** Bytes of host memory that translated code may take. @throws OptionError if it is no size, or outside the bounds. */
+export function parseCodeCache(size: number | string): number {
+  const bytes = typeof size === "number" ? size : parseSize(size, "code cache");
+  if (!(bytes >= CODE_CACHE_LEAST && bytes <= CODE_CACHE_MOST)) {
+    throw new OptionError(`code cache ${JSON.stringify(size)} is out of bounds: write a size from 1M to 256M`);
+  }
+  return Math.floor(bytes);
 }
 
 /** @throws OptionError unless a machine can have `bytes` of RAM. `shown` is how the message names them. */

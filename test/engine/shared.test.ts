@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { Exit } from "../../assembly/abi/exit.ts";
-import { Layout, Machine } from "../../assembly/abi/layout.ts";
+import { Layout, Machine, Tier } from "../../assembly/abi/layout.ts";
 import { Map as PhysicalMap } from "../../assembly/abi/memory-map.ts";
 import { encode } from "../../src/isa/encode.ts";
 import { ALL_EXTENSIONS } from "../../src/machine/cpu.ts";
@@ -19,6 +19,7 @@ it("runs AMOs and LR/SC on shared memory", () => {
   const imports = {
     env: { memory, abort: nothing },
     host: { ...host, diskFlush: nothing, diskDiscard: nothing, entropy: nothing },
+    translated: { enter: nothing, install: nothing, forget: nothing },
   };
   const module = new WebAssembly.Module(readFileSync("build/engine-shared.wasm"));
   const engine = new WebAssembly.Instance(module, imports).exports as Record<string, (...args: unknown[]) => unknown>;
@@ -26,6 +27,7 @@ it("runs AMOs and LR/SC on shared memory", () => {
   words.setUint32(Machine.RAM_SIZE, RAM_PAGES, true);
   words.setUint32(Machine.HART_COUNT, 1, true);
   words.setBigUint64(Machine.CPU_EXTENSIONS, ALL_EXTENSIONS, true);
+  words.setUint32(Machine.TIER, Tier.INTERPRETER, true);
   engine.reset();
 
   const [T0, T1, T2, A0] = [5, 6, 7, 10];

@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, test } from "vitest";
 import { DeviceKind } from "../../assembly/abi/device.ts";
 import { Exit } from "../../assembly/abi/exit.ts";
-import { Gpa, Layout, Machine } from "../../assembly/abi/layout.ts";
+import { Gpa, Layout, Machine, Tier } from "../../assembly/abi/layout.ts";
 import { Map as Board } from "../../assembly/abi/memory-map.ts";
 import { Engine } from "../../src/engine/engine.ts";
 import { readExitCounters } from "../../src/engine/exit-counters.ts";
@@ -240,6 +240,8 @@ function createGuest(random: Random, boot: number): Guest {
     wallBase: 0n,
     seed: 7n,
     virtualRate: 10,
+    tier: Tier.AUTO,
+    codeCache: 16 << 20,
   });
   const { exports } = engine;
   exports.attachVirtioMmio(0, DeviceKind.VIRTIO_BLK, 0, 1 << 20, 0);

@@ -14,7 +14,7 @@ export const HARTS = 4;
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const OPTIONS =
-  "--runtime stub -O3 --noAssert --importMemory --initialMemory 352 --memoryBase 524288 --enable threads".split(" ");
+  "--runtime stub -O3 --noAssert --importMemory --initialMemory 384 --memoryBase 524288 --enable threads".split(" ");
 
 /** Identifies the sources: compiling takes seconds, and each test file needs the same module. */
 function fingerprint(): string {

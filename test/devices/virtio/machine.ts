@@ -21,7 +21,7 @@ export async function compileDevices(): Promise<void> {
     const out = join(folder, "virtio.wasm");
     const baseDir = fileURLToPath(new URL("../../..", import.meta.url));
     const options =
-      "--runtime stub -O3 --noAssert --importMemory --initialMemory 352 --memoryBase 524288 --enable threads".split(
+      "--runtime stub -O3 --noAssert --importMemory --initialMemory 384 --memoryBase 524288 --enable threads".split(
         " ",
       );
     const { error, stderr } = await asc.main([

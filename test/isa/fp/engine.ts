@@ -12,7 +12,7 @@ type Export = (...args: (number | bigint)[]) => number | bigint;
 
 export class Engine {
   readonly exports: Record<string, Export>;
-  private readonly memory = new WebAssembly.Memory({ initial: 352 });
+  private readonly memory = new WebAssembly.Memory({ initial: 384 });
 
   private constructor(module: WebAssembly.Module) {
     // Nothing but the memory is offered: an import of abort would fail here.

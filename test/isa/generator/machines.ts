@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Exit } from "../../../assembly/abi/exit.ts";
 import { Ext } from "../../../assembly/abi/ext.ts";
-import { BootMode, ClockMode, Gpa, Layout } from "../../../assembly/abi/layout.ts";
+import { BootMode, ClockMode, Gpa, Layout, Tier } from "../../../assembly/abi/layout.ts";
 import { Engine } from "../../../src/engine/engine.ts";
 import { ALL_EXTENSIONS } from "../../../src/machine/cpu.ts";
 import { built, QEMU_SYSTEM } from "./requirements.ts";
@@ -48,6 +48,8 @@ export function startEngine(image: Uint8Array, options: EngineOptions = {}): Eng
     wallBase: 0n,
     seed: 1n,
     virtualRate: 10,
+    tier: Tier.AUTO,
+    codeCache: 16 << 20,
   });
   engine.bytes.set(image, Layout.RAM);
   engine.exports.startHart(0, BigInt(Gpa.RAM), 0n, 0n, 0n, 3);

@@ -1,0 +1,211 @@
+// Records of translated regions, found by the address they begin at and by the physical
+// pages that they run on. A region is one function of translated code: instructions on up
+// to four pages, entered at its first alone. It is good wherever its address is mapped to
+// the same pages, in the mode that it was translated for.
+import { Layout } from "../abi/layout";
+import { JUMPS_END, clearAllJumps } from "../hart/jumps";
+
+export const enum RegionState { FREE = 0, PENDING = 1, LIVE = 2 }
+
+/** What must hold when a region is entered. */
+export const enum RegionFlag {
+  /** floatReady: it has floating-point instructions. */
+  FLOAT = 1,
+  /** NX has accrued and rounding is to nearest: it uses Wasm's own operations. */
+  FAST_FLOAT = 2,
+  /** NX has not accrued: its arithmetic is left to the interpreter. */
+  SLOW_FLOAT = 4,
+  /** It has an indirect jump whose targets are to be noted. */
+  UNKNOWN_JUMP = 8,
+}
+
+export const MAX_PAGES: u32 = 4;
+
+@unmanaged
+export class Region {
+  pc: u64;
+  mode: u32;
+  state: u32; // RegionState
+  fn: u32; // index in the table of functions
+  module: u32;
+  /** Steps that must be left to enter it. */
+  minimum: u32;
+  flags: u32; // RegionFlag
+  pageCount: u32;
+  /** Next region of the same hash; of the free list. */
+  next: u32;
+  /** Times it was entered from outside translated code, and left for an instruction that it cannot do. */
+  entries: u32;
+  misses: u32;
+  /** Bytes of Wasm. */
+  size: u32;
+  reserved: u32;
+  // Then for each page: u32 index in the code map, i32 distance in pages from the first,
+  // u32 next link of the page's hash.
+}
+
+const PAGES_AT: usize = offsetof<Region>();
+const PAGE_SIZE: usize = 16;
+const RECORD: usize = 128;
+export const MAX_REGIONS: u32 = 4096;
+
+const PC_HASH: usize = JUMPS_END;
+const PC_BUCKETS: u32 = 4096;
+const PAGE_HASH: usize = PC_HASH + PC_BUCKETS * 2;
+const PAGE_BUCKETS: u32 = 2048;
+const RECORDS: usize = PAGE_HASH + PAGE_BUCKETS * 2;
+export const REGIONS_END: usize = RECORDS + <usize>MAX_REGIONS * RECORD;
+
+let free: u32 = 0;
+let used: u32 = 0;
+/** How many regions are not free. */
+export let regionCount: u32 = 0;
+
+// @ts-ignore: decorator
+@inline
+export function regionAt(id: u32): Region {
+  return changetype<Region>(RECORDS + <usize>id * RECORD);
+}
+
+// @ts-ignore: decorator
+@inline
+function pageAt(id: u32, k: u32): usize {
+  return RECORDS + <usize>id * RECORD + PAGES_AT + <usize>k * PAGE_SIZE;
+}
+
+/** Index in the code map of page `k`, and its distance in pages from the page that the region begins on. */
+export function regionPage(id: u32, k: u32): u32 {
+  return load<u32>(pageAt(id, k));
+}
+export function regionDistance(id: u32, k: u32): i32 {
+  return load<i32>(pageAt(id, k), 4);
+}
+
+function pcBucket(pc: u64): usize {
+  return PC_HASH + (((<usize>(pc >> 1) ^ <usize>(pc >> 13)) & (PC_BUCKETS - 1)) << 1);
+}
+
+function pageBucket(index: u32): usize {
+  return PAGE_HASH + ((<usize>index & (PAGE_BUCKETS - 1)) << 1);
+}
+
+export function resetRegions(): void {
+  free = 0;
+  used = 0;
+  regionCount = 0;
+  memory.fill(PC_HASH, 0, RECORDS - PC_HASH);
+}
+
+/** A new record, in the hash of its address; 0 if there is no room. */
+export function newRegion(pc: u64, mode: u32): u32 {
+  let id = free;
+  if (id != 0) free = regionAt(id).next;
+  else if (used + 1 < MAX_REGIONS) id = ++used;
+  else return 0;
+  memory.fill(RECORDS + <usize>id * RECORD, 0, RECORD);
+  const r = regionAt(id);
+  r.pc = pc;
+  r.mode = mode;
+  r.state = RegionState.PENDING;
+  const bucket = pcBucket(pc);
+  r.next = load<u16>(bucket);
+  store<u16>(bucket, <u16>id);
+  regionCount++;
+  return id;
+}
+
+/** Says that the region runs on the page with this index. */
+export function addPage(id: u32, index: u32, distance: i32): void {
+  const k = regionAt(id).pageCount++;
+  const at = pageAt(id, k);
+  const bucket = pageBucket(index);
+  store<u32>(at, index);
+  store<i32>(at, distance, 4);
+  store<u32>(at, load<u16>(bucket), 8);
+  store<u16>(bucket, <u16>(id * MAX_PAGES + k));
+}
+
+/** The next region after `id` (0: the first) that begins at `pc` on the page with this index. */
+export function nextRegionAt(id: u32, pc: u64, mode: u32, index: u32): u32 {
+  let at = id == 0 ? <u32>load<u16>(pcBucket(pc)) : regionAt(id).next;
+  while (at != 0) {
+    const r = regionAt(at);
+    if (r.pc == pc && r.mode == mode && load<u32>(pageAt(at, 0)) == index) return at;
+    at = r.next;
+  }
+  return 0;
+}
+
+/** Does a region begin at byte `offset` of the page? */
+export function beginsRegion(index: u32, offset: u32): bool {
+  for (let link = <u32>load<u16>(pageBucket(index)); link != 0; link = load<u32>(pageAt(link / MAX_PAGES, link % MAX_PAGES), 8)) {
+    const id = link / MAX_PAGES;
+    if (link % MAX_PAGES != 0 || regionPage(id, 0) != index) continue;
+    if ((<u32>regionAt(id).pc & 0xfff) == offset && regionAt(id).state == <u32>RegionState.LIVE) return true;
+  }
+  return false;
+}
+
+export function hasRegions(index: u32): bool {
+  for (let link = <u32>load<u16>(pageBucket(index)); link != 0; ) {
+    const at = pageAt(link / MAX_PAGES, link % MAX_PAGES);
+    if (load<u32>(at) == index) return true;
+    link = load<u32>(at, 8);
+  }
+  return false;
+}
+
+export function dropAllRegions(): void {
+  for (let id: u32 = 1; id <= used; id++) dropRegion(id);
+}
+
+/** Forgets all regions that run on the page; those alone that have `flags`. */
+export function dropRegionsOn(index: u32, flags: u32 = 0): void {
+  let link = <u32>load<u16>(pageBucket(index));
+  while (link != 0) {
+    const id = link / MAX_PAGES;
+    const at = pageAt(id, link % MAX_PAGES);
+    if (load<u32>(at) == index && (regionAt(id).flags & flags) == flags) {
+      dropRegion(id);
+      link = load<u16>(pageBucket(index));
+    } else link = load<u32>(at, 8);
+  }
+}
+
+/** Forgets a region. Its function may still be running: nothing calls it again. */
+export function dropRegion(id: u32): void {
+  const r = regionAt(id);
+  if (r.state == <u32>RegionState.FREE) return;
+  if (r.state == <u32>RegionState.LIVE) clearAllJumps();
+  const bucket = pcBucket(r.pc);
+  if (load<u16>(bucket) == id) store<u16>(bucket, <u16>r.next);
+  else {
+    let at = <u32>load<u16>(bucket);
+    while (regionAt(at).next != id) at = regionAt(at).next;
+    regionAt(at).next = r.next;
+  }
+  for (let k: u32 = 0; k < r.pageCount; k++) unlinkPage(id, k);
+  r.state = RegionState.FREE;
+  r.next = free;
+  free = id;
+  regionCount--;
+}
+
+function unlinkPage(id: u32, k: u32): void {
+  const own = id * MAX_PAGES + k;
+  const after = load<u32>(pageAt(id, k), 8);
+  const bucket = pageBucket(load<u32>(pageAt(id, k)));
+  let link = <u32>load<u16>(bucket);
+  if (link == own) {
+    store<u16>(bucket, <u16>after);
+    return;
+  }
+  while (true) {
+    const at = pageAt(link / MAX_PAGES, link % MAX_PAGES);
+    link = load<u32>(at, 8);
+    if (link == own) {
+      store<u32>(at, after, 8);
+      return;
+    }
+  }
+}

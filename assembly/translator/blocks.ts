@@ -1,0 +1,414 @@
+// Writes a region's blocks: their instructions, and how each goes on. Where the graph is
+// reducible control flow becomes nested blocks and loops, along the tree of dominators (after
+// N. Ramsey, "Beyond Relooper", 2022); where not, a loop around a br_table over all blocks.
+import { HartAt, Machine } from "../abi/layout";
+import { Hart, hart } from "../hart/state";
+import { emitInstruction } from "./emit.gen";
+import { BODY, BODY_SIZE, LABELS } from "./buffers";
+import { hasArithmetic, hasDynamicRounding, hasFloat, successor } from "./discover";
+import { forgetSingles } from "./float";
+import { inOrder, isReducible, orderCount } from "./flow";
+import { Kind } from "./kind";
+import { Block, blockAt, definesOf, End, Insn, insnAt, lengthOf, registerBit } from "./insn";
+import {
+  dirty, FUNCTION_TYPE, INTERPRET, interpretHere, jumpTo, jumpToAddress, pushAddressEntry, pushAddressTag,
+  pushJumpEntry, pushState, readRegisters, returnTo, setDirty, setHere, setUndone, writeBack,
+} from "./leave";
+import { ADDRESS, DEPTH, HOST, LABEL, STEPS } from "./locals";
+import { jumpTag } from "../hart/jumps";
+import { pushRegister, setRegister } from "./registers";
+import { Type, Wasm } from "./wasm";
+import { access, byte, cursor, get, i32Const, i64Const, ifThen, op1, set, tee, unsigned } from "./writer";
+
+const NONE: u32 = ~(<u32>0);
+/** What an instruction or the end of a block takes at most. */
+const MOST_BYTES: usize = 0x2000;
+/** Calls inside each other, as Wasm's: deeper ones leave, so that the host's stack is bounded. */
+const MAX_DEPTH: u32 = 240;
+
+/** Writes the whole of the function's code. */
+export function emitBlocks(): void {
+  const entry = blockAt(0);
+  setDirty(0);
+  setUndone(0);
+  setHere(entry.pc);
+  checkFloat(entry.pc);
+  if (!entry.isLoop) checkBudget(entry);
+  readRegisters(entry.live);
+  labelCount = 0;
+  if (isReducible) tree(0);
+  else dispatch();
+  byte(Wasm.UNREACHABLE);
+}
+
+/** Leaves for the interpreter at `pc` where floating point may not run as it was translated. */
+function checkFloat(pc: u64): void {
+  if (!hasFloat) return;
+  pushState(<u32>offsetof<Hart>("floatReady"));
+  if (hasArithmetic) {
+    // Only 1 will do: floatReady, NX accrued.
+    i32Const(0);
+    access(Wasm.I32_LOAD, HartAt.FFLAGS);
+    byte(Wasm.I32_AND);
+    if (hasDynamicRounding) {
+      i32Const(0);
+      access(Wasm.I32_LOAD, HartAt.FRM);
+      byte(Wasm.I32_EQZ);
+      byte(Wasm.I32_AND);
+    }
+    i32Const(1);
+    byte(Wasm.I32_AND);
+  }
+  byte(Wasm.I32_EQZ);
+  ifThen();
+  returnTo(pc | INTERPRET);
+  byte(Wasm.END);
+}
+
+/** Leaves for block `b` if fewer steps are left than its longest path takes. */
+function checkBudget(b: Block): void {
+  get(STEPS);
+  i32Const(b.length);
+  byte(Wasm.I32_LT_S);
+  ifThen();
+  returnTo(b.pc);
+  byte(Wasm.END);
+}
+
+/** The body would not fit: what is written is of no use. */
+export function isTooLarge(): bool {
+  return cursor > BODY + BODY_SIZE - MOST_BYTES;
+}
+
+// --- labels: what a `br` can name, innermost last ---
+
+const enum Label { LOOP = 1, AFTER = 2, IF = 3 }
+let labelCount: u32 = 0;
+
+function pushLabel(kind: Label, block: u32): void {
+  store<u32>(LABELS + ((<usize>labelCount) << 3), kind);
+  store<u32>(LABELS + ((<usize>labelCount) << 3), block, 4);
+  labelCount++;
+}
+
+function distanceTo(kind: Label, block: u32): u32 {
+  for (let i = <i32>labelCount - 1; i >= 0; i--) {
+    const at = LABELS + ((<usize>i) << 3);
+    if (load<u32>(at) == <u32>kind && load<u32>(at, 4) == block) return labelCount - 1 - i;
+  }
+  return unreachable();
+}
+
+// --- reducible graphs ---
+
+/** A block with everything that it dominates. */
+function tree(n: u32): void {
+  if (isTooLarge()) return;
+  const b = blockAt(n);
+  const isLoop = b.isLoop != 0;
+  if (isLoop) {
+    byte(Wasm.LOOP);
+    byte(Type.NONE);
+    pushLabel(Label.LOOP, n);
+    setDirty(b.dirtyIn);
+    setUndone(0);
+    checkBudget(b);
+  }
+  // Children that are joins come after the code that leads to them, the last in order first.
+  within(n, nextJoin(b.child));
+  if (isLoop) {
+    labelCount--;
+    byte(Wasm.END);
+  }
+}
+
+function nextJoin(n: u32): u32 {
+  while (n != NONE && !blockAt(n).isMerge) n = blockAt(n).sibling;
+  return n;
+}
+
+function within(n: u32, join: u32): void {
+  if (isTooLarge()) return;
+  if (join == NONE) {
+    emitBlock(n);
+    return;
+  }
+  byte(Wasm.BLOCK);
+  byte(Type.NONE);
+  pushLabel(Label.AFTER, join);
+  within(n, nextJoin(blockAt(join).sibling));
+  labelCount--;
+  byte(Wasm.END);
+  tree(join);
+}
+
+// @ts-ignore: decorator
+@inline
+function isBranch(from: Block, to: u32): bool {
+  const b = blockAt(to);
+  return !isReducible || b.order <= from.order || b.isMerge != 0;
+}
+
+function distance(from: Block, to: u32): u32 {
+  return blockAt(to).order <= from.order ? distanceTo(Label.LOOP, to) : distanceTo(Label.AFTER, to);
+}
+
+/** Goes on at block `to`. */
+function goTo(from: Block, to: u32): void {
+  if (!isReducible) goThroughTable(to);
+  else if (isBranch(from, to)) op1(Wasm.BR, distance(from, to));
+  else tree(to);
+}
+
+/** Goes on at block `to` if the i32 on the stack is not zero. */
+function goIf(from: Block, to: u32): void {
+  if (isReducible && isBranch(from, to)) {
+    op1(Wasm.BR_IF, distance(from, to));
+    return;
+  }
+  ifThen();
+  pushLabel(Label.IF, 0);
+  goTo(from, to);
+  labelCount--;
+  byte(Wasm.END);
+}
+
+// --- irreducible graphs ---
+
+function dispatch(): void {
+  i32Const(0);
+  set(LABEL);
+  byte(Wasm.LOOP);
+  byte(Type.NONE);
+  pushLabel(Label.LOOP, NONE);
+  for (let i: u32 = 0; i < orderCount; i++) {
+    byte(Wasm.BLOCK);
+    byte(Type.NONE);
+  }
+  get(LABEL);
+  byte(Wasm.BR_TABLE);
+  unsigned(orderCount);
+  for (let i: u32 = 0; i < orderCount; i++) unsigned(i);
+  unsigned(orderCount - 1);
+  for (let i: u32 = 0; i < orderCount; i++) {
+    byte(Wasm.END);
+    blocksOpen = orderCount - 1 - i;
+    const n = inOrder(i);
+    const b = blockAt(n);
+    setDirty(b.dirtyIn);
+    setUndone(0);
+    if (b.isLoop) checkBudget(b);
+    emitBlock(n);
+  }
+  byte(Wasm.END);
+}
+
+/** Blocks of dispatch() around the code being written. */
+let blocksOpen: u32 = 0;
+
+function goThroughTable(to: u32): void {
+  i32Const(blockAt(to).order);
+  set(LABEL);
+  op1(Wasm.BR, blocksOpen + labelCount - 1);
+}
+
+// --- a block ---
+
+function emitBlock(n: u32): void {
+  if (isTooLarge()) return;
+  const b = blockAt(n);
+  setDirty(b.dirtyIn);
+  setUndone(0);
+  forgetSingles();
+  if (b.count != 0) {
+    get(STEPS);
+    i32Const(b.count);
+    byte(Wasm.I32_SUB);
+    set(STEPS);
+  }
+  // A jump does nothing but go on, and counts; the others' last instruction is written by emitEnd.
+  const plain = b.count - (b.end == End.LEAVE || (b.end == End.JUMP && !jumps(b)) ? 0 : 1);
+  for (let i: u32 = 0; i < plain; i++) {
+    if (isTooLarge()) return;
+    const insn = insnAt(b.first + i);
+    setHere(insn.pc);
+    setUndone(b.count - i);
+    emitInstruction(changetype<usize>(insn));
+    setDirty(dirty | definesOf(insn));
+  }
+  setUndone(0);
+  emitEnd(b, insnAt(b.first + plain));
+}
+
+/** Does it end with a jump, not by running into the next block? */
+function jumps(b: Block): bool {
+  return insnAt(b.first + b.count - 1).kind == <u32>Kind.JAL;
+}
+
+function emitEnd(b: Block, i: Insn): void {
+  switch (b.end) {
+    case End.JUMP: goTo(b, successor(b, 0)); break;
+    case End.BRANCH: emitBranch(b, i); break;
+    case End.CALL: emitCall(b, i); break;
+    case End.CALL_REGISTER: emitCallRegister(b, i); break;
+    case End.JUMP_REGISTER: emitJumpRegister(b, i); break;
+    case End.RETURN:
+      pushRegisterTarget(i);
+      writeBack(dirty);
+      get(ADDRESS);
+      get(STEPS);
+      byte(Wasm.RETURN);
+      break;
+    case End.LEAVE: jumpTo(b.pc); break;
+    case End.STOP:
+      setHere(i.pc);
+      setUndone(1);
+      interpretHere();
+      break;
+  }
+}
+
+function emitBranch(b: Block, i: Insn): void {
+  const taken = successor(b, 0);
+  const next = successor(b, 1);
+  emitInstruction(changetype<usize>(i));
+  if (!isReducible) {
+    goIf(b, taken);
+    goTo(b, next);
+  } else if (isBranch(b, taken)) {
+    op1(Wasm.BR_IF, distance(b, taken));
+    goTo(b, next);
+  } else if (isBranch(b, next)) {
+    byte(Wasm.I32_EQZ);
+    op1(Wasm.BR_IF, distance(b, next));
+    goTo(b, taken);
+  } else {
+    ifThen();
+    pushLabel(Label.IF, 0);
+    goTo(b, taken);
+    byte(Wasm.ELSE);
+    goTo(b, next);
+    labelCount--;
+    byte(Wasm.END);
+    byte(Wasm.UNREACHABLE);
+  }
+}
+
+/** ADDRESS = where a jalr goes. */
+function pushRegisterTarget(i: Insn): void {
+  pushRegister(i.rs1);
+  if (i.imm != 0) {
+    i64Const(i.imm);
+    byte(Wasm.I64_ADD);
+  }
+  i64Const(-2);
+  byte(Wasm.I64_AND);
+  set(ADDRESS);
+}
+
+function emitJumpRegister(b: Block, i: Insn): void {
+  pushRegisterTarget(i);
+  const own = dirty;
+  for (let n: u32 = 0; n < b.successorCount; n++) {
+    const to = successor(b, n);
+    get(ADDRESS);
+    i64Const(blockAt(to).pc);
+    byte(Wasm.I64_EQ);
+    goIf(b, to);
+    // Blocks written inside the `if` had dirty registers of their own.
+    setDirty(own);
+    setUndone(0);
+  }
+  if (b.successorCount != 0) jumpToAddress();
+  else reportJump(i.pc);
+}
+
+/** Leaves for the address in ADDRESS, and says by which jump, so that its target is noted. */
+function reportJump(pc: u64): void {
+  writeBack(dirty);
+  i32Const(0);
+  i64Const(pc);
+  access(Wasm.I64_STORE, <u32>Machine.LAST_JUMP);
+  get(ADDRESS);
+  get(STEPS);
+  byte(Wasm.RETURN);
+}
+
+function setLink(i: Insn): void {
+  i64Const(i.pc + lengthOf(i));
+  setRegister(i.rd);
+  setDirty(dirty | registerBit(i.rd));
+}
+
+/** A call whose callee is translated is a call in Wasm; else the region ends here. */
+function emitCall(b: Block, i: Insn): void {
+  const target = i.pc + <u64>(<i64>i.imm);
+  setLink(i);
+  writeBack(dirty);
+  setDirty(0);
+  pushJumpEntry(target);
+  tee(HOST);
+  access(Wasm.I64_LOAD, 0);
+  i64Const(<i64>jumpTag(target, hart().mode));
+  byte(Wasm.I64_NE);
+  pushTooDeep();
+  byte(Wasm.I32_OR);
+  ifThen();
+  returnTo(target);
+  byte(Wasm.END);
+  callAt(b, i);
+}
+
+function emitCallRegister(b: Block, i: Insn): void {
+  pushRegisterTarget(i);
+  setLink(i);
+  writeBack(dirty);
+  setDirty(0);
+  pushAddressEntry();
+  tee(HOST);
+  access(Wasm.I64_LOAD, 0);
+  pushAddressTag();
+  byte(Wasm.I64_NE);
+  pushTooDeep();
+  byte(Wasm.I32_OR);
+  ifThen();
+  get(ADDRESS);
+  get(STEPS);
+  byte(Wasm.RETURN);
+  byte(Wasm.END);
+  callAt(b, i);
+}
+
+function pushTooDeep(): void {
+  get(DEPTH);
+  i32Const(MAX_DEPTH);
+  byte(Wasm.I32_GE_S);
+}
+
+/** Calls the function whose jump cache entry is at HOST, and goes on if it returned to the next instruction. */
+function callAt(b: Block, i: Insn): void {
+  const next = successor(b, 0);
+  get(STEPS);
+  get(DEPTH);
+  i32Const(1);
+  byte(Wasm.I32_ADD);
+  get(HOST);
+  access(Wasm.I32_LOAD, 8);
+  byte(Wasm.CALL_INDIRECT);
+  unsigned(FUNCTION_TYPE);
+  byte(0);
+  set(STEPS);
+  tee(ADDRESS);
+  i64Const(i.pc + lengthOf(i));
+  byte(Wasm.I64_NE);
+  ifThen();
+  get(ADDRESS);
+  get(STEPS);
+  byte(Wasm.RETURN);
+  byte(Wasm.END);
+  const to = blockAt(next);
+  checkBudget(to);
+  checkFloat(to.pc);
+  readRegisters(to.live);
+  goTo(b, next);
+}

@@ -1,0 +1,320 @@
+// Finds the instructions of a region and cuts them into basic blocks. From the first
+// instruction on it follows what was run before: an instruction that nobody has decoded yet
+// is cold, and left out. Pages are joined while they are mapped and hold decoded code.
+import { Ext } from "../abi/ext";
+import { Machine } from "../abi/layout";
+import { MAX_PAGES } from "../code/regions";
+import { OK, peek, physical } from "../hart/mmu";
+import { hart } from "../hart/state";
+import { decode } from "../isa/decode.gen";
+import { Entry } from "../isa/entry";
+import { Op } from "../isa/op.gen";
+import { markCode, REGIONS_ONLY, slotAddress, slotOf } from "../memory/code-map";
+import { hostOfIndex, hostPage, pageIndex } from "../memory/physical";
+import { BY_ADDRESS, INSN_SIZE, MAX_INSNS, PAGES, SUCCESSORS, WORK } from "./buffers";
+import { kindOf, rounds } from "./emit.gen";
+import { Block, blockAt, End, Insn, insnAt, lengthOf, registerBit } from "./insn";
+import { Kind } from "./kind";
+import { observedCount, observedTarget, seenJump } from "./targets";
+
+const LEADER: u16 = 0xffff;
+const RA_T0: u64 = (1 << 1) | (1 << 5);
+
+export let insnCount: u32 = 0;
+export let blockCount: u32 = 0;
+export let pageCount: u32 = 0;
+let edgeCount: u32 = 0;
+let workCount: u32 = 0;
+/** It has floating-point instructions; some of them compute. */
+export let hasFloat: bool = false;
+export let hasArithmetic: bool = false;
+/** It has arithmetic that was left to the interpreter because NX has not accrued. */
+export let hasSlowFloat: bool = false;
+/** It has an indirect jump whose targets are not known yet. */
+export let hasUnknownJump: bool = false;
+/** Some round as frm says. */
+export let hasDynamicRounding: bool = false;
+/** Floating point runs on Wasm's own operations. */
+let fast: bool = false;
+let most: u32 = MAX_INSNS;
+/** No more pages are joined. */
+let complete: bool = false;
+
+// --- pages: u64 virtual address, u32 index in the code map, u32 slot, u32 host address, u32 used ---
+
+// @ts-ignore: decorator
+@inline
+function pageSlot(k: u32): usize {
+  return PAGES + <usize>k * 32;
+}
+export function pageAddress(k: u32): u64 {
+  return load<u64>(pageSlot(k));
+}
+export function pageIndexOf(k: u32): u32 {
+  return load<u32>(pageSlot(k), 8);
+}
+/** Does an instruction lie on it? */
+export function pageUsed(k: u32): bool {
+  return load<u32>(pageSlot(k), 20) != 0;
+}
+
+function addPage(va: u64, index: u32, slot: usize): u32 {
+  const at = pageSlot(pageCount);
+  store<u64>(at, va);
+  store<u32>(at, index, 8);
+  store<u32>(at, <u32>slot, 12);
+  store<u32>(at, <u32>hostOfIndex(index), 16);
+  store<u32>(at, 0, 20);
+  memory.fill(BY_ADDRESS + <usize>pageCount * 2048 * 4, 0, 2048 * 4);
+  return pageCount++;
+}
+
+/** Number of the page that holds `pc`, or -1 if it cannot be part of the region. */
+function pageOf(pc: u64): i32 {
+  const va = pc & ~(<u64>0xfff);
+  for (let k: u32 = 0; k < pageCount; k++) if (pageAddress(k) == va) return k;
+  if (pageCount == MAX_PAGES || complete || peek(va, hart().mode) != OK) return -1;
+  const page = physical & ~(<u64>0xfff);
+  if (hostPage(page) == 0) return -1;
+  const index = pageIndex(page);
+  const slot = slotOf(index);
+  if (slot == 0 || slot == REGIONS_ONLY) return -1;
+  return addPage(va, index, slotAddress(slot));
+}
+
+// @ts-ignore: decorator
+@inline
+function place(k: u32, pc: u64): usize {
+  return BY_ADDRESS + (((<usize>k << 11) + (<usize>(pc & 0xfff) >> 1)) << 2);
+}
+
+// --- instructions ---
+
+/** Decodes the instruction at `pc` into the next place; false if it is cold or out of reach. */
+function include(k: u32, pc: u64): bool {
+  const at = pageSlot(k);
+  const offset = <usize>(pc & 0xfff);
+  if (load<u16>(<usize>load<u32>(at, 12) + (offset << 3)) == <u16>Op.UNDECODED) return false;
+  const host = <usize>load<u32>(at, 16) + offset;
+  let word = <u32>load<u16>(host);
+  if ((word & 3) == 3) {
+    if (offset < 4094) word = load<u32>(host);
+    else {
+      const next = pageOf(pc + 2);
+      if (next < 0) return false;
+      word |= <u32>load<u16>(<usize>load<u32>(pageSlot(next), 16)) << 16;
+      markCode(<usize>load<u32>(pageSlot(next), 12), 0);
+      store<u32>(pageSlot(next), 1, 20);
+    }
+  }
+  store<u32>(at, 1, 20);
+  const i = insnAt(insnCount);
+  memory.fill(changetype<usize>(i), 0, INSN_SIZE);
+  decode(word, changetype<Entry>(i), load<u64>(<usize>Machine.CPU_EXTENSIONS));
+  i.pc = pc;
+  i.index = insnCount;
+  i.kind = kindFor(i);
+  insnCount++;
+  store<u16>(place(k, pc), <u16>insnCount);
+  return true;
+}
+
+/** Its kind, SYSTEM for whatever the interpreter is to do. */
+function kindFor(i: Insn): u32 {
+  const op = <u32>i.op;
+  if (op == <u32>Op.ILLEGAL) return Kind.SYSTEM;
+  const kind = kindOf(op);
+  if (!((load<u64>(<usize>Machine.CPU_EXTENSIONS) >> Ext.C) & 1)) {
+    // Without C a jump must look at its target's alignment.
+    if (kind == Kind.JALR) return Kind.SYSTEM;
+    if ((kind == Kind.JAL || kind == Kind.BRANCH) && (i.imm & 2) != 0) return Kind.SYSTEM;
+  }
+  if (kind == Kind.FLOAT) {
+    if (rounds(op)) {
+      if (!fast) hasSlowFloat = true;
+      if (!fast || i.rm == 5 || i.rm == 6) return Kind.SYSTEM;
+      if (i.rm == 7) hasDynamicRounding = true;
+      if (!roundsAsWasm(op, i.rm)) return Kind.SYSTEM;
+      hasArithmetic = true;
+    } else if (op == <u32>Op.FCLASS_S || op == <u32>Op.FCLASS_D) return Kind.SYSTEM;
+  }
+  if (kind == Kind.FLOAT || kind == Kind.FLOAT_MEMORY) hasFloat = true;
+  return kind;
+}
+
+/** Wasm rounds to nearest; conversions to integers truncate too. */
+function roundsAsWasm(op: u32, rm: u8): bool {
+  if (rm == 0 || rm == 7) return true;
+  return rm == 1 && ((op >= <u32>Op.FCVT_W_S && op <= <u32>Op.FCVT_LU_S) || (op >= <u32>Op.FCVT_W_D && op <= <u32>Op.FCVT_LU_D));
+}
+
+function push(pc: u64): void {
+  const k = pageOf(pc);
+  if (k < 0) return;
+  store<u16>(place(k, pc), LEADER, 2);
+  store<u64>(WORK + (<usize>(workCount++) << 3), pc);
+}
+
+/** Follows straight-line code from `pc` until it ends or meets what is known. */
+function trace(pc: u64): void {
+  while (insnCount < most) {
+    const k = pageOf(pc);
+    if (k < 0 || load<u16>(place(k, pc)) != 0 || !include(k, pc)) return;
+    const i = insnAt(insnCount - 1);
+    const next = pc + lengthOf(i);
+    switch (i.kind) {
+      case Kind.BRANCH:
+        push(pc + <u64>(<i64>i.imm));
+        push(next);
+        break;
+      case Kind.JAL:
+        push(registerless(i) ? pc + <u64>(<i64>i.imm) : next);
+        return;
+      case Kind.JALR:
+        if (!registerless(i)) push(next);
+        else if (!isReturn(i)) {
+          const site = seenJump(pc);
+          for (let n: u32 = 0, count = observedCount(site); n < count; n++) push(observedTarget(site, n));
+        }
+        return;
+      case Kind.SYSTEM:
+        return;
+    }
+    pc = next;
+  }
+}
+
+/** Does a jump link nowhere? */
+// @ts-ignore: decorator
+@inline
+function registerless(i: Insn): bool {
+  return registerBit(i.rd) == 0;
+}
+
+/** jalr x0 through ra or t0: the hint for a return (Unprivileged Architecture 2.5.1). */
+export function isReturn(i: Insn): bool {
+  return registerless(i) && (registerBit(i.rs1) & RA_T0) != 0;
+}
+
+/** Finds the region that begins at `pc`, whose decoded page is `slot`. */
+export function discover(pc: u64, index: u32, slot: usize, limit: u32, fastFloat: bool): void {
+  insnCount = 0;
+  blockCount = 0;
+  pageCount = 0;
+  edgeCount = 0;
+  workCount = 0;
+  hasFloat = false;
+  hasArithmetic = false;
+  hasSlowFloat = false;
+  hasUnknownJump = false;
+  hasDynamicRounding = false;
+  fast = fastFloat;
+  most = limit;
+  complete = false;
+  addPage(pc & ~(<u64>0xfff), index, slot);
+  push(pc);
+  for (let done: u32 = 0; done < workCount; done++) trace(load<u64>(WORK + ((<usize>done) << 3)));
+  complete = true;
+  cut();
+}
+
+// --- blocks ---
+
+/** Number of the block at `pc`: one that leaves, where the region has no instruction. */
+function blockFor(pc: u64): u32 {
+  const k = pageOf(pc);
+  if (k >= 0) {
+    const known = load<u16>(place(k, pc), 2);
+    if (known != 0 && known != LEADER) return <u32>known - 1;
+  }
+  const n = newBlock(pc);
+  if (k >= 0) store<u16>(place(k, pc), <u16>(n + 1), 2);
+  return n;
+}
+
+function newBlock(pc: u64): u32 {
+  const b = blockAt(blockCount);
+  memory.fill(changetype<usize>(b), 0, offsetof<Block>());
+  b.pc = pc;
+  b.end = End.LEAVE;
+  b.order = ~(<u32>0);
+  b.dominator = ~(<u32>0);
+  return blockCount++;
+}
+
+function edge(b: Block, pc: u64): void {
+  const to = blockFor(pc);
+  store<u16>(SUCCESSORS + (<usize>(edgeCount++) << 1), <u16>to);
+  b.successorCount++;
+}
+
+export function successor(b: Block, n: u32): u32 {
+  return load<u16>(SUCCESSORS + ((<usize>(b.successors + n)) << 1));
+}
+
+function instructionAt(pc: u64): i32 {
+  const k = pageOf(pc);
+  return k < 0 ? -1 : <i32>load<u16>(place(k, pc)) - 1;
+}
+
+/** Makes blocks of everything reached from the first instruction. */
+function cut(): void {
+  if (insnCount == 0) return;
+  blockFor(insnAt(0).pc);
+  // New blocks are appended while this goes on.
+  for (let n: u32 = 0; n < blockCount; n++) fillBlock(blockAt(n));
+}
+
+function fillBlock(b: Block): void {
+  b.successors = edgeCount;
+  let index = instructionAt(b.pc);
+  if (index < 0) return; // leaves
+  b.first = index;
+  let pc = b.pc;
+  while (true) {
+    const i = insnAt(index);
+    // The instructions of a block lie one after the other, as they were traced.
+    b.count++;
+    const next = pc + lengthOf(i);
+    switch (i.kind) {
+      case Kind.BRANCH:
+        b.end = End.BRANCH;
+        edge(b, pc + <u64>(<i64>i.imm));
+        edge(b, next);
+        return;
+      case Kind.JAL:
+        b.end = registerless(i) ? End.JUMP : End.CALL;
+        edge(b, registerless(i) ? pc + <u64>(<i64>i.imm) : next);
+        return;
+      case Kind.JALR:
+        endRegisterJump(b, i, next);
+        return;
+      case Kind.SYSTEM:
+        b.end = End.STOP;
+        return;
+    }
+    pc = next;
+    const following = instructionAt(pc);
+    const k = pageOf(pc);
+    const leads = k < 0 || load<u16>(place(k, pc), 2) != 0;
+    if (leads || following != index + 1) {
+      b.end = End.JUMP;
+      edge(b, pc);
+      return;
+    }
+    index = following;
+  }
+}
+
+function endRegisterJump(b: Block, i: Insn, next: u64): void {
+  if (!registerless(i)) {
+    b.end = End.CALL_REGISTER;
+    edge(b, next);
+  } else if (isReturn(i)) b.end = End.RETURN;
+  else {
+    b.end = End.JUMP_REGISTER;
+    const site = seenJump(i.pc);
+    if (observedCount(site) == 0) hasUnknownJump = true;
+    for (let n: u32 = 0, count = observedCount(site); n < count; n++) edge(b, observedTarget(site, n));
+  }
+}

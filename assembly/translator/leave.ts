@@ -1,0 +1,172 @@
+// How translated code ends: registers written back, and the address to go on at with the
+// steps left. Bit 0 of the address says that the interpreter must do the instruction there.
+import { HartAt } from "../abi/layout";
+import { hart, Hart } from "../hart/state";
+import { INDEX_MASK, INDEX_SHIFT, jumpOffset, jumpTag } from "../hart/jumps";
+import { ADDRESS, DEPTH, HOST, Key, localFor, STEPS } from "./locals";
+import { Type, Wasm } from "./wasm";
+import { access, byte, get, i32Const, i64Const, ifThen, op1, set, tee, unsigned } from "./writer";
+
+/** For an instruction of the interpreter's. */
+export const INTERPRET: u64 = 1;
+
+/** The type of translated functions, in the module's type section. */
+export const FUNCTION_TYPE: u32 = 0;
+
+/** Registers that are not as the hart's block has them, where code is being emitted. */
+export let dirty: u64 = 0;
+export function setDirty(registers: u64): void {
+  dirty = registers;
+}
+
+/** Steps of the block under way that are not done yet, but are taken off STEPS already. */
+export let undone: u32 = 0;
+export function setUndone(steps: u32): void {
+  undone = steps;
+}
+
+/** The instruction under way. */
+export let here: u64 = 0;
+export function setHere(pc: u64): void {
+  here = pc;
+}
+
+/** Can tail calls be used? */
+export let hasTailCalls: bool = false;
+export function setTailCalls(value: bool): void {
+  hasTailCalls = value;
+}
+
+export function writeBack(registers: u64): void {
+  while (registers != 0) {
+    const n = <u32>ctz<u64>(registers);
+    registers &= registers - 1;
+    i32Const(0);
+    get(localFor(n));
+    if (n < 32) access(Wasm.I64_STORE, <u32>HartAt.X + n * 8);
+    else access(Wasm.F64_STORE, <u32>HartAt.F + (n - 32) * 8);
+  }
+}
+
+export function readRegisters(registers: u64): void {
+  while (registers != 0) {
+    const n = <u32>ctz<u64>(registers);
+    registers &= registers - 1;
+    i32Const(0);
+    if (n < 32) access(Wasm.I64_LOAD, <u32>HartAt.X + n * 8);
+    else access(Wasm.F64_LOAD, <u32>HartAt.F + (n - 32) * 8);
+    set(localFor(n));
+  }
+}
+
+/** Pushes a word of the hart's state. */
+export function pushState(offset: u32): void {
+  i32Const(0);
+  access(Wasm.I32_LOAD, <u32>HartAt.STATE + offset);
+}
+
+/** Returns the address on the stack. */
+function returnSteps(): void {
+  get(STEPS);
+  if (undone != 0) {
+    i32Const(undone);
+    byte(Wasm.I32_ADD);
+  }
+  byte(Wasm.RETURN);
+}
+
+/** Leaves for `pc` without looking for translated code there. */
+export function returnTo(pc: u64): void {
+  writeBack(dirty);
+  i64Const(<i64>pc);
+  returnSteps();
+}
+
+/** Leaves the instruction under way to the interpreter. */
+export function interpretHere(): void {
+  returnTo(here | INTERPRET);
+}
+
+/** The same if the i32 on the stack is not zero. */
+export function interpretIf(): void {
+  ifThen();
+  interpretHere();
+  byte(Wasm.END);
+}
+
+/** Pushes the address of the jump cache's entry for `pc`. */
+export function pushJumpEntry(pc: u64): void {
+  pushState(offsetof<Hart>("jumps"));
+  i32Const(jumpOffset(pc));
+  byte(Wasm.I32_ADD);
+}
+
+/** Leaves for `pc`, at once if it is translated. */
+export function jumpTo(pc: u64): void {
+  writeBack(dirty);
+  if (hasTailCalls) {
+    pushJumpEntry(pc);
+    tee(HOST);
+    access(Wasm.I64_LOAD, 0);
+    i64Const(<i64>jumpTag(pc, hart().mode));
+    byte(Wasm.I64_EQ);
+    tailCall();
+  }
+  i64Const(<i64>pc);
+  returnSteps();
+}
+
+/** Leaves for the address in ADDRESS, at once if it is translated. */
+export function jumpToAddress(): void {
+  writeBack(dirty);
+  if (hasTailCalls) {
+    pushAddressEntry();
+    tee(HOST);
+    access(Wasm.I64_LOAD, 0);
+    pushAddressTag();
+    byte(Wasm.I64_EQ);
+    tailCall();
+  }
+  get(ADDRESS);
+  returnSteps();
+}
+
+/** Pushes the address of the jump cache's entry for the address in ADDRESS. */
+export function pushAddressEntry(): void {
+  pushState(offsetof<Hart>("jumps"));
+  get(ADDRESS);
+  byte(Wasm.I32_WRAP_I64);
+  i32Const(INDEX_SHIFT);
+  byte(Wasm.I32_SHL);
+  i32Const(INDEX_MASK);
+  byte(Wasm.I32_AND);
+  byte(Wasm.I32_ADD);
+}
+
+export function pushAddressTag(): void {
+  get(ADDRESS);
+  i64Const(1);
+  byte(Wasm.I64_ADD);
+  const mode = hart().mode;
+  if (mode != 0) {
+    i64Const((<i64>mode) << 60);
+    byte(Wasm.I64_XOR);
+  }
+}
+
+/** If the i32 on the stack is not zero, goes on in the function whose entry is at HOST. */
+function tailCall(): void {
+  ifThen();
+  get(STEPS);
+  if (undone != 0) {
+    i32Const(undone);
+    byte(Wasm.I32_ADD);
+  }
+  get(DEPTH);
+  get(HOST);
+  access(Wasm.I32_LOAD, 8);
+  byte(Wasm.RETURN_CALL_INDIRECT);
+  unsigned(FUNCTION_TYPE);
+  byte(0);
+  byte(Wasm.END);
+}

@@ -1,0 +1,78 @@
+// Locals of the function under construction. The first ones are fixed; a register, a page
+// that a base register points to, or a temporary has one from its first use on.
+import { LOCALS, LOCALS_SIZE } from "./buffers";
+import { byte, op1, i64Const, set, unsigned } from "./writer";
+import { Type } from "./wasm";
+
+/** Parameters: steps left, depth of calls. Then scratch that no instruction relies on. */
+export const STEPS: u32 = 0;
+export const DEPTH: u32 = 1;
+export const ADDRESS: u32 = 2; // i64
+export const A: u32 = 3; // i64
+export const B: u32 = 4; // i64
+export const C: u32 = 5; // i64
+export const HOST: u32 = 6; // i32
+export const LABEL: u32 = 7; // i32
+const FIRST_FREE: u32 = 8;
+
+/** What a local stands for: the first key of each kind. */
+export const enum Key { X = 0, F = 32, READ_PAGE = 64, READ_ADDEND = 96, WRITE_PAGE = 128, WRITE_ADDEND = 160, SINGLE = 192, F64_TEMP = 224, F32_TEMP = 240 }
+
+const TYPES: usize = LOCALS + 1024;
+/** Never the page of an address: accesses clear all bits but a page's and the lowest three. */
+const NO_PAGE: i64 = 0x800;
+
+let count: u32 = 0;
+
+export function resetLocals(): void {
+  memory.fill(LOCALS, 0, LOCALS_SIZE);
+  count = FIRST_FREE;
+  for (let i = ADDRESS; i <= C; i++) store<u8>(TYPES + i, Type.I64);
+  store<u8>(TYPES + HOST, Type.I32);
+  store<u8>(TYPES + LABEL, Type.I32);
+}
+
+function typeOf(key: u32): Type {
+  if (key < <u32>Key.F) return Type.I64;
+  if (key < <u32>Key.READ_PAGE) return Type.F64;
+  if (key < <u32>Key.SINGLE) return (key & 32) == 0 ? Type.I64 : Type.I32;
+  return key >= <u32>Key.F64_TEMP && key < <u32>Key.F32_TEMP ? Type.F64 : Type.F32;
+}
+
+/** Number of the local for `key`. */
+export function localFor(key: u32): u32 {
+  const at = LOCALS + (<usize>key << 1);
+  let n = <u32>load<u16>(at);
+  if (n == 0) {
+    n = count++;
+    store<u16>(at, <u16>n);
+    store<u8>(TYPES + n, <u8>typeOf(key));
+  }
+  return n;
+}
+
+/** Writes the declarations, and the first values of those that do not begin as zero. */
+export function writeLocals(): void {
+  let groups: u32 = 0;
+  for (let n = ADDRESS; n < count; n++) if (n == ADDRESS || load<u8>(TYPES + n) != load<u8>(TYPES + n - 1)) groups++;
+  unsigned(groups);
+  for (let n = ADDRESS; n < count; ) {
+    const type = load<u8>(TYPES + n);
+    let length: u32 = 1;
+    while (n + length < count && load<u8>(TYPES + n + length) == type) length++;
+    unsigned(length);
+    byte(type);
+    n += length;
+  }
+  writeNoPages(Key.READ_PAGE);
+  writeNoPages(Key.WRITE_PAGE);
+}
+
+function writeNoPages(first: u32): void {
+  for (let key = first; key < first + 32; key++) {
+    const n = load<u16>(LOCALS + (<usize>key << 1));
+    if (n == 0) continue;
+    i64Const(NO_PAGE);
+    set(n);
+  }
+}

@@ -1,0 +1,265 @@
+// Translated functions become WebAssembly in batches: one module costs the host some 100 us,
+// each of its functions a few. A module's functions have a fixed range of the table. When
+// modules, functions or bytes run out, a clock hand evicts a module that nothing entered
+// since it last came by.
+import { Machine } from "../abi/layout";
+import { pageOfEntry } from "../code/predecode";
+import { dropRegion, MAX_REGIONS, Region, regionAt, RegionState } from "../code/regions";
+import { clearAllJumps } from "../hart/jumps";
+import { Op, REGION_HEAD } from "../isa/op.gen";
+import { slotAddress, slotOf, REGIONS_ONLY } from "../memory/code-map";
+import { BODY, HEADER_SIZE, MODULE, MODULE_RECORD, MODULE_SIZE, MODULES, MOST_MODULES } from "./buffers";
+import { forgetFunctions, installModule } from "./host";
+import { writeLocals } from "./locals";
+import { Section, Type, Wasm } from "./wasm";
+import { byte, cursor, i32Const, moveTo, unsigned } from "./writer";
+import { regionPage } from "../code/regions";
+
+/** Functions of a module. */
+const MOST_FUNCTIONS: u32 = 32;
+/** A batch is installed when it is this old, in slices. */
+const PATIENCE: u32 = 100;
+/** Host memory that a byte of WebAssembly takes, its two machine codes included: measured. */
+const HOST_BYTES: u32 = 8;
+const ENOUGH_BYTES: usize = 0x1_8000;
+const WASM_PAGES: u32 = 65_536;
+
+@unmanaged
+class Module {
+  functions: u32;
+  /** Bytes of WebAssembly. */
+  size: u32;
+  /** Entered since the clock's hand passed. */
+  used: u32;
+  reserved: u32;
+}
+
+let moduleCount: u32 = 0;
+let hand: u32 = 0;
+let totalSize: u32 = 0;
+
+/** The module under construction: its number, its regions, the end of their bodies. */
+let current: u32 = 0;
+let pending: u32 = 0;
+let end: usize = MODULE + HEADER_SIZE;
+let age: u32 = 0;
+
+// @ts-ignore: decorator
+@inline
+function moduleAt(m: u32): Module {
+  return changetype<Module>(MODULES + <usize>m * MODULE_RECORD);
+}
+
+/** Index in the table of function `n` of module `m`; 0 is no function. */
+function functionIndex(m: u32, n: u32): u32 {
+  return 1 + m * MOST_FUNCTIONS + n;
+}
+
+export function resetModules(): void {
+  for (let m: u32 = 0; m < moduleCount; m++) forgetFunctions(functionIndex(m, 0), moduleAt(m).functions);
+  memory.fill(MODULES, 0, <usize>MOST_MODULES * MODULE_RECORD);
+  moduleCount = 0;
+  hand = 0;
+  totalSize = 0;
+  pending = 0;
+  end = MODULE + HEADER_SIZE;
+}
+
+/** Can another function join the batch? */
+export function hasRoom(): bool {
+  return pending < MOST_FUNCTIONS && end < MODULE + MODULE_SIZE - 0x1_4000;
+}
+
+/** Says that a module is in use. */
+// @ts-ignore: decorator
+@inline
+export function useModule(m: u32): void {
+  moduleAt(m).used = 1;
+}
+
+/** Region ids of the batch. */
+const BATCH: usize = MODULE;
+
+/** Adds the body in BODY, up to the cursor, as the function of region `id`. */
+export function addFunction(id: u32): void {
+  if (pending == 0) {
+    current = takeModule();
+    age = 0;
+  }
+  const bodyEnd = cursor;
+  // Size, locals, code, end: the size has a fixed width of five bytes.
+  const at = end;
+  moveTo(at + 5);
+  writeLocals();
+  memory.copy(cursor, BODY, bodyEnd - BODY);
+  moveTo(cursor + (bodyEnd - BODY));
+  byte(Wasm.END);
+  end = cursor;
+  writeFixed(at, <u32>(end - at - 5));
+  const r = regionAt(id);
+  r.module = current;
+  r.fn = functionIndex(current, pending);
+  r.size = <u32>(end - at);
+  store<u16>(BATCH + ((<usize>pending) << 1), <u16>id);
+  pending++;
+}
+
+/** An unsigned number in five bytes of LEB128. */
+function writeFixed(at: usize, value: u32): void {
+  for (let i: u32 = 0; i < 4; i++) {
+    store<u8>(at + i, <u8>((value & 0x7f) | 0x80));
+    value >>= 7;
+  }
+  store<u8>(at + 4, <u8>value);
+}
+
+/** A slice is over: installs the batch if it is large or old enough. */
+export function installBatch(): void {
+  if (pending == 0) return;
+  age++;
+  if (pending < MOST_FUNCTIONS && end < MODULE + ENOUGH_BYTES && age < PATIENCE) return;
+  const m = moduleAt(current);
+  const start = writeModule();
+  const size = <u32>(end - start);
+  const done = installModule(start, size) == 0;
+  m.functions = pending;
+  m.size = size;
+  m.used = 1;
+  totalSize += size;
+  for (let n: u32 = 0; n < pending; n++) {
+    const id = <u32>load<u16>(BATCH + ((<usize>n) << 1));
+    const r = regionAt(id);
+    // Its page may have been written meanwhile, and the record be another's by now.
+    if (r.fn != functionIndex(current, n) || r.state != <u32>RegionState.PENDING) continue;
+    if (!done) {
+      dropRegion(id);
+      continue;
+    }
+    r.state = RegionState.LIVE;
+    markHead(regionPage(id, 0), <u32>r.pc & 0xfff);
+  }
+  pending = 0;
+  end = MODULE + HEADER_SIZE;
+}
+
+/** The loop leaves the entry to the slow step from now on, which enters the region. */
+function markHead(index: u32, offset: u32): void {
+  const slot = slotOf(index);
+  if (slot == 0 || slot == REGIONS_ONLY) return;
+  const entry = slotAddress(slot) + ((<usize>offset) << 3);
+  const op = load<u16>(entry);
+  if (op != <u16>Op.UNDECODED) store<u16>(entry, op | REGION_HEAD);
+}
+
+// --- the module's bytes: sections, then the bodies that are there already ---
+
+/** Writes the sections before the bodies, right before them. Where the module begins. */
+function writeModule(): usize {
+  const bodies = MODULE + HEADER_SIZE;
+  moveTo(MODULE + 0x100);
+  const from = cursor;
+  writeHeader(<u32>(end - bodies));
+  const length = cursor - from;
+  memory.copy(bodies - length, from, length);
+  return bodies - length;
+}
+
+function writeHeader(bodiesSize: u32): void {
+  store<u32>(cursor, 0x6d73_6100);
+  store<u32>(cursor, 1, 4);
+  moveTo(cursor + 8);
+  // (i32 i32) -> (i64 i32): steps left and depth to address and steps left.
+  section(Section.TYPE, 8);
+  byte(1);
+  byte(Type.FUNCTION);
+  byte(2);
+  byte(Type.I32);
+  byte(Type.I32);
+  byte(2);
+  byte(Type.I64);
+  byte(Type.I32);
+  writeImports();
+  section(Section.FUNCTION, 1 + pending);
+  byte(pending);
+  for (let n: u32 = 0; n < pending; n++) byte(0);
+  writeElements();
+  byte(Section.CODE);
+  unsigned(bodiesSize + 1);
+  byte(pending);
+}
+
+function section(id: Section, size: u32): void {
+  byte(id);
+  unsigned(size);
+}
+
+/** "e" "m" the memory, "e" "t" the table. */
+function writeImports(): void {
+  const at = cursor + 2;
+  moveTo(at);
+  byte(2);
+  importName(0x6d);
+  byte(2);
+  byte(0);
+  unsigned(0);
+  importName(0x74);
+  byte(1);
+  byte(Type.FUNCREF);
+  byte(0);
+  unsigned(0);
+  store<u8>(at - 2, Section.IMPORT);
+  store<u8>(at - 1, <u8>(cursor - at));
+}
+
+function importName(letter: u32): void {
+  byte(1);
+  byte(0x65);
+  byte(1);
+  byte(letter);
+}
+
+/** The functions take their places in the table when the module is instantiated. */
+function writeElements(): void {
+  const at = cursor + 2;
+  moveTo(at);
+  byte(1);
+  byte(0);
+  i32Const(functionIndex(current, 0));
+  byte(Wasm.END);
+  byte(pending);
+  for (let n: u32 = 0; n < pending; n++) byte(n);
+  store<u8>(at - 2, Section.ELEMENT);
+  store<u8>(at - 1, <u8>(cursor - at));
+}
+
+// --- room ---
+
+/** Number for a new module. */
+function takeModule(): u32 {
+  const limit = load<u32>(<usize>Machine.CODE_CACHE) / HOST_BYTES;
+  if (moduleCount < MOST_MODULES && totalSize < limit) return moduleCount++;
+  while (true) {
+    hand = hand + 1 >= moduleCount ? 0 : hand + 1;
+    const m = moduleAt(hand);
+    if (m.used) {
+      // Whoever still calls it says so when the jump caches have to be filled anew.
+      m.used = 0;
+      clearAllJumps();
+      continue;
+    }
+    evict(hand);
+    if (totalSize < limit || moduleCount == 1) return hand;
+  }
+}
+
+function evict(n: u32): void {
+  const m = moduleAt(n);
+  for (let id: u32 = 1; id < MAX_REGIONS; id++) {
+    const r = regionAt(id);
+    if (r.state == <u32>RegionState.LIVE && r.module == n) dropRegion(id);
+  }
+  forgetFunctions(functionIndex(n, 0), m.functions);
+  totalSize -= m.size;
+  m.functions = 0;
+  m.size = 0;
+}

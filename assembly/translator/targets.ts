@@ -1,0 +1,51 @@
+// Where indirect jumps were seen to go. A region that has such a jump leaves by it at first;
+// the targets are noted, and once there were enough of them the region is translated anew
+// with a comparison for each.
+import { TARGETS, TARGETS_SIZE } from "./buffers";
+
+// A site: u64 pc of the jump, u32 times seen, u32 targets known, then 8 u64 targets.
+const SITE_SIZE: usize = 80;
+const SITES: u32 = <u32>(TARGETS_SIZE / SITE_SIZE);
+export const MOST_TARGETS: u32 = 8;
+
+export function resetTargets(): void {
+  memory.fill(TARGETS, 0, TARGETS_SIZE);
+}
+
+// @ts-ignore: decorator
+@inline
+function siteFor(pc: u64): usize {
+  return TARGETS + <usize>((<u32>(pc >> 1) * 0x9e37_79b1) >> 16) % SITES * SITE_SIZE;
+}
+
+/** The site of the jump at `pc`, or 0 if nothing was noted of it. */
+export function seenJump(pc: u64): usize {
+  const site = siteFor(pc);
+  return load<u64>(site) == pc ? site : 0;
+}
+
+export function observedCount(site: usize): u32 {
+  return site == 0 ? 0 : load<u32>(site, 12);
+}
+
+export function observedTarget(site: usize, n: u32): u64 {
+  return load<u64>(site + 16 + ((<usize>n) << 3));
+}
+
+/** The jump at `pc` went to `target`; how often it was seen to jump. */
+export function noteJump(pc: u64, target: u64): u32 {
+  const site = siteFor(pc);
+  if (load<u64>(site) != pc) {
+    memory.fill(site, 0, SITE_SIZE);
+    store<u64>(site, pc);
+  }
+  const seen = load<u32>(site, 8) + 1;
+  store<u32>(site, seen, 8);
+  const known = load<u32>(site, 12);
+  for (let n: u32 = 0; n < known; n++) if (observedTarget(site, n) == target) return seen;
+  if (known < MOST_TARGETS) {
+    store<u64>(site + 16 + ((<usize>known) << 3), target);
+    store<u32>(site, known + 1, 12);
+  }
+  return seen;
+}

@@ -1,0 +1,76 @@
+// Translates what begins at an instruction: discovers, analyses, writes, and hands the body
+// to the module under construction.
+import { HartAt, Machine, Tier } from "../abi/layout";
+import { pageOfEntry, slotOfEntry } from "../code/predecode";
+import { addPage, newRegion, nextRegionAt, Region, regionAt, RegionFlag } from "../code/regions";
+import { hart } from "../hart/state";
+import { emitBlocks, isTooLarge } from "./blocks";
+import { BODY, MAX_INSNS } from "./buffers";
+import {
+  discover, hasArithmetic, hasFloat, hasSlowFloat, hasUnknownJump, insnCount, pageAddress, pageCount, pageIndexOf, pageUsed,
+} from "./discover";
+import { analyse } from "./flow";
+import { blockAt, insnAt } from "./insn";
+import { Kind } from "./kind";
+import { setTailCalls } from "./leave";
+import { resetLocals } from "./locals";
+import { addFunction, hasRoom } from "./modules";
+import { cursor, moveTo } from "./writer";
+
+/** Regions smaller than this are retried no further when they do not fit. */
+const FEWEST_INSNS: u32 = 16;
+/** Bytes of a body: TurboFan needs 3 ms for 4 KiB, 36 ms for 17 KiB. */
+const MOST_WASM: usize = 6144;
+
+// @ts-ignore: decorator
+@inline
+export function inexactAccrued(): bool {
+  return (load<u32>(<usize>HartAt.FFLAGS) & 1) != 0;
+}
+
+/** Do region flags suit the hart's floating-point state? */
+export function suits(flags: u32): bool {
+  if (flags & RegionFlag.FAST_FLOAT) return inexactAccrued();
+  return !(flags & RegionFlag.SLOW_FLOAT) || !inexactAccrued();
+}
+
+/** Translates the region that begins at entry `p`, the hart's address `pc`, unless that is done already. */
+export function translateRegion(p: usize, pc: u64): void {
+  if (load<u32>(<usize>Machine.TIER) == <u32>Tier.INTERPRETER || !hasRoom()) return;
+  const mode = hart().mode;
+  const index = pageOfEntry(p);
+  for (let id = nextRegionAt(0, pc, mode, index); id != 0; id = nextRegionAt(id, pc, mode, index)) {
+    if (suits(regionAt(id).flags)) return;
+  }
+  setTailCalls(load<u32>(<usize>Machine.TAIL_CALLS) != 0);
+  const fast = inexactAccrued();
+  for (let limit = MAX_INSNS; limit >= FEWEST_INSNS; limit >>= 1) {
+    discover(pc, index, slotOfEntry(p), limit, fast);
+    if (insnCount == 0 || insnAt(0).kind == <u32>Kind.SYSTEM) return;
+    analyse();
+    resetLocals();
+    moveTo(BODY);
+    emitBlocks();
+    if (!isTooLarge() && cursor < BODY + MOST_WASM) {
+      record(pc, mode, fast);
+      return;
+    }
+  }
+}
+
+function record(pc: u64, mode: u32, fast: bool): void {
+  const id = newRegion(pc, mode);
+  if (id == 0) return;
+  const r = regionAt(id);
+  r.minimum = blockAt(0).length;
+  r.flags =
+    (hasFloat ? RegionFlag.FLOAT : 0) |
+    (hasArithmetic && fast ? RegionFlag.FAST_FLOAT : 0) |
+    (hasSlowFloat ? RegionFlag.SLOW_FLOAT : 0) |
+    (hasUnknownJump ? RegionFlag.UNKNOWN_JUMP : 0);
+  const first = <i64>(pc >> 12);
+  for (let k: u32 = 0; k < pageCount; k++) {
+    if (pageUsed(k)) addPage(id, pageIndexOf(k), <i32>(<i64>(pageAddress(k) >> 12) - first));
+  }
+  addFunction(id);
+}

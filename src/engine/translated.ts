@@ -1,0 +1,76 @@
+// Translated code on the host's side: modules that the engine wrote into its memory are
+// instantiated around one table of functions, which calls between them go through.
+import { Machine } from "../../assembly/abi/layout.ts";
+
+/** Functions that the table has room for (assembly/translator/modules.ts). */
+const TABLE_SIZE = 1 + 128 * 32;
+
+/** What the engine imports as `translated`. */
+export interface TranslatedCode {
+  enter(index: number, steps: number): bigint;
+  install(address: number, length: number): number;
+  forget(first: number, count: number): void;
+}
+
+const section = (id: number, ...bytes: number[]) => [id, bytes.length, ...bytes];
+const HEADER = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
+const [I32, I64] = [0x7f, 0x7e];
+const unsigned = (value: number): number[] =>
+  value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...unsigned(value >>> 7)];
+
+/**
+ * A module that calls a translated function, which gives an address and the steps left, for
+ * the engine, whose compiler knows functions of one result alone.
+ */
+function entryModule(): Uint8Array<ArrayBuffer> {
+  const code = [
+    0, // no locals
+    ...[0x20, 1, 0x41, 0, 0x20, 0, 0x11, 0, 0], // call_indirect function(steps, depth 0)
+    ...[0x21, 1, 0x41, 0, 0x20, 1, 0x36, 0, ...unsigned(Machine.STEPS)], // store the steps left
+    0x0b,
+  ];
+  return new Uint8Array([
+    ...HEADER,
+    ...section(1, 2, 0x60, 2, I32, I32, 2, I64, I32, 0x60, 2, I32, I32, 1, I64),
+    ...section(2, 2, 1, 0x65, 1, 0x6d, 2, 0, 0, 1, 0x65, 1, 0x74, 1, 0x70, 0, 0),
+    ...section(3, 1, 1),
+    ...section(7, 1, 1, 0x66, 0, 0), // "f"
+    ...section(10, 1, code.length, ...code),
+  ]);
+}
+
+/** Does the host's WebAssembly have tail calls? */
+export function hasTailCalls(): boolean {
+  const code = [0, 0x12, 0, 0x0b]; // return_call 0
+  return WebAssembly.validate(
+    new Uint8Array([
+      ...HEADER,
+      ...section(1, 1, 0x60, 0, 0),
+      ...section(3, 1, 0),
+      ...section(10, 1, code.length, ...code),
+    ]),
+  );
+}
+
+export function translatedCode(memory: WebAssembly.Memory): TranslatedCode {
+  const table = new WebAssembly.Table({ element: "anyfunc", initial: TABLE_SIZE });
+  const imports = { e: { m: memory, t: table } };
+  const entry = new WebAssembly.Instance(new WebAssembly.Module(entryModule()), imports);
+  const bytes = new Uint8Array(memory.buffer);
+  return {
+    enter: entry.exports.f as TranslatedCode["enter"],
+    install(address, length) {
+      try {
+        new WebAssembly.Instance(new WebAssembly.Module(bytes.slice(address, address + length)), imports);
+        return 0;
+      } catch (error) {
+        // Out of memory for code: the interpreter goes on alone. Anything else is a fault of the translator's.
+        if (error instanceof WebAssembly.CompileError) throw error;
+        return -1;
+      }
+    },
+    forget(first, count) {
+      for (let index = first; index < first + count; index++) table.set(index, null);
+    },
+  };
+}
