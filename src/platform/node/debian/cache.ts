@@ -61,6 +61,7 @@ export async function withLock<T>(lock: string, onWait: () => void, work: () => 
 export interface BuildRecord {
   recipe: string;
   release: string;
+  /** Empty where there is no kernel. */
   kernelVersion: string;
   packages: Record<string, string>;
   /** Sizes in bytes, by file name: a build with other sizes is damaged. */

@@ -1,0 +1,44 @@
+// Packages of the archive, downloaded and unpacked when asked for, with their versions kept.
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import type { Apt, AptPackage } from "./apt.ts";
+import { unpackDeb } from "./deb.ts";
+
+export class PackageStore {
+  readonly #apt: Apt;
+  readonly #scratch: string;
+  readonly #versions = new Map<string, string>();
+
+  constructor(apt: Apt, scratch: string) {
+    this.#apt = apt;
+    this.#scratch = scratch;
+  }
+
+  /** Versions of what was unpacked so far, in the order of names. */
+  get versions(): Record<string, string> {
+    return Object.fromEntries([...this.#versions].sort(([a], [b]) => (a < b ? -1 : 1)));
+  }
+
+  show(names: readonly string[]): Promise<Map<string, AptPackage>> {
+    return this.#apt.show(names);
+  }
+
+  /** Unpacks those of `names` that the archive has: name -> folder and dependencies. */
+  async fetch(names: readonly string[]): Promise<Map<string, { folder: string; depends: string[] }>> {
+    const folderOf = (name: string) => join(this.#scratch, "packages", name);
+    const packages = await this.#unpack(names, folderOf);
+    return new Map(packages.map(({ name, depends }) => [name, { folder: folderOf(name), depends }]));
+  }
+
+  async #unpack(names: readonly string[], folderOf: (name: string) => string): Promise<AptPackage[]> {
+    const packages = [...(await this.show(names)).values()];
+    const debs = await this.#apt.download(packages);
+    for (const { name, version } of packages) {
+      const deb = debs.get(name) ?? "";
+      await unpackDeb(deb, folderOf(name));
+      rmSync(deb);
+      this.#versions.set(name, version);
+    }
+    return packages;
+  }
+}
