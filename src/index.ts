@@ -10,6 +10,7 @@ import { nodePlatform } from "./platform/node/platform.ts";
 
 export * from "./platform/node/debian/build.ts";
 export { DebianGuestError } from "./platform/node/debian/debian-error.ts";
+export { buildRootDisk, type RootDisk } from "./platform/node/debian/root-disk.ts";
 export { fileDisk } from "./platform/node/file-disk.ts";
 export type { FileOrBytes, NodeDiskOptions, NodeGuestOptions } from "./platform/node/options.ts";
 export * from "./public.ts";

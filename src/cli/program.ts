@@ -135,6 +135,7 @@ function guestCommand(): Command {
       if (name !== "debian") throw new InvalidArgumentError("write debian");
       return name;
     })
+    .option("--root", "also the root disk: Debian with systemd and ordinary programs, and the initrd to boot it with")
     .option("--json", "prints JSON")
     .option("--refresh", "looks for newer packages")
     .option("--quiet", "no progress on stderr")

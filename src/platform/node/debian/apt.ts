@@ -65,6 +65,11 @@ export function parsePackages(text: string): AptPackage[] {
   });
 }
 
+/** Names of the packages that `apt-get --simulate install` would install. */
+export function parseSimulation(text: string): string[] {
+  return [...text.matchAll(/^Inst ([a-z0-9][a-z0-9+.-]*)/gm)].map((match) => match[1]);
+}
+
 export class Apt {
   readonly #options: AptOptions;
   readonly #downloads: string;
@@ -101,6 +106,14 @@ export class Apt {
   async show(names: readonly string[]): Promise<Map<string, AptPackage>> {
     const { stdout } = await this.#run("apt-cache", ["show", "--no-all-versions", ...names]);
     return new Map(parsePackages(stdout.toString()).map((found) => [found.name, found]));
+  }
+
+  /** What makes a system of `wanted`, names or patterns (apt-patterns(7)), without recommendations. */
+  async resolve(wanted: readonly string[]): Promise<string[]> {
+    const options = ["-q", "--simulate", "--no-install-recommends"];
+    const { status, stdout, stderr } = await this.#run("apt-get", [...options, "install", ...wanted]);
+    if (status !== 0) throw new DebianGuestError(explainAptFailure(stderr, this.#mirror));
+    return parseSimulation(stdout.toString());
   }
 
   /** Downloads packages and returns their files, by name. */

@@ -5,6 +5,7 @@
 //   CACHE/debian/<release>/<id>/guest.json  a finished build; the id is a hash of its recipe
 //                                           and the versions of its packages
 //   CACHE/debian/<release>/current.json     which one is in use, replaced by renaming
+//   CACHE/debian/<release>-root/            the same for root disks
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
@@ -77,7 +78,7 @@ function readJson<T>(path: string): T | undefined {
 }
 
 /** Writes so that a reader sees the old content or the new one, never a part. */
-export function replaceFile(path: string, content: string): void {
+export function replaceFile(path: string, content: string | Uint8Array): void {
   const temporary = `${path}.${process.pid}`;
   writeFileSync(temporary, content);
   renameSync(temporary, path);

@@ -30,6 +30,11 @@ export class PackageStore {
     return new Map(packages.map(({ name, depends }) => [name, { folder: folderOf(name), depends }]));
   }
 
+  /** Unpacks `wanted` (names or patterns) and all that they depend on over each other, as if installed. */
+  async fetchSystem(wanted: readonly string[], folder: string): Promise<void> {
+    await this.#unpack(await this.#apt.resolve(wanted), () => folder);
+  }
+
   async #unpack(names: readonly string[], folderOf: (name: string) => string): Promise<AptPackage[]> {
     const packages = [...(await this.show(names)).values()];
     const debs = await this.#apt.download(packages);
