@@ -9,6 +9,7 @@ import { interpreter } from "./interpreter.ts";
 import { linuxKernels } from "./linux-kernels.ts";
 import { type Benchmark, formatReport, isReached, type Report } from "./measure/report.ts";
 import { memory } from "./memory.ts";
+import { systemdBoot } from "./systemd-boot.ts";
 import { translator } from "./translator.ts";
 
 const BENCHMARKS: Record<string, Benchmark> = {
@@ -16,6 +17,7 @@ const BENCHMARKS: Record<string, Benchmark> = {
   translator,
   "linux-kernels": linuxKernels,
   boot,
+  "systemd-boot": systemdBoot,
   device,
   memory,
   fp,

@@ -1,17 +1,17 @@
-// Boots Debian in a process of its own, ours or QEMU, up to the shell's prompt on the UART.
+// Boots Debian in a process of its own, ours or QEMU, up to a prompt on the UART.
 // Both are seen from outside in the same way: their output, and what the kernel says of them.
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import type { DebianGuest } from "../../src/platform/node/debian/build.ts";
-import type { Qemu } from "../peer/qemu.ts";
+import { type Qemu, qemuDisk } from "../peer/qemu.ts";
 import { cpuOf } from "./cpu-time.ts";
 
 const CLI = fileURLToPath(new URL("../../dist/cli.js", import.meta.url));
 const MEMORY = "512M";
 const APPEND = "console=ttyS0 panic=1";
 /** busybox's, before what it asks the terminal. */
-const PROMPT = "~ # ";
-const PATIENCE_MS = 120_000;
+const SHELL_PROMPT = "~ # ";
+const PATIENCE_MS = 300_000;
 
 export interface Boot {
   child: ChildProcessWithoutNullStreams;
@@ -25,32 +25,37 @@ export interface Boot {
  * @param disk path of an image, to be read as /dev/vda.
  */
 export function ourCommand(boot: "paravirt" | "firmware", disk?: string): string[] {
-  const options = [
-    "--guest",
-    "debian",
-    "--boot",
-    boot,
-    "--console",
-    "ns16550a",
-    "--memory",
-    MEMORY,
-    "--append",
-    APPEND,
-    ...(disk === undefined ? [] : ["--disk", `${disk},if=virtio,ro`]),
-  ];
+  const disks = disk === undefined ? [] : ["--disk", `${disk},if=virtio,ro`];
+  return ourRun(["--guest", "debian", "--boot", boot, ...disks], APPEND);
+}
+
+/** The same for a guest out of other files and with another command line. */
+export function ourRun(guest: readonly string[], append: string): string[] {
+  const options = [...guest, "--console", "ns16550a", "--memory", MEMORY, "--append", append];
   return [process.execPath, CLI, "run", "--quiet", ...options];
 }
 
 /** The same kernel, initrd and disk under QEMU, whose kernel always needs firmware: the same OpenSBI. */
-export function qemuCommand({ command }: Qemu, { kernel, initrd, opensbi }: DebianGuest, disk?: string): string[] {
-  const boot = ["-bios", opensbi.dynamic, "-kernel", kernel, "-initrd", initrd, "-append", APPEND];
-  const drive = `file=${disk},format=raw,if=none,id=disk,readonly=on`;
-  const disks = disk === undefined ? [] : ["-drive", drive, "-device", "virtio-blk-device,drive=disk"];
-  return [...command, "-m", MEMORY, ...boot, ...disks];
+export function qemuCommand(qemu: Qemu, guest: DebianGuest, disk?: string): string[] {
+  return [...qemuRun(qemu, guest, APPEND), ...(disk === undefined ? [] : qemuDisk(disk, "readonly"))];
 }
 
-/** Starts the command and resolves at the prompt; the child runs on, until `end`. */
-export function bootToShell([program, ...args]: readonly string[]): Promise<Boot> {
+/** The same for a guest out of other files and with another command line. */
+export function qemuRun(
+  { command }: Qemu,
+  { kernel, initrd, opensbi }: Pick<DebianGuest, "kernel" | "initrd" | "opensbi">,
+  append: string,
+): string[] {
+  return [...command, "-m", MEMORY, "-bios", opensbi.dynamic, "-kernel", kernel, "-initrd", initrd, "-append", append];
+}
+
+/** Starts the command and resolves at the shell's prompt; the child runs on, until `end`. */
+export function bootToShell(command: readonly string[]): Promise<Boot> {
+  return bootToPrompt(command, SHELL_PROMPT);
+}
+
+/** The same for a prompt of another kind. */
+export function bootToPrompt([program, ...args]: readonly string[], prompt: string): Promise<Boot> {
   const start = performance.now();
   // QEMU would take the end of its input for a hang-up: it gets a pipe that stays open.
   const child = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"] });
@@ -67,7 +72,7 @@ export function bootToShell([program, ...args]: readonly string[]): Promise<Boot
     child.stderr.on("data", (bytes) => (errors += bytes));
     child.stdout.on("data", (bytes) => {
       output = (output + bytes).slice(-4096);
-      if (!output.includes(PROMPT)) return;
+      if (!output.includes(prompt)) return;
       clearTimeout(timer);
       child.stdout.removeAllListeners("data").resume();
       child.removeAllListeners("close");
@@ -89,7 +94,7 @@ export function typeCommand({ child }: Boot, command: string): Promise<string> {
     };
     const see = (bytes: Buffer) => {
       output += bytes;
-      if (output.includes(PROMPT)) settle();
+      if (output.includes(SHELL_PROMPT)) settle();
     };
     const ended = () => settle("ended with the machine");
     const timer = setTimeout(() => settle(`did not end within ${PATIENCE_MS / 1000} s`), PATIENCE_MS);

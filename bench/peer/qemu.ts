@@ -42,6 +42,16 @@ async function find(progress: (line: string) => void): Promise<Qemu> {
   }
 }
 
+/** Options for a disk like our virtio disk, which is left as it is: of a snapshot what the guest writes is thrown away. */
+export function qemuDisk(image: string, access: "readonly" | "snapshot"): string[] {
+  return ["-drive", `file=${image},format=raw,if=none,id=disk,${access}=on`, "-device", "virtio-blk-device,drive=disk"];
+}
+
+/** Options for a virtio console, which our machine always has, with nobody behind it. */
+export function qemuConsole(): string[] {
+  return ["-device", "virtio-serial-pci", "-chardev", "null,id=console", "-device", "virtconsole,chardev=console"];
+}
+
 /** Runs a bare-metal program until it ends the machine. */
 export function runOnQemu({ command }: Qemu, elf: string, limitSeconds: number): Promise<TimedRun> {
   return timeProgram([...command, "-m", "64M", "-bios", "none", "-kernel", elf], limitSeconds);
