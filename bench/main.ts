@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs";
 import { cpus, release, type } from "node:os";
 import { parseArgs } from "node:util";
 import { boot } from "./boot.ts";
+import { debianPrograms } from "./debian-programs.ts";
 import { device } from "./device.ts";
 import { fp } from "./fp.ts";
 import { interpreter } from "./interpreter.ts";
@@ -16,6 +17,7 @@ const BENCHMARKS: Record<string, Benchmark> = {
   interpreter,
   translator,
   "linux-kernels": linuxKernels,
+  "debian-programs": debianPrograms,
   boot,
   "systemd-boot": systemdBoot,
   device,
