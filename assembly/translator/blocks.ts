@@ -3,6 +3,7 @@
 // N. Ramsey, "Beyond Relooper", 2022); where not, a loop around a br_table over all blocks.
 import { HartAt, Machine } from "../abi/layout";
 import { Hart, hart } from "../hart/state";
+import { forgetPageOf, forgetPages } from "./address";
 import { emitInstruction } from "./emit.gen";
 import { BODY, BODY_SIZE, LABELS } from "./buffers";
 import { hasArithmetic, hasDynamicRounding, hasFloat, successor } from "./discover";
@@ -220,6 +221,7 @@ function emitBlock(n: u32): void {
   setDirty(b.dirtyIn);
   setUndone(0);
   forgetSingles();
+  forgetPages();
   if (b.count != 0) {
     get(STEPS);
     i32Const(b.count);
@@ -235,6 +237,7 @@ function emitBlock(n: u32): void {
     setUndone(b.count - i);
     emitInstruction(changetype<usize>(insn));
     setDirty(dirty | definesOf(insn));
+    forgetPageOf(insn);
   }
   setUndone(0);
   emitEnd(b, insnAt(b.first + plain));
