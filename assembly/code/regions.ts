@@ -40,12 +40,13 @@ export class Region {
   /** Bytes of Wasm. */
   size: u32;
   reserved: u32;
-  // Then for each page: u32 index in the code map, i32 distance in pages from the first,
-  // u32 next link of the page's hash.
+  // Then for each page: u32 index in the code map, u32 next link of the page's hash, i64
+  // distance in pages from the first.
 }
 
 const PAGES_AT: usize = offsetof<Region>();
 const PAGE_SIZE: usize = 16;
+const LINK: usize = 4;
 const RECORD: usize = 128;
 export const MAX_REGIONS: u32 = 4096;
 
@@ -77,8 +78,8 @@ function pageAt(id: u32, k: u32): usize {
 export function regionPage(id: u32, k: u32): u32 {
   return load<u32>(pageAt(id, k));
 }
-export function regionDistance(id: u32, k: u32): i32 {
-  return load<i32>(pageAt(id, k), 4);
+export function regionDistance(id: u32, k: u32): i64 {
+  return load<i64>(pageAt(id, k), 8);
 }
 
 function pcBucket(pc: u64): usize {
@@ -115,13 +116,13 @@ export function newRegion(pc: u64, mode: u32): u32 {
 }
 
 /** Says that the region runs on the page with this index. */
-export function addPage(id: u32, index: u32, distance: i32): void {
+export function addPage(id: u32, index: u32, distance: i64): void {
   const k = regionAt(id).pageCount++;
   const at = pageAt(id, k);
   const bucket = pageBucket(index);
   store<u32>(at, index);
-  store<i32>(at, distance, 4);
-  store<u32>(at, load<u16>(bucket), 8);
+  store<u32>(at, load<u16>(bucket), LINK);
+  store<i64>(at, distance, 8);
   store<u16>(bucket, <u16>(id * MAX_PAGES + k));
 }
 
@@ -138,7 +139,7 @@ export function nextRegionAt(id: u32, pc: u64, mode: u32, index: u32): u32 {
 
 /** Does a region begin at byte `offset` of the page? */
 export function beginsRegion(index: u32, offset: u32): bool {
-  for (let link = <u32>load<u16>(pageBucket(index)); link != 0; link = load<u32>(pageAt(link / MAX_PAGES, link % MAX_PAGES), 8)) {
+  for (let link = <u32>load<u16>(pageBucket(index)); link != 0; link = load<u32>(pageAt(link / MAX_PAGES, link % MAX_PAGES), LINK)) {
     const id = link / MAX_PAGES;
     if (link % MAX_PAGES != 0 || regionPage(id, 0) != index) continue;
     if ((<u32>regionAt(id).pc & 0xfff) == offset && regionAt(id).state == <u32>RegionState.LIVE) return true;
@@ -150,7 +151,7 @@ export function hasRegions(index: u32): bool {
   for (let link = <u32>load<u16>(pageBucket(index)); link != 0; ) {
     const at = pageAt(link / MAX_PAGES, link % MAX_PAGES);
     if (load<u32>(at) == index) return true;
-    link = load<u32>(at, 8);
+    link = load<u32>(at, LINK);
   }
   return false;
 }
@@ -168,7 +169,7 @@ export function dropRegionsOn(index: u32, flags: u32 = 0): void {
     if (load<u32>(at) == index && (regionAt(id).flags & flags) == flags) {
       dropRegion(id);
       link = load<u16>(pageBucket(index));
-    } else link = load<u32>(at, 8);
+    } else link = load<u32>(at, LINK);
   }
 }
 
@@ -193,7 +194,7 @@ export function dropRegion(id: u32): void {
 
 function unlinkPage(id: u32, k: u32): void {
   const own = id * MAX_PAGES + k;
-  const after = load<u32>(pageAt(id, k), 8);
+  const after = load<u32>(pageAt(id, k), LINK);
   const bucket = pageBucket(load<u32>(pageAt(id, k)));
   let link = <u32>load<u16>(bucket);
   if (link == own) {
@@ -202,9 +203,9 @@ function unlinkPage(id: u32, k: u32): void {
   }
   while (true) {
     const at = pageAt(link / MAX_PAGES, link % MAX_PAGES);
-    link = load<u32>(at, 8);
+    link = load<u32>(at, LINK);
     if (link == own) {
-      store<u32>(at, after, 8);
+      store<u32>(at, after, LINK);
       return;
     }
   }

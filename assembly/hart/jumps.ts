@@ -60,9 +60,21 @@ export function fillJump(pc: u64, mode: u32, fn: u32, region: u32, global: bool)
   store<u32>(at, global ? region | GLOBAL : region, 12);
 }
 
-/** Remembers that a cached function runs on the page of `va`. */
-export function noteJumpPage(va: u64): void {
-  hart().jumpPages |= pageBit(va);
+/** Remembers that a cached function runs on the page of `va`, cut from one of 2^sizeLog2 bytes. */
+export function noteJumpPage(va: u64, sizeLog2: u32): void {
+  const s = hart();
+  s.jumpPages |= pageBit(va);
+  if (sizeLog2 > 12) s.jumpSuperpages |= regionsOf(va, sizeLog2);
+}
+
+/** One of 64 bits for the GiB that holds `va`: whether pieces of superpages near it may be cached. */
+export function regionBit(va: u64): u64 {
+  return <u64>1 << (((va >> 30) * 0x9e37_79b9_7f4a_7c15) >> 58);
+}
+
+/** The bits of all that a page of this size may hold. */
+export function regionsOf(va: u64, sizeLog2: u32): u64 {
+  return sizeLog2 > 30 ? ~(<u64>0) : regionBit(va);
 }
 
 function pageBit(va: u64): u64 {
@@ -79,6 +91,7 @@ export function clearJumps(h: u32): void {
   }
   s.jumpLogCount = 0;
   s.jumpPages = 0;
+  s.jumpSuperpages = 0;
 }
 
 /** Empties the caches of all harts: a function is no more. */
@@ -111,7 +124,8 @@ export function clearNonGlobalJumps(): void {
   s.jumpLogCount = kept;
 }
 
-/** The mapping of the page of `va` changed. */
+/** The mapping of the page of `va` changed, and of all of a superpage that holds it. */
 export function clearJumpsOn(va: u64): void {
-  if (hart().jumpPages & pageBit(va)) clearJumps(currentHart());
+  const s = hart();
+  if ((s.jumpPages & pageBit(va)) != 0 || (s.jumpSuperpages & regionBit(va)) != 0) clearJumps(currentHart());
 }

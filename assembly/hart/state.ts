@@ -70,6 +70,7 @@ export class Hart {
   /** How many entries the log of the jump cache holds, and which pages (hashed) they lie on (jumps.ts). */
   jumpLogCount: u32;
   jumpPages: u64;
+  jumpSuperpages: u64;
 
   /** PMP entries in use: 0 means no check is needed in any mode below M. */
   pmpActive: u32;

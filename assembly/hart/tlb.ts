@@ -11,7 +11,7 @@
 //
 // Code pages and devices never get a write (or any) tag: they take the slow way.
 import { Layout } from "../abi/layout";
-import { clearJumps, clearJumpsOn, clearNonGlobalJumps, resetJumps } from "./jumps";
+import { clearJumps, clearJumpsOn, clearNonGlobalJumps, regionBit, regionsOf, resetJumps } from "./jumps";
 import { currentHart, Hart, hart, hartCount, hartOf, Mode } from "./state";
 import { Status } from "./bits";
 
@@ -136,13 +136,8 @@ function keepGlobal(at: u32): bool {
   return true;
 }
 
-export function countSuperpage(va: u64, sizeLog2: u32): void {
-  hart().superpageRegions |= sizeLog2 > 30 ? ~(<u64>0) : regionBit(va);
-}
-
-/** One of 64 bits for the GiB that holds `va`: whether pieces of superpages near it may be cached. */
-function regionBit(va: u64): u64 {
-  return <u64>1 << (((va >> 30) * 0x9e37_79b9_7f4a_7c15) >> 58);
+function countSuperpage(va: u64, sizeLog2: u32): void {
+  hart().superpageRegions |= regionsOf(va, sizeLog2);
 }
 
 /** sfence.vma of one address: its page in every bank, and all pieces of a superpage that holds it. */
@@ -165,7 +160,6 @@ export function flushAddress(va: u64): void {
 }
 
 function flushSuperpage(va: u64): void {
-  clearJumps(currentHart());
   const s = hart();
   const origin = base(currentHart());
   for (let i: u32 = 0, n = s.tlbLogCount; i < n; i++) clearIfPiece(origin + (<u32>load<u16>(origin + LOG + (i << 1)) << 4), va);

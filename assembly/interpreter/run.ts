@@ -15,8 +15,16 @@ import { installBatch } from "../translator/modules";
 import { interpret } from "./fast.gen";
 import { fetch, nextBias, setStepsLeft, stepsLeft } from "./step";
 
-/** Steps of one turn. V8 replaces a function's baseline code only between calls, so turns must end. */
+/** Steps of one turn on the virtual clock. V8 replaces a function's baseline code only between calls, so turns must end. */
 const SLICE: u32 = 25_000;
+/** On the host's clock a turn takes about this many ticks, whatever runs: interrupts wait for its end. */
+const TURN_TICKS: u64 = 300;
+const SHORTEST_TURN: u32 = 10_000;
+const LONGEST_TURN: u32 = 250_000;
+/** After this many ticks the host has its say. */
+const RUN_TICKS: u64 = 500;
+/** Steps of a turn on the host's clock, after what the last ones took. */
+let pace: u32 = SLICE;
 const NEVER: u64 = ~(<u64>0);
 
 function isVirtual(): bool {
@@ -45,6 +53,7 @@ function nextRunnable(): u32 {
 export function runHarts(budget: i32): Exit {
   let left: i64 = budget;
   store<u32>(<usize>Machine.EXIT, Exit.BUDGET);
+  const began = isVirtual() ? 0 : ticks();
   while (left > 0) {
     updateTimers();
     const h = nextRunnable();
@@ -53,8 +62,9 @@ export function runHarts(budget: i32): Exit {
       left--; // jumping to a deadline costs a step, so that this loop ends
       continue;
     }
-    left -= <i64>turn(h, <u32>min<i64>(left, <i64>SLICE));
+    left -= <i64>turn(h, <u32>min<i64>(left, <i64>(isVirtual() ? SLICE : pace)));
     if (load<u32>(<usize>Machine.EXIT) != Exit.BUDGET) return <Exit>load<u32>(<usize>Machine.EXIT);
+    if (!isVirtual() && turnEnd - began >= RUN_TICKS) break;
   }
   return Exit.BUDGET;
 }
@@ -76,8 +86,21 @@ function sleep(): bool {
 function countStolen(h: u32): void {
   const s = hart();
   if (isVirtual()) return;
-  const now = ticks();
-  if (s.leftRunnable && now > s.leftAt) staUpdate(h, (now - s.leftAt) * 100);
+  turnBegin = ticks();
+  if (s.leftRunnable && turnBegin > s.leftAt) staUpdate(h, (turnBegin - s.leftAt) * 100);
+}
+
+/** When the last turn began and ended, in ticks of the host's clock. */
+let turnBegin: u64 = 0;
+let turnEnd: u64 = 0;
+
+/** Fits the next turns to what the last one took. One that was cut short says nothing. */
+function keepPace(budget: u32, done: u32): void {
+  if (done < budget) return;
+  const took = turnEnd - turnBegin;
+  if (took > 2 * TURN_TICKS) pace = max(SHORTEST_TURN, pace >> 1);
+  else if (took > TURN_TICKS) pace = max(SHORTEST_TURN, pace - (pace >> 3));
+  else if (budget == pace) pace = min(LONGEST_TURN, pace + (pace >> 3));
 }
 
 /** Gives hart `h` a turn of at most `steps`; how many it took. */
@@ -101,7 +124,11 @@ function turn(h: u32, steps: u32): u32 {
   endSlice();
   installBatch();
   s.leftRunnable = s.waiting ? 0 : 1;
-  if (!isVirtual()) s.leftAt = ticks();
+  if (!isVirtual()) {
+    turnEnd = ticks();
+    s.leftAt = turnEnd;
+    keepPace(budget, done);
+  }
   store<u64>(<usize>Machine.INSTRUCTIONS, load<u64>(<usize>Machine.INSTRUCTIONS) + <u64>done);
   return done;
 }

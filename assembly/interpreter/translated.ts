@@ -9,7 +9,7 @@ import { setSliceLeft } from "../hart/counters";
 import { fillJump, lookupJump, noteJumpPage } from "../hart/jumps";
 import { leafGlobal, leafSize, OK, peek, physical } from "../hart/mmu";
 import { hart, setPc } from "../hart/state";
-import { countSuperpage, lookupInstruction } from "../hart/tlb";
+import { lookupInstruction } from "../hart/tlb";
 import { REGION_HEAD } from "../isa/op.gen";
 import { hostPage, pageIndex } from "../memory/physical";
 import { arrive } from "../translator/heat";
@@ -102,13 +102,12 @@ function isMapped(id: u32): bool {
   const first = r.pc & ~(<u64>0xfff);
   allGlobal = true;
   for (let k: u32 = 0; k < r.pageCount; k++) {
-    const va = first + (<u64>(<i64>regionDistance(id, k)) << 12);
+    const va = first + (<u64>regionDistance(id, k) << 12);
     if (peek(va, r.mode) != OK) return false;
     const page = physical & ~(<u64>0xfff);
     if (hostPage(page) == 0 || pageIndex(page) != regionPage(id, k)) return false;
     allGlobal = allGlobal && leafGlobal;
-    if (leafSize > 12) countSuperpage(va, leafSize);
-    noteJumpPage(va);
+    noteJumpPage(va, leafSize);
   }
   return true;
 }

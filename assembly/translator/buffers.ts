@@ -5,8 +5,10 @@ import { REGIONS_END } from "../code/regions";
 
 /** Most instructions of a region. TurboFan's time grows faster than a function's size. */
 export const MAX_INSNS: u32 = 256;
-/** Each instruction may end a block and leave twice. */
+/** Each block but the first has an edge to it, and an instruction two edges at most that may leave. */
 export const MAX_BLOCKS: u32 = 640;
+/** A block may open a loop, be a join and lie in an `if`. */
+const MAX_LABELS: usize = 3 * MAX_BLOCKS;
 export const MAX_EDGES: u32 = 4096;
 
 /** How often entries were arrived at, u16 each, by a hash of their address. */
@@ -30,7 +32,7 @@ export const ORDER: usize = PREDECESSORS + <usize>MAX_EDGES * 2;
 export const WORK: usize = ORDER + <usize>MAX_BLOCKS * 2;
 export const LABELS: usize = WORK + 4096 * 8;
 /** The pages that a region runs on: see discover.ts. */
-export const PAGES: usize = LABELS + <usize>MAX_BLOCKS * 8;
+export const PAGES: usize = LABELS + MAX_LABELS * 8;
 /** Numbers of locals: see locals.ts. */
 export const LOCALS: usize = PAGES + 256;
 export const LOCALS_SIZE: usize = 4096;

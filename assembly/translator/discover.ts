@@ -315,6 +315,9 @@ function endRegisterJump(b: Block, i: Insn, next: u64): void {
     b.end = End.JUMP_REGISTER;
     const site = seenJump(i.pc);
     if (observedCount(site) == 0) hasUnknownJump = true;
-    for (let n: u32 = 0, count = observedCount(site); n < count; n++) edge(b, observedTarget(site, n));
+    // Targets outside the region are looked up like any other: they need no block.
+    for (let n: u32 = 0, count = observedCount(site); n < count; n++) {
+      if (instructionAt(observedTarget(site, n)) >= 0) edge(b, observedTarget(site, n));
+    }
   }
 }

@@ -237,7 +237,7 @@ function writeElements(): void {
 /** Number for a new module. */
 function takeModule(): u32 {
   const limit = load<u32>(<usize>Machine.CODE_CACHE) / HOST_BYTES;
-  if (moduleCount < MOST_MODULES && totalSize < limit) return moduleCount++;
+  if (moduleCount == 0 || (moduleCount < MOST_MODULES && totalSize < limit)) return moduleCount++;
   while (true) {
     hand = hand + 1 >= moduleCount ? 0 : hand + 1;
     const m = moduleAt(hand);

@@ -4,6 +4,7 @@ import { HartAt, Machine, Tier } from "../abi/layout";
 import { pageOfEntry, slotOfEntry } from "../code/predecode";
 import { addPage, newRegion, nextRegionAt, Region, regionAt, RegionFlag } from "../code/regions";
 import { hart } from "../hart/state";
+import { Op } from "../isa/op.gen";
 import { emitBlocks, isTooLarge } from "./blocks";
 import { BODY, MAX_INSNS } from "./buffers";
 import {
@@ -37,6 +38,8 @@ export function suits(flags: u32): bool {
 /** Translates the region that begins at entry `p`, the hart's address `pc`, unless that is done already. */
 export function translateRegion(p: usize, pc: u64): void {
   if (load<u32>(<usize>Machine.TIER) == <u32>Tier.INTERPRETER || !hasRoom()) return;
+  // Past the last instruction of a page nothing begins.
+  if (<u32>load<u16>(p) == <u32>Op.PAGE_END) return;
   const mode = hart().mode;
   const index = pageOfEntry(p);
   for (let id = nextRegionAt(0, pc, mode, index); id != 0; id = nextRegionAt(id, pc, mode, index)) {
@@ -70,7 +73,7 @@ function record(pc: u64, mode: u32, fast: bool): void {
     (hasUnknownJump ? RegionFlag.UNKNOWN_JUMP : 0);
   const first = <i64>(pc >> 12);
   for (let k: u32 = 0; k < pageCount; k++) {
-    if (pageUsed(k)) addPage(id, pageIndexOf(k), <i32>(<i64>(pageAddress(k) >> 12) - first));
+    if (pageUsed(k)) addPage(id, pageIndexOf(k), <i64>(pageAddress(k) >> 12) - first);
   }
   addFunction(id);
 }

@@ -6,8 +6,11 @@ import { Exit } from "../../assembly/abi/exit.ts";
 import type { GuestClock } from "./clock.ts";
 import type { Platform } from "./platform.ts";
 
-/** Instructions in a slice. V8 replaces baseline code only when a call returns, so slices must end. */
+/** Instructions in a slice on the virtual clock: the host's events come at these counts. */
 const SLICE = 40_000;
+
+/** Most instructions in a slice on the host's clock: the engine comes back when it has run for some 50 us. */
+const LONGEST_SLICE = 500_000;
 
 /** How long slices run before the host's events have their turn, in ms. */
 const TURN = 4;
@@ -134,7 +137,7 @@ export class RunLoop {
     this.#turnIsOver = false;
     while (!this.#ended && this.#holds.size === 0) {
       driven.deliver();
-      const exit = driven.run(SLICE);
+      const exit = driven.run(this.#clock === undefined ? SLICE : LONGEST_SLICE);
       driven.collect();
       if (exit !== Exit.BUDGET && exit !== Exit.IDLE && !driven.handle(exit)) this.#ended = true;
       if (this.#turnIsOver || this.#platform.now() >= end) return false;
