@@ -28,6 +28,7 @@ import { sbiConsoleInput } from "./sbi/dbcn";
 import { resetSbiState } from "./sbi/state";
 import { resetHeat } from "./translator/heat";
 import { resetModules } from "./translator/modules";
+import { resetSites } from "./translator/sites";
 import { resetTargets } from "./translator/targets";
 
 export { attachNvme } from "./devices/block/nvme";
@@ -48,6 +49,7 @@ export function reset(): void {
   resetModules();
   resetRegions();
   resetTargets();
+  resetSites();
   resetHeat();
   resetPredecode();
   resetDevices();

@@ -92,6 +92,10 @@ export const enum Machine {
   STEPS = 0x1118,
   /** u64, address of the indirect jump that translated code left by, if its targets are to be noted; 0. */
   LAST_JUMP = 0x1120,
+  /** u32, what translated code says of the access that it came back for (translator/sites.ts). */
+  SITE_REPORT = 0x1128,
+  /** u32, the region that reports a jump or an access. */
+  REPORTER = 0x112c,
 
   SCRATCH = 0x2000, // 8 KiB for test and diagnostic calls from the host
 }

@@ -15,9 +15,10 @@ export const enum RegionFlag {
   FAST_FLOAT = 2,
   /** NX has not accrued: its arithmetic is left to the interpreter. */
   SLOW_FLOAT = 4,
-  /** It has an indirect jump whose targets are to be noted. */
-  UNKNOWN_JUMP = 8,
 }
+
+/** Flags that tell variants of a region apart. */
+const VARIANT: u32 = RegionFlag.FAST_FLOAT | RegionFlag.SLOW_FLOAT;
 
 export const MAX_PAGES: u32 = 4;
 
@@ -97,6 +98,11 @@ export function resetRegions(): void {
   memory.fill(PC_HASH, 0, RECORDS - PC_HASH);
 }
 
+/** The number that newRegion() gives next. */
+export function upcomingRegion(): u32 {
+  return free != 0 ? free : used + 1;
+}
+
 /** A new record, in the hash of its address; 0 if there is no room. */
 export function newRegion(pc: u64, mode: u32): u32 {
   let id = free;
@@ -160,16 +166,28 @@ export function dropAllRegions(): void {
   for (let id: u32 = 1; id <= used; id++) dropRegion(id);
 }
 
-/** Forgets all regions that run on the page; those alone that have `flags`. */
-export function dropRegionsOn(index: u32, flags: u32 = 0): void {
+/** Forgets all regions that run on the page. */
+export function dropRegionsOn(index: u32): void {
   let link = <u32>load<u16>(pageBucket(index));
   while (link != 0) {
     const id = link / MAX_PAGES;
     const at = pageAt(id, link % MAX_PAGES);
-    if (load<u32>(at) == index && (regionAt(id).flags & flags) == flags) {
+    if (load<u32>(at) == index) {
       dropRegion(id);
       link = load<u16>(pageBucket(index));
     } else link = load<u32>(at, LINK);
+  }
+}
+
+/** Forgets the other regions that begin where region `id` does and suit the same state: it is there instead. */
+export function dropOlder(id: u32): void {
+  const r = regionAt(id);
+  let other = nextRegionAt(0, r.pc, r.mode, regionPage(id, 0));
+  while (other != 0) {
+    const next = nextRegionAt(other, r.pc, r.mode, regionPage(id, 0));
+    const o = regionAt(other);
+    if (other != id && o.state == <u32>RegionState.LIVE && ((o.flags ^ r.flags) & VARIANT) == 0) dropRegion(other);
+    other = next;
   }
 }
 

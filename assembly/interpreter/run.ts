@@ -12,6 +12,7 @@ import { forgetDropped } from "../code/predecode";
 import { codeDropped } from "../memory/code-map";
 import { staUpdate } from "../sbi/sta";
 import { installBatch } from "../translator/modules";
+import { ageSites } from "../translator/sites";
 import { interpret } from "./fast.gen";
 import { fetch, nextBias, setStepsLeft, stepsLeft } from "./step";
 
@@ -123,6 +124,7 @@ function turn(h: u32, steps: u32): u32 {
   const done = sliceSteps();
   endSlice();
   installBatch();
+  ageSites();
   s.leftRunnable = s.waiting ? 0 : 1;
   if (!isVirtual()) {
     turnEnd = ticks();

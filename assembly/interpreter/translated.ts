@@ -2,9 +2,7 @@
 // cannot do: an instruction of the slow path, or the beginning of a region.
 import { Machine } from "../abi/layout";
 import { pageOfEntry } from "../code/predecode";
-import {
-  dropRegionsOn, nextRegionAt, regionAt, regionDistance, RegionFlag, regionPage, RegionState,
-} from "../code/regions";
+import { nextRegionAt, regionAt, regionDistance, regionPage, RegionState } from "../code/regions";
 import { setSliceLeft } from "../hart/counters";
 import { fillJump, lookupJump, noteJumpPage } from "../hart/jumps";
 import { leafGlobal, leafSize, OK, peek, physical } from "../hart/mmu";
@@ -16,6 +14,7 @@ import { arrive } from "../translator/heat";
 import { enterFunction } from "../translator/host";
 import { INTERPRET } from "../translator/leave";
 import { useModule } from "../translator/modules";
+import { noteMiss } from "../translator/sites";
 import { noteJump } from "../translator/targets";
 import { suits, translateRegion } from "../translator/translate";
 import { enter, nextBias, setContinuation, step, stepsLeft } from "./step";
@@ -52,6 +51,7 @@ export function proceed(p: usize, n: i32, bias: i64): usize {
     }
     if (result & INTERPRET) {
       r.misses++;
+      if (noteMiss(at)) translateAnew();
       return stepAndCount(p, n, bias);
     }
     if (!(load<u16>(p) & REGION_HEAD)) {
@@ -117,7 +117,14 @@ function noteTarget(target: u64): void {
   const jump = load<u64>(<usize>Machine.LAST_JUMP);
   if (jump == 0) return;
   store<u64>(<usize>Machine.LAST_JUMP, 0);
-  if (noteJump(jump, target) < ENOUGH_JUMPS) return;
-  const p = lookupInstruction(jump);
-  if (p != 0) dropRegionsOn(pageOfEntry(p), RegionFlag.UNKNOWN_JUMP);
+  if (noteJump(jump, target) != ENOUGH_JUMPS) return;
+  translateAnew();
+}
+
+/** More is known of the region that reported something: another is to take its place. */
+function translateAnew(): void {
+  const r = regionAt(load<u32>(<usize>Machine.REPORTER));
+  if (r.state != <u32>RegionState.LIVE || r.mode != hart().mode) return;
+  const p = lookupInstruction(r.pc);
+  if (p != 0) translateRegion(p, r.pc, true);
 }

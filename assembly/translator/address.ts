@@ -1,71 +1,42 @@
-// From guest virtual addresses to host addresses: pushes the host address of an access.
+// From guest virtual addresses to host addresses: pushes the host address of an access, and
+// gives the offset that the access adds to it.
 //
-// A base register has the page that it pointed to last, and what to add on it, in locals: most
-// accesses compare with that alone. One that may point anywhere (flow.ts) is looked up in the
-// TLB, as the interpreter does, and compared only where it is used again.
-// What the TLB does not know is the interpreter's. A page compares with the address's upper
-// bits and those that alignment says are zero, so a misaligned access takes the second way.
+// Accesses of a block through one base register that lie near each other are a group: the
+// first looks whether all of it is on one page, and the others need no look of their own.
+// A base register has the page that it pointed to last, and what to add on it, in locals:
+// most checks compare with that alone. Others look in the TLB, as the interpreter does, and
+// an access that was seen to change pages all the time (sites.ts) does so at once. What the
+// TLB does not know, or a group that crosses into another page, is the interpreter's.
 import { Hart } from "../hart/state";
 import { WRITE_HALF } from "../hart/tlb";
-import { insnCount } from "./discover";
-import { jumpy, movesFar } from "./flow";
-import { definesOf, Insn, insnAt, lengthOf, registerBit } from "./insn";
+import { Op } from "../isa/op.gen";
+import { Machine } from "../abi/layout";
+import { Block, definesOf, Insn, insnAt, registerBit } from "./insn";
 import { Kind } from "./kind";
-import { interpretIf, pushState } from "./leave";
+import { interpretHere, pushState, reportRegion } from "./leave";
 import { ADDRESS, HOST, Key, localFor } from "./locals";
 import { pushRegister, registerNumber } from "./registers";
+import { changesPages, isAlone, SiteReport, siteOf, TOO_MANY } from "./sites";
 import { Wasm } from "./wasm";
 import { access, byte, get, i32Const, i64Const, ifThen, set, tee } from "./writer";
 
-export function pushLoadAddress(i: Insn, size: u32): void {
-  push(i, size, false, false);
-}
+/** Bytes that a group may span. */
+const WIDEST: i32 = 1024;
 
-export function pushStoreAddress(i: Insn, size: u32): void {
-  push(i, size, true, false);
-}
-
-/** Atomics take aligned addresses alone: others trap, which is the interpreter's. */
-export function pushAtomicAddress(i: Insn, size: u32, write: bool): void {
-  push(i, size, write, true);
-}
-
-/** Base registers whose page is in locals already, by loads and by stores: of the block so far. */
-let readKnown: u32 = 0;
-let writeKnown: u32 = 0;
-/** Registers that the block so far has computed, not loaded. */
-let computed: u32 = 0;
-
-/** Nothing is known of pages: a block begins. */
-export function forgetPages(): void {
-  readKnown = 0;
-  writeKnown = 0;
-  computed = 0;
-}
-
-/** The instruction has given its register another value. */
-export function forgetPageOf(i: Insn): void {
-  const register = <u32>definesOf(i);
-  if (!movesFar(i)) {
-    computed |= register;
-    return;
+/** Bytes of a plain load or store. */
+function sizeOf(op: u32): i32 {
+  switch (op) {
+    case Op.LB: case Op.LBU: case Op.SB: return 1;
+    case Op.LH: case Op.LHU: case Op.SH: return 2;
+    case Op.LW: case Op.LWU: case Op.SW: case Op.FLW: case Op.FSW: return 4;
   }
-  computed &= ~register;
-  readKnown &= ~register;
-  writeKnown &= ~register;
+  return 8;
 }
 
-/** Is the base of `i` used again in its block, for the same kind of access, before it moves? */
-function isUsedAgain(i: Insn, write: bool): bool {
-  for (let index = i.index + 1; index < insnCount; index++) {
-    const next = insnAt(index);
-    if (next.pc != insnAt(index - 1).pc + lengthOf(insnAt(index - 1))) return false;
-    if (next.kind == Kind.MEMORY || next.kind == Kind.FLOAT_MEMORY) {
-      if (next.rs1 == i.rs1 && isStore(next) == write) return true;
-    } else if (next.kind != Kind.ALU && next.kind != Kind.FLOAT) return false;
-    if (movesFar(next) && (definesOf(next) & registerBit(i.rs1)) != 0) return false;
-  }
-  return false;
+// @ts-ignore: decorator
+@inline
+function isPlain(i: Insn): bool {
+  return i.kind == <u32>Kind.MEMORY || i.kind == <u32>Kind.FLOAT_MEMORY;
 }
 
 /** A load defines a register, a store does not: not even the sink. */
@@ -75,43 +46,100 @@ function isStore(i: Insn): bool {
   return i.rd == 0;
 }
 
-function push(i: Insn, size: u32, write: bool, aligned: bool): void {
-  const bit = <u32>registerBit(i.rs1);
+/** Gathers the block's groups, before its code is written. */
+export function findGroups(b: Block): void {
+  for (let n: u32 = 0; n < b.count; n++) insnAt(b.first + n).leader = 0;
+  for (let n: u32 = 0; n < b.count; n++) {
+    const i = insnAt(b.first + n);
+    if (isPlain(i) && i.leader == 0) gather(b, n, i);
+  }
+}
+
+/** Makes `i`, the block's `n`th, the leader of what follows through the same register. */
+function gather(b: Block, n: u32, i: Insn): void {
+  i.leader = i.index + 1;
+  i.low = i.imm;
+  i.high = i.imm + sizeOf(i.op);
+  i.writes = u32(isStore(i));
+  const base = registerBit(i.rs1);
+  if (base == 0 || isAlone(i.pc)) return;
+  let last = i;
+  for (let m = n + 1; m < b.count && (definesOf(last) & base) == 0; m++) {
+    last = insnAt(b.first + m);
+    if (!isPlain(last) || last.rs1 != i.rs1 || last.leader != 0) continue;
+    const low = min(i.low, last.imm);
+    const high = max(i.high, last.imm + sizeOf(last.op));
+    if (high - low > WIDEST) continue;
+    i.low = low;
+    i.high = high;
+    if (isStore(last)) i.writes = 1;
+    last.leader = i.index + 1;
+  }
+}
+
+/** For a plain load or store. */
+export function pushPlainAddress(i: Insn): u32 {
+  const leader = insnAt(i.leader - 1);
+  // What a member needs of its leader: the local with the host address of the group's first byte.
+  const group = Key.GROUP + leader.index;
+  if (leader != i) {
+    get(localFor(group));
+    return i.imm - leader.low;
+  }
+  const span = i.high - i.low;
   pushRegister(i.rs1);
-  if (i.imm != 0) {
-    i64Const(i.imm);
+  if (i.low != 0) {
+    i64Const(i.low);
     byte(Wasm.I64_ADD);
   }
-  const known = ((write ? writeKnown : readKnown) & bit) != 0;
-  const compares = known || (jumpy & ~computed & bit) == 0;
-  const keeps = compares || isUsedAgain(i, write);
-  if (compares) pushCompared(i, size, write, aligned);
-  else pushLookedUp(i, size, write, aligned, keeps);
-  if (!keeps) return;
-  if (write) writeKnown |= bit;
-  else readKnown |= bit;
+  check(i, span, i.writes != 0, span != sizeOf(i.op));
+  tee(localFor(group));
+  return i.imm - i.low;
 }
 
-/** ~(4096 - size): the bits of a page, and those that alignment says are zero. */
-// @ts-ignore: decorator
-@inline
-function maskFor(size: u32): i64 {
-  return ~<i64>(4096 - size);
+/** Atomics take aligned addresses alone: others trap, which is the interpreter's. */
+export function pushAtomicAddress(i: Insn, size: u32, write: bool): void {
+  pushRegister(i.rs1);
+  check(i, size, write, false);
 }
 
-/** The address is on the stack: compares its page with the base's, and looks it up if it is another. */
-function pushCompared(i: Insn, size: u32, write: bool, aligned: bool): void {
+/** The address of `size` bytes is on the stack: leaves their host address there. */
+function check(i: Insn, size: u32, write: bool, isGroup: bool): void {
+  if (changesPages(i.pc)) {
+    set(ADDRESS);
+    lookUp(i, size, write, isGroup);
+    get(ADDRESS);
+    byte(Wasm.I32_WRAP_I64);
+    get(HOST);
+    access(Wasm.I32_LOAD, (write ? WRITE_HALF : 0) + 8);
+    byte(Wasm.I32_ADD);
+    return;
+  }
   const base = registerNumber(i.rs1);
   const page = localFor((write ? Key.WRITE_PAGE : Key.READ_PAGE) + base);
   const addend = localFor((write ? Key.WRITE_ADDEND : Key.READ_ADDEND) + base);
   tee(ADDRESS);
-  i64Const(maskFor(size));
-  byte(Wasm.I64_AND);
-  get(page);
-  byte(Wasm.I64_NE);
+  if (isGroup) {
+    // Both ends on the base's page.
+    i64Const(-4096);
+    byte(Wasm.I64_AND);
+    get(page);
+    byte(Wasm.I64_NE);
+    pushLast(size);
+    get(page);
+    byte(Wasm.I64_NE);
+    byte(Wasm.I32_OR);
+  } else {
+    // Alignment says that the bits of ~(4096 - size) below a page's are zero.
+    i64Const(~<i64>(4096 - size));
+    byte(Wasm.I64_AND);
+    get(page);
+    byte(Wasm.I64_NE);
+  }
   ifThen();
-  lookUp(size, write, aligned);
-  keepPage(base, write);
+  countChange(i.pc);
+  lookUp(i, size, write, isGroup);
+  keepPage(page, addend, write);
   byte(Wasm.END);
   get(ADDRESS);
   byte(Wasm.I32_WRAP_I64);
@@ -119,20 +147,45 @@ function pushCompared(i: Insn, size: u32, write: bool, aligned: bool): void {
   byte(Wasm.I32_ADD);
 }
 
-/** The address is on the stack: looks it up. */
-function pushLookedUp(i: Insn, size: u32, write: bool, aligned: bool, keeps: bool): void {
-  set(ADDRESS);
-  lookUp(size, write, aligned);
-  if (keeps) keepPage(registerNumber(i.rs1), write);
+/** Pushes the page of the last of `size` bytes at ADDRESS. */
+function pushLast(size: u32): void {
   get(ADDRESS);
-  byte(Wasm.I32_WRAP_I64);
+  if (size > 1) {
+    i64Const(size - 1);
+    byte(Wasm.I64_ADD);
+  }
+  i64Const(-4096);
+  byte(Wasm.I64_AND);
+}
+
+/** Counts that the page changed; once too often, and the region is left, to be translated anew. */
+function countChange(pc: u64): void {
+  const site = <u32>siteOf(pc);
+  i32Const(0);
+  access(Wasm.I32_LOAD16_U, site);
+  tee(HOST);
+  i32Const(TOO_MANY);
+  byte(Wasm.I32_AND);
+  byte(Wasm.I32_EQZ);
+  ifThen();
+  i32Const(0);
   get(HOST);
-  access(Wasm.I32_LOAD, (write ? WRITE_HALF : 0) + 8);
+  i32Const(1);
   byte(Wasm.I32_ADD);
+  tee(HOST);
+  access(Wasm.I32_STORE16, site);
+  get(HOST);
+  i32Const(TOO_MANY);
+  byte(Wasm.I32_AND);
+  ifThen();
+  report(SiteReport.CHANGES_PAGES);
+  interpretHere();
+  byte(Wasm.END);
+  byte(Wasm.END);
 }
 
 /** HOST = the TLB's entry for ADDRESS; what it does not hold is the interpreter's. */
-function lookUp(size: u32, write: bool, aligned: bool): void {
+function lookUp(i: Insn, size: u32, write: bool, isGroup: bool): void {
   get(ADDRESS);
   byte(Wasm.I32_WRAP_I64);
   i32Const(8);
@@ -143,27 +196,32 @@ function lookUp(size: u32, write: bool, aligned: bool): void {
   byte(Wasm.I32_ADD);
   tee(HOST);
   access(Wasm.I64_LOAD, write ? WRITE_HALF : 0);
-  get(ADDRESS);
-  if (aligned) i64Const(maskFor(size));
-  else {
-    if (size > 1) {
-      i64Const(size - 1);
-      byte(Wasm.I64_ADD);
-    }
-    i64Const(-4096);
-  }
-  byte(Wasm.I64_AND);
+  if (i.kind == <u32>Kind.ATOMIC) {
+    get(ADDRESS);
+    i64Const(~<i64>(4096 - size));
+    byte(Wasm.I64_AND);
+  } else pushLast(size);
   byte(Wasm.I64_NE);
-  interpretIf();
+  ifThen();
+  if (isGroup) report(SiteReport.GROUP_MISSED);
+  interpretHere();
+  byte(Wasm.END);
 }
 
-/** Remembers the page that HOST is of for base register `base`. */
-function keepPage(base: u32, write: bool): void {
+function report(what: SiteReport): void {
+  i32Const(0);
+  i32Const(what);
+  access(Wasm.I32_STORE, Machine.SITE_REPORT);
+  reportRegion();
+}
+
+/** Remembers the page that HOST is of. */
+function keepPage(page: u32, addend: u32, write: bool): void {
   const half = write ? WRITE_HALF : 0;
   get(HOST);
   access(Wasm.I64_LOAD, half);
-  set(localFor((write ? Key.WRITE_PAGE : Key.READ_PAGE) + base));
+  set(page);
   get(HOST);
   access(Wasm.I32_LOAD, half + 8);
-  set(localFor((write ? Key.WRITE_ADDEND : Key.READ_ADDEND) + base));
+  set(addend);
 }

@@ -3,7 +3,7 @@
 // N. Ramsey, "Beyond Relooper", 2022); where not, a loop around a br_table over all blocks.
 import { HartAt, Machine } from "../abi/layout";
 import { Hart, hart } from "../hart/state";
-import { forgetPageOf, forgetPages } from "./address";
+import { findGroups } from "./address";
 import { emitInstruction } from "./emit.gen";
 import { BODY, BODY_SIZE, LABELS } from "./buffers";
 import { hasArithmetic, hasDynamicRounding, hasFloat, successor } from "./discover";
@@ -13,7 +13,7 @@ import { Kind } from "./kind";
 import { Block, blockAt, definesOf, End, Insn, insnAt, lengthOf, registerBit } from "./insn";
 import {
   dirty, FUNCTION_TYPE, INTERPRET, interpretHere, jumpTo, jumpToAddress, pushAddressEntry, pushAddressTag,
-  pushJumpEntry, pushState, readRegisters, returnTo, setDirty, setHere, setUndone, writeBack,
+  pushJumpEntry, pushState, readRegisters, reportRegion, returnTo, setDirty, setHere, setUndone, writeBack,
 } from "./leave";
 import { ADDRESS, DEPTH, HOST, LABEL, STEPS } from "./locals";
 import { jumpTag } from "../hart/jumps";
@@ -221,7 +221,7 @@ function emitBlock(n: u32): void {
   setDirty(b.dirtyIn);
   setUndone(0);
   forgetSingles();
-  forgetPages();
+  findGroups(b);
   if (b.count != 0) {
     get(STEPS);
     i32Const(b.count);
@@ -237,7 +237,6 @@ function emitBlock(n: u32): void {
     setUndone(b.count - i);
     emitInstruction(changetype<usize>(insn));
     setDirty(dirty | definesOf(insn));
-    forgetPageOf(insn);
   }
   setUndone(0);
   emitEnd(b, insnAt(b.first + plain));
@@ -332,6 +331,7 @@ function reportJump(pc: u64): void {
   i32Const(0);
   i64Const(pc);
   access(Wasm.I64_STORE, <u32>Machine.LAST_JUMP);
+  reportRegion();
   get(ADDRESS);
   get(STEPS);
   byte(Wasm.RETURN);

@@ -18,8 +18,12 @@ export const HEAT_MASK: usize = 0x1_fffe;
 export const TARGETS: usize = HEAT + HEAT_MASK + 2;
 export const TARGETS_SIZE: usize = 512 * 80;
 
-export const INSNS: usize = TARGETS + TARGETS_SIZE;
-export const INSN_SIZE: usize = 32;
+/** How often accesses miss their base's page, u16 each (sites.ts). */
+export const SITES: usize = TARGETS + TARGETS_SIZE;
+export const SITE_COUNT: u32 = 4096;
+
+export const INSNS: usize = SITES + <usize>SITE_COUNT * 2;
+export const INSN_SIZE: usize = 48;
 export const BLOCKS: usize = INSNS + <usize>MAX_INSNS * INSN_SIZE;
 export const BLOCK_SIZE: usize = 128;
 /** For each halfword of a region's pages: u16 instruction number + 1, u16 block number + 1. */

@@ -30,8 +30,6 @@ export let hasFloat: bool = false;
 export let hasArithmetic: bool = false;
 /** It has arithmetic that was left to the interpreter because NX has not accrued. */
 export let hasSlowFloat: bool = false;
-/** It has an indirect jump whose targets are not known yet. */
-export let hasUnknownJump: bool = false;
 /** Some round as frm says. */
 export let hasDynamicRounding: bool = false;
 /** Floating point runs on Wasm's own operations. */
@@ -206,7 +204,6 @@ export function discover(pc: u64, index: u32, slot: usize, limit: u32, fastFloat
   hasFloat = false;
   hasArithmetic = false;
   hasSlowFloat = false;
-  hasUnknownJump = false;
   hasDynamicRounding = false;
   fast = fastFloat;
   most = limit;
@@ -314,7 +311,6 @@ function endRegisterJump(b: Block, i: Insn, next: u64): void {
   else {
     b.end = End.JUMP_REGISTER;
     const site = seenJump(i.pc);
-    if (observedCount(site) == 0) hasUnknownJump = true;
     // Targets outside the region are looked up like any other: they need no block.
     for (let n: u32 = 0, count = observedCount(site); n < count; n++) {
       if (instructionAt(observedTarget(site, n)) >= 0) edge(b, observedTarget(site, n));

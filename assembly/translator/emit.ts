@@ -4,7 +4,7 @@
 // singles f32; memory and floating point have files of their own.
 import { HartAt } from "../abi/layout";
 import { Amo } from "../isa/a";
-import { pushAtomicAddress, pushLoadAddress, pushStoreAddress } from "./address";
+import { pushAtomicAddress, pushPlainAddress } from "./address";
 import { emitAmo, emitLoadReserved, emitStoreConditional } from "./atomics";
 import * as float from "./float";
 import { Insn } from "./insn";
@@ -83,58 +83,58 @@ export class Emit {
   fence(): void {}
 
   // --- loads and stores ---
-  load(size: u32, code: Wasm): bool {
+  load(code: Wasm): bool {
     const i = this.insn();
-    pushLoadAddress(i, size);
-    access(code, 0);
+    const offset = pushPlainAddress(i);
+    access(code, offset);
     setRegister(i.rd);
     return true;
   }
-  loadS8(): bool { return this.load(1, Wasm.I64_LOAD8_S); }
-  loadS16(): bool { return this.load(2, Wasm.I64_LOAD16_S); }
-  loadS32(): bool { return this.load(4, Wasm.I64_LOAD32_S); }
-  load64(): bool { return this.load(8, Wasm.I64_LOAD); }
-  loadU8(): bool { return this.load(1, Wasm.I64_LOAD8_U); }
-  loadU16(): bool { return this.load(2, Wasm.I64_LOAD16_U); }
-  loadU32(): bool { return this.load(4, Wasm.I64_LOAD32_U); }
+  loadS8(): bool { return this.load(Wasm.I64_LOAD8_S); }
+  loadS16(): bool { return this.load(Wasm.I64_LOAD16_S); }
+  loadS32(): bool { return this.load(Wasm.I64_LOAD32_S); }
+  load64(): bool { return this.load(Wasm.I64_LOAD); }
+  loadU8(): bool { return this.load(Wasm.I64_LOAD8_U); }
+  loadU16(): bool { return this.load(Wasm.I64_LOAD16_U); }
+  loadU32(): bool { return this.load(Wasm.I64_LOAD32_U); }
 
-  store(size: u32, code: Wasm): bool {
+  store(code: Wasm): bool {
     const i = this.insn();
-    pushStoreAddress(i, size);
+    const offset = pushPlainAddress(i);
     pushRegister(i.rs2);
-    access(code, 0);
+    access(code, offset);
     return true;
   }
-  store8(): bool { return this.store(1, Wasm.I64_STORE8); }
-  store16(): bool { return this.store(2, Wasm.I64_STORE16); }
-  store32(): bool { return this.store(4, Wasm.I64_STORE32); }
-  store64(): bool { return this.store(8, Wasm.I64_STORE); }
+  store8(): bool { return this.store(Wasm.I64_STORE8); }
+  store16(): bool { return this.store(Wasm.I64_STORE16); }
+  store32(): bool { return this.store(Wasm.I64_STORE32); }
+  store64(): bool { return this.store(Wasm.I64_STORE); }
 
   loadFloat32(): bool {
     const i = this.insn();
-    pushLoadAddress(i, 4);
-    access(Wasm.F32_LOAD, 0);
+    const offset = pushPlainAddress(i);
+    access(Wasm.F32_LOAD, offset);
     float.setSingle(i.rd);
     return true;
   }
   loadFloat64(): bool {
     const i = this.insn();
-    pushLoadAddress(i, 8);
-    access(Wasm.F64_LOAD, 0);
+    const offset = pushPlainAddress(i);
+    access(Wasm.F64_LOAD, offset);
     float.setDouble(i.rd);
     return true;
   }
   storeFloat32(): bool {
     const i = this.insn();
-    pushStoreAddress(i, 4);
-    float.storeSingle(i.rs2);
+    const offset = pushPlainAddress(i);
+    float.storeSingle(i.rs2, offset);
     return true;
   }
   storeFloat64(): bool {
     const i = this.insn();
-    pushStoreAddress(i, 8);
+    const offset = pushPlainAddress(i);
     float.pushDouble(i.rs2);
-    access(Wasm.F64_STORE, 0);
+    access(Wasm.F64_STORE, offset);
     return true;
   }
 

@@ -84,17 +84,17 @@ export function setSingle(address: u32): void {
   singles |= 1 << n;
 }
 
-/** Stores the low half, whatever the register holds. */
-export function storeSingle(address: u32): void {
+/** Stores the low half, whatever the register holds, `offset` bytes behind the address on the stack. */
+export function storeSingle(address: u32, offset: u32): void {
   const n = number(address);
   if ((singles >> n) & 1) {
     get(localFor(Key.SINGLE + n));
-    access(Wasm.F32_STORE, 0);
+    access(Wasm.F32_STORE, offset);
     return;
   }
   pushDouble(address);
   byte(Wasm.I64_REINTERPRET_F64);
-  access(Wasm.I64_STORE32, 0);
+  access(Wasm.I64_STORE32, offset);
 }
 
 // --- is the result one that Wasm's operation gives with the right flags? ---

@@ -18,12 +18,6 @@ export function inOrder(n: u32): u32 {
   return load<u16>(ORDER + ((<usize>n) << 1));
 }
 
-/**
- * Integer registers that are loaded in a loop, and so may point anywhere each time round. What
- * is computed, a step or an index, tends to stay on its page.
- */
-export let jumpy: u32 = 0;
-
 export function analyse(): void {
   orderBlocks();
   linkPredecessors();
@@ -32,7 +26,6 @@ export function analyse(): void {
   spreadDirty();
   spreadLive();
   measure();
-  findJumpy();
 }
 
 // --- order ---
@@ -236,28 +229,4 @@ function measure(): void {
     }
     b.length = b.count + longest;
   }
-}
-
-// --- pointers ---
-
-function findJumpy(): void {
-  jumpy = 0;
-  // Blocks up to `end` in the order lie in a loop, roughly: between its head and an edge back to it.
-  let end: i32 = -1;
-  for (let n: u32 = 0; n < orderCount; n++) {
-    const b = blockAt(inOrder(n));
-    if (b.isLoop) {
-      for (let i: u32 = 0; i < b.predecessorCount; i++) end = max(end, <i32>blockAt(predecessor(b, i)).order);
-    }
-    if (<i32>n > end) continue;
-    for (let i: u32 = 0; i < b.count; i++) {
-      const insn = insnAt(b.first + i);
-      if (movesFar(insn)) jumpy |= <u32>definesOf(insn);
-    }
-  }
-}
-
-/** Does it give its register a value that may point anywhere? */
-export function movesFar(i: Insn): bool {
-  return i.kind == Kind.MEMORY || i.kind == Kind.ATOMIC;
 }

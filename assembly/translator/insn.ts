@@ -17,6 +17,12 @@ export class Insn {
   kind: u32; // Kind
   /** Number in the order of discovery. */
   index: u32;
+  /** The access whose check covers this one, too: its number + 1, 0 if it has none yet (address.ts). */
+  leader: u32;
+  /** Of a leader: what its check covers, in bytes from the base register, and is any of it a store? */
+  low: i32;
+  high: i32;
+  writes: u32;
 }
 
 // @ts-ignore: decorator

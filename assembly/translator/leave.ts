@@ -1,6 +1,7 @@
 // How translated code ends: registers written back, and the address to go on at with the
 // steps left. Bit 0 of the address says that the interpreter must do the instruction there.
-import { HartAt } from "../abi/layout";
+import { HartAt, Machine } from "../abi/layout";
+import { upcomingRegion } from "../code/regions";
 import { hart, Hart } from "../hart/state";
 import { INDEX_MASK, INDEX_SHIFT, jumpOffset, jumpTag } from "../hart/jumps";
 import { ADDRESS, DEPTH, HOST, Key, localFor, STEPS } from "./locals";
@@ -57,6 +58,13 @@ export function readRegisters(registers: u64): void {
     else access(Wasm.F64_LOAD, <u32>HartAt.F + (n - 32) * 8);
     set(localFor(n));
   }
+}
+
+/** Says which region it is that reports something of itself. */
+export function reportRegion(): void {
+  i32Const(0);
+  i32Const(upcomingRegion());
+  access(Wasm.I32_STORE, Machine.REPORTER);
 }
 
 /** Pushes a word of the hart's state. */

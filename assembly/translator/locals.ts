@@ -16,7 +16,7 @@ export const LABEL: u32 = 7; // i32
 const FIRST_FREE: u32 = 8;
 
 /** What a local stands for: the first key of each kind. */
-export const enum Key { X = 0, F = 32, READ_PAGE = 64, READ_ADDEND = 96, WRITE_PAGE = 128, WRITE_ADDEND = 160, SINGLE = 192, F64_TEMP = 224, F32_TEMP = 240 }
+export const enum Key { X = 0, F = 32, READ_PAGE = 64, READ_ADDEND = 96, WRITE_PAGE = 128, WRITE_ADDEND = 160, SINGLE = 192, F64_TEMP = 224, F32_TEMP = 240, GROUP = 256 }
 
 const TYPES: usize = LOCALS + 1024;
 /** Never the page of an address: accesses clear all bits but a page's and the lowest three. */
@@ -36,6 +36,7 @@ function typeOf(key: u32): Type {
   if (key < <u32>Key.F) return Type.I64;
   if (key < <u32>Key.READ_PAGE) return Type.F64;
   if (key < <u32>Key.SINGLE) return (key & 32) == 0 ? Type.I64 : Type.I32;
+  if (key >= <u32>Key.GROUP) return Type.I32;
   return key >= <u32>Key.F64_TEMP && key < <u32>Key.F32_TEMP ? Type.F64 : Type.F32;
 }
 

@@ -4,7 +4,7 @@
 // since it last came by.
 import { Machine } from "../abi/layout";
 import { pageOfEntry } from "../code/predecode";
-import { dropRegion, MAX_REGIONS, Region, regionAt, RegionState } from "../code/regions";
+import { dropOlder, dropRegion, MAX_REGIONS, Region, regionAt, RegionState } from "../code/regions";
 import { clearAllJumps } from "../hart/jumps";
 import { Op, REGION_HEAD } from "../isa/op.gen";
 import { slotAddress, slotOf, REGIONS_ONLY } from "../memory/code-map";
@@ -18,7 +18,7 @@ import { regionPage } from "../code/regions";
 /** Functions of a module. */
 const MOST_FUNCTIONS: u32 = 32;
 /** A batch is installed when it is this old, in slices. */
-const PATIENCE: u32 = 100;
+const PATIENCE: u32 = 30;
 /** Host memory that a byte of WebAssembly takes, its two machine codes included: measured. */
 const HOST_BYTES: u32 = 8;
 const ENOUGH_BYTES: usize = 0x1_8000;
@@ -136,6 +136,7 @@ export function installBatch(): void {
       continue;
     }
     r.state = RegionState.LIVE;
+    dropOlder(id);
     markHead(regionPage(id, 0), <u32>r.pc & 0xfff);
   }
   pending = 0;

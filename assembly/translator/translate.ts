@@ -8,7 +8,7 @@ import { Op } from "../isa/op.gen";
 import { emitBlocks, isTooLarge } from "./blocks";
 import { BODY, MAX_INSNS } from "./buffers";
 import {
-  discover, hasArithmetic, hasFloat, hasSlowFloat, hasUnknownJump, insnCount, pageAddress, pageCount, pageIndexOf, pageUsed,
+  discover, hasArithmetic, hasFloat, hasSlowFloat, insnCount, pageAddress, pageCount, pageIndexOf, pageUsed,
 } from "./discover";
 import { analyse } from "./flow";
 import { blockAt, insnAt } from "./insn";
@@ -35,14 +35,14 @@ export function suits(flags: u32): bool {
   return !(flags & RegionFlag.SLOW_FLOAT) || !inexactAccrued();
 }
 
-/** Translates the region that begins at entry `p`, the hart's address `pc`, unless that is done already. */
-export function translateRegion(p: usize, pc: u64): void {
+/** Translates the region that begins at entry `p`, the hart's address `pc`; `anew` even if that is done already. */
+export function translateRegion(p: usize, pc: u64, anew: bool = false): void {
   if (load<u32>(<usize>Machine.TIER) == <u32>Tier.INTERPRETER || !hasRoom()) return;
   // Past the last instruction of a page nothing begins.
   if (<u32>load<u16>(p) == <u32>Op.PAGE_END) return;
   const mode = hart().mode;
   const index = pageOfEntry(p);
-  for (let id = nextRegionAt(0, pc, mode, index); id != 0; id = nextRegionAt(id, pc, mode, index)) {
+  for (let id = nextRegionAt(0, pc, mode, index); id != 0 && !anew; id = nextRegionAt(id, pc, mode, index)) {
     if (suits(regionAt(id).flags)) return;
   }
   setTailCalls(load<u32>(<usize>Machine.TAIL_CALLS) != 0);
@@ -69,8 +69,7 @@ function record(pc: u64, mode: u32, fast: bool): void {
   r.flags =
     (hasFloat ? RegionFlag.FLOAT : 0) |
     (hasArithmetic && fast ? RegionFlag.FAST_FLOAT : 0) |
-    (hasSlowFloat ? RegionFlag.SLOW_FLOAT : 0) |
-    (hasUnknownJump ? RegionFlag.UNKNOWN_JUMP : 0);
+    (hasSlowFloat ? RegionFlag.SLOW_FLOAT : 0);
   const first = <i64>(pc >> 12);
   for (let k: u32 = 0; k < pageCount; k++) {
     if (pageUsed(k)) addPage(id, pageIndexOf(k), <i64>(pageAddress(k) >> 12) - first);

@@ -1,0 +1,65 @@
+// What was learnt of single loads and stores while their region ran, by a hash of their
+// address. One that finds its base register's page changed all the time is looked up in the
+// TLB at once, in the next translation; one whose group was left for the interpreter again
+// and again is checked alone.
+import { Machine } from "../abi/layout";
+import { SITE_COUNT, SITES } from "./buffers";
+
+// A site: bits 11:0 page changes since the last look, bit 12 too many; bit 13 checked alone.
+const CHANGES: u16 = 0x0fff;
+export const TOO_MANY: u32 = 0x1000;
+const ALONE: u16 = 0x2000;
+
+/** Groups that miss this often in a row are none any more. */
+const MOST_MISSES: u32 = 64;
+/** Slices between two looks. */
+const PERIOD: u32 = 64;
+
+let slices: u32 = 0;
+/** The group that missed last, and how often in a row. */
+let missed: usize = 0;
+let misses: u32 = 0;
+
+export function resetSites(): void {
+  memory.fill(SITES, 0, <usize>SITE_COUNT * 2);
+}
+
+/** Address of the site of the access at `pc`. */
+export function siteOf(pc: u64): usize {
+  return SITES + ((<usize>(pc >> 1) & (SITE_COUNT - 1)) << 1);
+}
+
+/** Does the access at `pc` find another page most of the time? */
+export function changesPages(pc: u64): bool {
+  return (<u32>load<u16>(siteOf(pc)) & TOO_MANY) != 0;
+}
+
+export function isAlone(pc: u64): bool {
+  return (load<u16>(siteOf(pc)) & ALONE) != 0;
+}
+
+/** What translated code reports of an access that it leaves to the interpreter. */
+export const enum SiteReport { NONE = 0, CHANGES_PAGES = 1, GROUP_MISSED = 2 }
+
+/** The access at `pc` was left to the interpreter. True if its region is to be translated anew. */
+export function noteMiss(pc: u64): bool {
+  const report = load<u32>(<usize>Machine.SITE_REPORT);
+  if (report == <u32>SiteReport.NONE) return false;
+  store<u32>(<usize>Machine.SITE_REPORT, SiteReport.NONE);
+  if (report == <u32>SiteReport.CHANGES_PAGES) return true;
+  const site = siteOf(pc);
+  misses = site == missed ? misses + 1 : 1;
+  missed = site;
+  if (misses < MOST_MISSES || (load<u16>(site) & ALONE) != 0) return false;
+  store<u16>(site, load<u16>(site) | ALONE);
+  misses = 0;
+  return true;
+}
+
+/** A slice is over: changes count within a period alone. */
+export function ageSites(): void {
+  if (++slices < PERIOD) return;
+  slices = 0;
+  const keep = ~((<u64>CHANGES) * 0x0001_0001_0001_0001);
+  for (let at = SITES, end = SITES + <usize>SITE_COUNT * 2; at < end; at += 8) store<u64>(at, load<u64>(at) & keep);
+}
