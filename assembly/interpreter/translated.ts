@@ -15,12 +15,9 @@ import { enterFunction } from "../translator/host";
 import { INTERPRET } from "../translator/leave";
 import { useModule } from "../translator/modules";
 import { noteMiss } from "../translator/sites";
-import { noteJump } from "../translator/targets";
+import { isSettled, noteJump } from "../translator/targets";
 import { suits, translateRegion } from "../translator/translate";
 import { enter, nextBias, setContinuation, step, stepsLeft } from "./step";
-
-/** Jumps of a site that are noted before its region is translated anew. */
-const ENOUGH_JUMPS: u32 = 64;
 
 /**
  * Goes on at entry `p` with `n` steps left: by translated code as long as there is any, then
@@ -117,8 +114,8 @@ function noteTarget(target: u64): void {
   const jump = load<u64>(<usize>Machine.LAST_JUMP);
   if (jump == 0) return;
   store<u64>(<usize>Machine.LAST_JUMP, 0);
-  if (noteJump(jump, target) != ENOUGH_JUMPS) return;
-  translateAnew();
+  noteJump(jump, target);
+  if (isSettled(jump)) translateAnew();
 }
 
 /** More is known of the region that reported something: another is to take its place. */
@@ -126,5 +123,10 @@ function translateAnew(): void {
   const r = regionAt(load<u32>(<usize>Machine.REPORTER));
   if (r.state != <u32>RegionState.LIVE || r.mode != hart().mode) return;
   const p = lookupInstruction(r.pc);
-  if (p != 0) translateRegion(p, r.pc, true);
+  if (p == 0) return;
+  const index = pageOfEntry(p);
+  for (let id = nextRegionAt(0, r.pc, r.mode, index); id != 0; id = nextRegionAt(id, r.pc, r.mode, index)) {
+    if (regionAt(id).state == <u32>RegionState.PENDING) return;
+  }
+  translateRegion(p, r.pc, true);
 }

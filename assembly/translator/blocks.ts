@@ -18,6 +18,7 @@ import {
 import { ADDRESS, DEPTH, HOST, LABEL, STEPS } from "./locals";
 import { jumpTag } from "../hart/jumps";
 import { pushRegister, setRegister } from "./registers";
+import { isSettled } from "./targets";
 import { Type, Wasm } from "./wasm";
 import { access, byte, cursor, get, i32Const, i64Const, ifThen, op1, set, tee, unsigned } from "./writer";
 
@@ -321,7 +322,7 @@ function emitJumpRegister(b: Block, i: Insn): void {
     setDirty(own);
     setUndone(0);
   }
-  if (b.successorCount != 0) jumpToAddress();
+  if (isSettled(i.pc)) jumpToAddress();
   else reportJump(i.pc);
 }
 

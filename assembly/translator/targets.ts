@@ -6,7 +6,9 @@ import { TARGETS, TARGETS_SIZE } from "./buffers";
 // A site: u64 pc of the jump, u32 times seen, u32 targets known, then 8 u64 targets.
 const SITE_SIZE: usize = 80;
 const SITES: u32 = <u32>(TARGETS_SIZE / SITE_SIZE);
-export const MOST_TARGETS: u32 = 8;
+const MOST_TARGETS: u32 = 8;
+/** Jumps that are noted before regions with them are translated anew. */
+const ENOUGH_JUMPS: u32 = 64;
 
 export function resetTargets(): void {
   memory.fill(TARGETS, 0, TARGETS_SIZE);
@@ -32,20 +34,25 @@ export function observedTarget(site: usize, n: u32): u64 {
   return load<u64>(site + 16 + ((<usize>n) << 3));
 }
 
-/** The jump at `pc` went to `target`; how often it was seen to jump. */
-export function noteJump(pc: u64, target: u64): u32 {
+/**
+ * Is enough known of the jump at `pc`? A jump whose site another one has stays unknown, and is
+ * looked up like any call through a register.
+ */
+export function isSettled(pc: u64): bool {
   const site = siteFor(pc);
-  if (load<u64>(site) != pc) {
-    memory.fill(site, 0, SITE_SIZE);
-    store<u64>(site, pc);
-  }
-  const seen = load<u32>(site, 8) + 1;
-  store<u32>(site, seen, 8);
+  const owner = load<u64>(site);
+  return owner == pc ? load<u32>(site, 8) >= ENOUGH_JUMPS : owner != 0;
+}
+
+/** The jump at `pc` went to `target`. */
+export function noteJump(pc: u64, target: u64): void {
+  const site = siteFor(pc);
+  if (load<u64>(site) == 0) store<u64>(site, pc);
+  if (load<u64>(site) != pc) return;
+  store<u32>(site, load<u32>(site, 8) + 1, 8);
   const known = load<u32>(site, 12);
-  for (let n: u32 = 0; n < known; n++) if (observedTarget(site, n) == target) return seen;
-  if (known < MOST_TARGETS) {
-    store<u64>(site + 16 + ((<usize>known) << 3), target);
-    store<u32>(site, known + 1, 12);
-  }
-  return seen;
+  for (let n: u32 = 0; n < known; n++) if (observedTarget(site, n) == target) return;
+  if (known == MOST_TARGETS) return;
+  store<u64>(site + 16 + ((<usize>known) << 3), target);
+  store<u32>(site, known + 1, 12);
 }
