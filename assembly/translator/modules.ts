@@ -21,7 +21,10 @@ const MOST_FUNCTIONS: u32 = 32;
 const PATIENCE: u32 = 30;
 /** Host memory that a byte of WebAssembly takes, its two machine codes included: measured. */
 const HOST_BYTES: u32 = 8;
-const ENOUGH_BYTES: usize = 0x1_8000;
+/** A batch of this size is installed at once: the host compiles some 10 KiB a millisecond. */
+const ENOUGH_BYTES: usize = 0x8000;
+/** Functions translated in one slice, so that none takes long. */
+const MOST_IN_A_SLICE: u32 = 8;
 const WASM_PAGES: u32 = 65_536;
 
 @unmanaged
@@ -43,6 +46,8 @@ let current: u32 = 0;
 let pending: u32 = 0;
 let end: usize = MODULE + HEADER_SIZE;
 let age: u32 = 0;
+/** Functions that joined it in this slice. */
+let joined: u32 = 0;
 
 // @ts-ignore: decorator
 @inline
@@ -67,7 +72,7 @@ export function resetModules(): void {
 
 /** Can another function join the batch? */
 export function hasRoom(): bool {
-  return pending < MOST_FUNCTIONS && end < MODULE + MODULE_SIZE - 0x1_4000;
+  return pending < MOST_FUNCTIONS && joined < MOST_IN_A_SLICE && end < MODULE + MODULE_SIZE - 0x1_4000;
 }
 
 /** Says that a module is in use. */
@@ -102,6 +107,7 @@ export function addFunction(id: u32): void {
   r.size = <u32>(end - at);
   store<u16>(BATCH + ((<usize>pending) << 1), <u16>id);
   pending++;
+  joined++;
 }
 
 /** An unsigned number in five bytes of LEB128. */
@@ -115,6 +121,7 @@ function writeFixed(at: usize, value: u32): void {
 
 /** A slice is over: installs the batch if it is large or old enough. */
 export function installBatch(): void {
+  joined = 0;
   if (pending == 0) return;
   age++;
   if (pending < MOST_FUNCTIONS && end < MODULE + ENOUGH_BYTES && age < PATIENCE) return;
