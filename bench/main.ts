@@ -7,6 +7,7 @@ import { debianPrograms } from "./debian-programs.ts";
 import { device } from "./device.ts";
 import { fp } from "./fp.ts";
 import { interpreter } from "./interpreter.ts";
+import { interrupts } from "./interrupts.ts";
 import { linuxKernels } from "./linux-kernels.ts";
 import { type Benchmark, formatReport, isReached, type Report } from "./measure/report.ts";
 import { memory } from "./memory.ts";
@@ -21,6 +22,7 @@ const BENCHMARKS: Record<string, Benchmark> = {
   boot,
   "systemd-boot": systemdBoot,
   device,
+  interrupts,
   memory,
   fp,
 };

@@ -11,7 +11,7 @@ import { ownCpu } from "./cpu-time.ts";
 
 const RAM_BYTES = 64 << 20;
 /** Instructions in a call of run(), as the library's loop has it (src/guest/run-loop.ts). */
-const SLICE = 500_000;
+export const SLICE = 500_000;
 const MACHINE_MODE = 3;
 const TICKS_PER_MS = 10_000;
 /** The kernels leave their checksum in the second doubleword of RAM (kernels/start.S). */
@@ -66,14 +66,12 @@ export async function emptyMachine(put: (text: string) => void): Promise<Engine>
   }));
 }
 
-export async function runBareMetal(
+/** An engine with the program loaded, and its hart at the program's entry. */
+export async function loadBareMetal(
   path: string,
-  { limitSeconds, tier = "auto" }: BareMetalOptions,
-): Promise<BareMetalRun> {
-  let output = "";
-  const engine = await emptyMachine((text) => {
-    output += text;
-  });
+  { tier = "auto", put = () => {} }: { tier?: Tier; put?: (text: string) => void },
+): Promise<Engine> {
+  const engine = await emptyMachine(put);
   engine.reset({ ...CONFIG, tier: TIERS[tier] });
   const { segments, entry } = readElf(readFileSync(path), path);
   for (const { gpa, bytes, size } of segments) {
@@ -82,6 +80,15 @@ export async function runBareMetal(
     target.set(bytes);
   }
   engine.exports.startHart(0, BigInt(entry), 0n, 0n, 0n, MACHINE_MODE);
+  return engine;
+}
+
+export async function runBareMetal(path: string, { limitSeconds, tier }: BareMetalOptions): Promise<BareMetalRun> {
+  let output = "";
+  const put = (text: string) => {
+    output += text;
+  };
+  const engine = await loadBareMetal(path, { tier, put });
 
   const start = ownCpu();
   let exit = Exit.BUDGET;
