@@ -27,6 +27,7 @@ import { BOOT_ROM } from "./memory/physical";
 import { sbiConsoleInput } from "./sbi/dbcn";
 import { resetSbiState } from "./sbi/state";
 import { resetHeat } from "./translator/heat";
+import { resetLog } from "./translator/log";
 import { resetModules } from "./translator/modules";
 import { resetSites } from "./translator/sites";
 import { resetTargets } from "./translator/targets";
@@ -51,6 +52,7 @@ export function reset(): void {
   resetTargets();
   resetSites();
   resetHeat();
+  resetLog();
   resetPredecode();
   resetDevices();
   resetSbiState();

@@ -4,6 +4,15 @@ export { DiscardKind } from "./backend/disk.ts";
 export { memoryDisk } from "./backend/memory-disk.ts";
 export { overlayDisk } from "./backend/overlay-disk.ts";
 export type { ExitCount } from "./engine/exit-counters.ts";
+export type {
+  ExitCause,
+  RegionBlock,
+  RegionCode,
+  RegionExit,
+  RegionInstruction,
+  RegionPage,
+  TranslatedRegion,
+} from "./engine/regions.ts";
 export {
   type CrashSite,
   DiskError,

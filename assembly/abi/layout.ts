@@ -96,6 +96,8 @@ export const enum Machine {
   SITE_REPORT = 0x1128,
   /** u32, the region that reports a jump or an access. */
   REPORTER = 0x112c,
+  /** u32, set by the host before reset: where translated regions are logged (abi/translated.ts); 0 if they are not. */
+  REGION_LOG = 0x1130,
 
   SCRATCH = 0x2000, // 8 KiB for test and diagnostic calls from the host
 }

@@ -3,19 +3,12 @@
 // to four pages, entered at its first alone. It is good wherever its address is mapped to
 // the same pages, in the mode that it was translated for.
 import { Layout } from "../abi/layout";
+import { RegionFlag, RegionRecord } from "../abi/translated";
 import { JUMPS_END, clearAllJumps } from "../hart/jumps";
 
-export const enum RegionState { FREE = 0, PENDING = 1, LIVE = 2 }
+export { RegionFlag } from "../abi/translated";
 
-/** What must hold when a region is entered. */
-export const enum RegionFlag {
-  /** floatReady: it has floating-point instructions. */
-  FLOAT = 1,
-  /** NX has accrued and rounding is to nearest: it uses Wasm's own operations. */
-  FAST_FLOAT = 2,
-  /** NX has not accrued: its arithmetic is left to the interpreter. */
-  SLOW_FLOAT = 4,
-}
+export const enum RegionState { FREE = 0, PENDING = 1, LIVE = 2 }
 
 /** Flags that tell variants of a region apart. */
 const VARIANT: u32 = RegionFlag.FAST_FLOAT | RegionFlag.SLOW_FLOAT;
@@ -40,7 +33,8 @@ export class Region {
   misses: u32;
   /** Bytes of Wasm. */
   size: u32;
-  reserved: u32;
+  /** Its record in the log of regions, or 0. */
+  record: u32;
   // Then for each page: u32 index in the code map, u32 next link of the page's hash, i64
   // distance in pages from the first.
 }
@@ -204,6 +198,7 @@ export function dropRegion(id: u32): void {
     regionAt(at).next = r.next;
   }
   for (let k: u32 = 0; k < r.pageCount; k++) unlinkPage(id, k);
+  if (r.record != 0) store<u32>(<usize>r.record, 1, RegionRecord.DROPPED);
   r.state = RegionState.FREE;
   r.next = free;
   free = id;

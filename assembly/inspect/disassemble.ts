@@ -25,6 +25,14 @@ function register(address: u16): string {
   return X[(address - <u16>HartAt.X) >> 3];
 }
 
+/** ABI names of registers 0 to 31. */
+export function integerName(n: u32): string {
+  return X[n & 31];
+}
+export function floatName(n: u32): string {
+  return F[n & 31];
+}
+
 function rounding(e: Entry): string {
   return e.rm == 7 ? "" : ", " + RM[e.rm];
 }

@@ -2,6 +2,7 @@
 // reducible control flow becomes nested blocks and loops, along the tree of dominators (after
 // N. Ramsey, "Beyond Relooper", 2022); where not, a loop around a br_table over all blocks.
 import { HartAt, Machine } from "../abi/layout";
+import { Way } from "../abi/translated";
 import { Hart, hart } from "../hart/state";
 import { findGroups } from "./address";
 import { emitInstruction } from "./emit.gen";
@@ -15,6 +16,7 @@ import {
   dirty, FUNCTION_TYPE, INTERPRET, interpretHere, jumpTo, jumpToAddress, pushAddressEntry, pushAddressTag,
   pushJumpEntry, pushState, readRegisters, reportRegion, returnTo, setDirty, setHere, setUndone, writeBack,
 } from "./leave";
+import { countBlock, countWay, markInstruction } from "./log";
 import { ADDRESS, DEPTH, HOST, LABEL, STEPS } from "./locals";
 import { jumpTag } from "../hart/jumps";
 import { pushRegister, setRegister } from "./registers";
@@ -34,6 +36,7 @@ export function emitBlocks(): void {
   setDirty(0);
   setUndone(0);
   setHere(entry.pc);
+  countWay(Way.RUN, entry.pc);
   checkFloat(entry.pc);
   if (!entry.isLoop) checkBudget(entry);
   readRegisters(entry.live);
@@ -63,7 +66,7 @@ function checkFloat(pc: u64): void {
   }
   byte(Wasm.I32_EQZ);
   ifThen();
-  returnTo(pc | INTERPRET);
+  returnTo(pc | INTERPRET, Way.FLOAT_STATE);
   byte(Wasm.END);
 }
 
@@ -73,7 +76,7 @@ function checkBudget(b: Block): void {
   i32Const(b.length);
   byte(Wasm.I32_LT_S);
   ifThen();
-  returnTo(b.pc);
+  returnTo(b.pc, Way.BUDGET);
   byte(Wasm.END);
 }
 
@@ -223,6 +226,7 @@ function emitBlock(n: u32): void {
   setUndone(0);
   forgetSingles();
   findGroups(b);
+  countBlock(b);
   if (b.count != 0) {
     get(STEPS);
     i32Const(b.count);
@@ -236,10 +240,12 @@ function emitBlock(n: u32): void {
     const insn = insnAt(b.first + i);
     setHere(insn.pc);
     setUndone(b.count - i);
+    markInstruction(insn);
     emitInstruction(changetype<usize>(insn));
     setDirty(dirty | definesOf(insn));
   }
   setUndone(0);
+  if (plain < b.count) markInstruction(insnAt(b.first + plain));
   emitEnd(b, insnAt(b.first + plain));
 }
 
@@ -256,6 +262,7 @@ function emitEnd(b: Block, i: Insn): void {
     case End.CALL_REGISTER: emitCallRegister(b, i); break;
     case End.JUMP_REGISTER: emitJumpRegister(b, i); break;
     case End.RETURN:
+      countWay(Way.RETURN, i.pc);
       pushRegisterTarget(i);
       writeBack(dirty);
       get(ADDRESS);
@@ -322,12 +329,13 @@ function emitJumpRegister(b: Block, i: Insn): void {
     setDirty(own);
     setUndone(0);
   }
-  if (isSettled(i.pc)) jumpToAddress();
+  if (isSettled(i.pc)) jumpToAddress(i.pc);
   else reportJump(i.pc);
 }
 
 /** Leaves for the address in ADDRESS, and says by which jump, so that its target is noted. */
 function reportJump(pc: u64): void {
+  countWay(Way.JUMP_REGISTER_OUT, pc);
   writeBack(dirty);
   i32Const(0);
   i64Const(pc);
@@ -358,7 +366,7 @@ function emitCall(b: Block, i: Insn): void {
   pushTooDeep();
   byte(Wasm.I32_OR);
   ifThen();
-  returnTo(target);
+  returnTo(target, Way.CALL_OUT);
   byte(Wasm.END);
   callAt(b, i);
 }
@@ -376,6 +384,7 @@ function emitCallRegister(b: Block, i: Insn): void {
   pushTooDeep();
   byte(Wasm.I32_OR);
   ifThen();
+  countWay(Way.CALL_REGISTER_OUT, i.pc);
   get(ADDRESS);
   get(STEPS);
   byte(Wasm.RETURN);
@@ -406,6 +415,7 @@ function callAt(b: Block, i: Insn): void {
   i64Const(i.pc + lengthOf(i));
   byte(Wasm.I64_NE);
   ifThen();
+  countWay(Way.RETURNED_ELSEWHERE, i.pc);
   get(ADDRESS);
   get(STEPS);
   byte(Wasm.RETURN);

@@ -1,9 +1,11 @@
 // How translated code ends: registers written back, and the address to go on at with the
 // steps left. Bit 0 of the address says that the interpreter must do the instruction there.
 import { HartAt, Machine } from "../abi/layout";
+import { Way } from "../abi/translated";
 import { upcomingRegion } from "../code/regions";
 import { hart, Hart } from "../hart/state";
 import { INDEX_MASK, INDEX_SHIFT, jumpOffset, jumpTag } from "../hart/jumps";
+import { countWay } from "./log";
 import { ADDRESS, DEPTH, HOST, Key, localFor, STEPS } from "./locals";
 import { Type, Wasm } from "./wasm";
 import { access, byte, get, i32Const, i64Const, ifThen, op1, set, tee, unsigned } from "./writer";
@@ -84,7 +86,8 @@ function returnSteps(): void {
 }
 
 /** Leaves for `pc` without looking for translated code there. */
-export function returnTo(pc: u64): void {
+export function returnTo(pc: u64, way: Way): void {
+  countWay(way, pc & ~INTERPRET);
   writeBack(dirty);
   i64Const(<i64>pc);
   returnSteps();
@@ -92,7 +95,7 @@ export function returnTo(pc: u64): void {
 
 /** Leaves the instruction under way to the interpreter. */
 export function interpretHere(): void {
-  returnTo(here | INTERPRET);
+  returnTo(here | INTERPRET, Way.INTERPRET);
 }
 
 /** The same if the i32 on the stack is not zero. */
@@ -118,14 +121,15 @@ export function jumpTo(pc: u64): void {
     access(Wasm.I64_LOAD, 0);
     i64Const(<i64>jumpTag(pc, hart().mode));
     byte(Wasm.I64_EQ);
-    tailCall();
+    tailCall(pc, Way.JUMP);
   }
+  countWay(Way.JUMP_OUT, pc);
   i64Const(<i64>pc);
   returnSteps();
 }
 
-/** Leaves for the address in ADDRESS, at once if it is translated. */
-export function jumpToAddress(): void {
+/** Leaves for the address in ADDRESS, at once if it is translated, by the jump at `pc`. */
+export function jumpToAddress(pc: u64): void {
   writeBack(dirty);
   if (hasTailCalls) {
     pushAddressEntry();
@@ -133,8 +137,9 @@ export function jumpToAddress(): void {
     access(Wasm.I64_LOAD, 0);
     pushAddressTag();
     byte(Wasm.I64_EQ);
-    tailCall();
+    tailCall(pc, Way.JUMP_REGISTER);
   }
+  countWay(Way.JUMP_REGISTER_OUT, pc);
   get(ADDRESS);
   returnSteps();
 }
@@ -163,8 +168,9 @@ export function pushAddressTag(): void {
 }
 
 /** If the i32 on the stack is not zero, goes on in the function whose entry is at HOST. */
-function tailCall(): void {
+function tailCall(pc: u64, way: Way): void {
   ifThen();
+  countWay(way, pc);
   get(STEPS);
   if (undone != 0) {
     i32Const(undone);

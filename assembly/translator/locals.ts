@@ -1,22 +1,23 @@
 // Locals of the function under construction. The first ones are fixed; a register, a page
 // that a base register points to, or a temporary has one from its first use on.
+import { FixedLocal, LocalKey as Key } from "../abi/translated";
 import { LOCALS, LOCALS_SIZE } from "./buffers";
 import { byte, op1, i64Const, set, unsigned } from "./writer";
 import { Type } from "./wasm";
 
 /** Parameters: steps left, depth of calls. Then scratch that no instruction relies on. */
-export const STEPS: u32 = 0;
-export const DEPTH: u32 = 1;
-export const ADDRESS: u32 = 2; // i64
-export const A: u32 = 3; // i64
-export const B: u32 = 4; // i64
-export const C: u32 = 5; // i64
-export const HOST: u32 = 6; // i32
-export const LABEL: u32 = 7; // i32
-const FIRST_FREE: u32 = 8;
+export const STEPS: u32 = FixedLocal.STEPS;
+export const DEPTH: u32 = FixedLocal.DEPTH;
+export const ADDRESS: u32 = FixedLocal.ADDRESS; // i64
+export const A: u32 = FixedLocal.A; // i64
+export const B: u32 = FixedLocal.B; // i64
+export const C: u32 = FixedLocal.C; // i64
+export const HOST: u32 = FixedLocal.HOST; // i32
+export const LABEL: u32 = FixedLocal.LABEL; // i32
+const FIRST_FREE: u32 = FixedLocal.COUNT;
 
-/** What a local stands for: the first key of each kind. */
-export const enum Key { X = 0, F = 32, READ_PAGE = 64, READ_ADDEND = 96, WRITE_PAGE = 128, WRITE_ADDEND = 160, SINGLE = 192, F64_TEMP = 224, F32_TEMP = 240, GROUP = 256 }
+/** What a local stands for. */
+export { LocalKey as Key } from "../abi/translated";
 
 const TYPES: usize = LOCALS + 1024;
 /** Never the page of an address: accesses clear all bits but a page's and the lowest three. */

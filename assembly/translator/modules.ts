@@ -11,6 +11,7 @@ import { slotAddress, slotOf, REGIONS_ONLY } from "../memory/code-map";
 import { BODY, HEADER_SIZE, MODULE, MODULE_RECORD, MODULE_SIZE, MODULES, MOST_MODULES } from "./buffers";
 import { forgetFunctions, installModule } from "./host";
 import { writeLocals } from "./locals";
+import { keepRecord } from "./log";
 import { Section, Type, Wasm } from "./wasm";
 import { byte, cursor, i32Const, moveTo, unsigned } from "./writer";
 import { regionPage } from "../code/regions";
@@ -48,6 +49,8 @@ let end: usize = MODULE + HEADER_SIZE;
 let age: u32 = 0;
 /** Functions that joined it in this slice. */
 let joined: u32 = 0;
+/** Modules that the host was given so far. */
+let installs: u32 = 0;
 
 // @ts-ignore: decorator
 @inline
@@ -66,6 +69,7 @@ export function resetModules(): void {
   moduleCount = 0;
   hand = 0;
   totalSize = 0;
+  installs = 0;
   pending = 0;
   end = MODULE + HEADER_SIZE;
 }
@@ -106,6 +110,7 @@ export function addFunction(id: u32): void {
   r.fn = functionIndex(current, pending);
   r.size = <u32>(end - at);
   store<u16>(BATCH + ((<usize>pending) << 1), <u16>id);
+  keepRecord(id, installs, pending);
   pending++;
   joined++;
 }
@@ -129,6 +134,7 @@ export function installBatch(): void {
   const start = writeModule();
   const size = <u32>(end - start);
   const done = installModule(start, size) == 0;
+  installs++;
   m.functions = pending;
   m.size = size;
   m.used = 1;

@@ -15,6 +15,7 @@ import { blockAt, insnAt } from "./insn";
 import { Kind } from "./kind";
 import { setTailCalls } from "./leave";
 import { resetLocals } from "./locals";
+import { beginRecord, loggedBytes } from "./log";
 import { addFunction, hasRoom } from "./modules";
 import { cursor, moveTo } from "./writer";
 
@@ -53,8 +54,9 @@ export function translateRegion(p: usize, pc: u64, anew: bool = false): void {
     analyse();
     resetLocals();
     moveTo(BODY);
+    beginRecord();
     emitBlocks();
-    if (!isTooLarge() && cursor < BODY + MOST_WASM) {
+    if (!isTooLarge() && cursor - loggedBytes < BODY + MOST_WASM) {
       record(pc, mode, fast);
       return;
     }

@@ -4,6 +4,7 @@
 import type { BootMode, ClockMode, Tier } from "../../assembly/abi/layout.ts";
 import { Gpa, Layout, Machine } from "../../assembly/abi/layout.ts";
 import { Map as PhysicalMap } from "../../assembly/abi/memory-map.ts";
+import { RegionLog } from "../../assembly/abi/translated.ts";
 import { HostError } from "../errors.ts";
 import type { EngineExports, EngineHost } from "./exports.ts";
 import { createMemory } from "./memory.ts";
@@ -33,14 +34,28 @@ export interface EngineConfig {
   codeCache: number;
 }
 
+/** What a guest's memory is made for. */
+export interface EngineOptions {
+  /** Keeps a log of translated regions behind guest RAM, and the modules' bytes. */
+  logRegions?: boolean;
+}
+
 export class Engine {
   readonly exports: EngineExports;
   readonly ramBytes: number;
   /** All of linear memory. */
   readonly bytes: Uint8Array<ArrayBuffer>;
+  /** The log of translated regions and the modules so far, if they are kept. */
+  readonly regionSource: { readonly log: number; readonly modules: Uint8Array[] } | undefined;
   readonly #view: DataView;
 
-  private constructor(exports: EngineExports, memory: WebAssembly.Memory, ramBytes: number) {
+  private constructor(
+    exports: EngineExports,
+    memory: WebAssembly.Memory,
+    ramBytes: number,
+    regionSource: Engine["regionSource"],
+  ) {
+    this.regionSource = regionSource;
     this.exports = exports;
     this.ramBytes = ramBytes;
     this.bytes = new Uint8Array(memory.buffer);
@@ -48,16 +63,22 @@ export class Engine {
   }
 
   /** Instantiates `module` over new memory. `host` receives the memory's bytes before any call of its functions. */
-  static create(module: WebAssembly.Module, ramBytes: number, host: (bytes: Uint8Array) => EngineHost): Engine {
-    const memory = createMemory(ramBytes);
+  static create(
+    module: WebAssembly.Module,
+    ramBytes: number,
+    host: (bytes: Uint8Array) => EngineHost,
+    options: EngineOptions = {},
+  ): Engine {
+    const source = options.logRegions ? { log: Layout.RAM + ramBytes, modules: [] as Uint8Array[] } : undefined;
+    const memory = createMemory(ramBytes, source && RegionLog.SIZE);
     const imports = {
       env: { memory, abort: unexpectedAbort },
       host: { ...host(new Uint8Array(memory.buffer)) },
-      translated: { ...translatedCode(memory) },
+      translated: { ...translatedCode(memory, source && ((bytes) => source.modules.push(bytes))) },
     };
     try {
       const { exports } = new WebAssembly.Instance(module, imports);
-      return new Engine(exports as unknown as EngineExports, memory, ramBytes);
+      return new Engine(exports as unknown as EngineExports, memory, ramBytes, source);
     } catch (cause) {
       throw new HostError("the engine's module does not fit this library: run `npm run build` again", { cause });
     }
@@ -77,6 +98,8 @@ export class Engine {
     view.setUint32(Machine.TIER, config.tier, true);
     view.setUint32(Machine.TAIL_CALLS, hasTailCalls() ? 1 : 0, true);
     view.setUint32(Machine.CODE_CACHE, config.codeCache, true);
+    view.setUint32(Machine.REGION_LOG, this.regionSource?.log ?? 0, true);
+    if (this.regionSource) this.regionSource.modules.length = 0;
     this.exports.reset();
   }
 

@@ -5,6 +5,9 @@ import { instantiateBound } from "./as-bind.ts";
 export interface Inspect {
   /** Assembly text of the instruction word `insn` at the address `pcHigh:pcLow` (for branch targets). */
   disassemble(pcLow: number, pcHigh: number, insn: number): string;
+  /** ABI names of the integer and floating-point register `n`, 0 to 31. */
+  integerName(n: number): string;
+  floatName(n: number): string;
   exceptionName(code: number): string;
   interruptName(code: number): string;
   /** Replaces the table of symbols: addresses in halves, ascending, one name each. Returns how many there are. */

@@ -6,9 +6,9 @@ import { HostError } from "../errors.ts";
 const WASM_PAGE = 65536;
 const MIB = 1024 * 1024;
 
-/** Linear memory for a guest with `ramBytes` of RAM. */
-export function createMemory(ramBytes: number): WebAssembly.Memory {
-  const pages = Math.ceil((Layout.RAM + ramBytes) / WASM_PAGE);
+/** Linear memory for a guest with `ramBytes` of RAM, and `behind` bytes for other uses from there on. */
+export function createMemory(ramBytes: number, behind = 0): WebAssembly.Memory {
+  const pages = Math.ceil((Layout.RAM + ramBytes + behind) / WASM_PAGE);
   try {
     return new WebAssembly.Memory({ initial: pages, maximum: pages });
   } catch (cause) {

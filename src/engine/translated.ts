@@ -52,7 +52,8 @@ export function hasTailCalls(): boolean {
   );
 }
 
-export function translatedCode(memory: WebAssembly.Memory): TranslatedCode {
+/** `keep`, if it is given, gets the bytes of each module before it is compiled. */
+export function translatedCode(memory: WebAssembly.Memory, keep?: (module: Uint8Array) => void): TranslatedCode {
   const table = new WebAssembly.Table({ element: "anyfunc", initial: TABLE_SIZE });
   const imports = { e: { m: memory, t: table } };
   const entry = new WebAssembly.Instance(new WebAssembly.Module(entryModule()), imports);
@@ -60,8 +61,10 @@ export function translatedCode(memory: WebAssembly.Memory): TranslatedCode {
   return {
     enter: entry.exports.f as TranslatedCode["enter"],
     install(address, length) {
+      const module = bytes.slice(address, address + length);
+      keep?.(module);
       try {
-        new WebAssembly.Instance(new WebAssembly.Module(bytes.slice(address, address + length)), imports);
+        new WebAssembly.Instance(new WebAssembly.Module(module), imports);
         return 0;
       } catch (error) {
         // Out of memory for code: the interpreter goes on alone. Anything else is a fault of the translator's.

@@ -240,6 +240,7 @@ export async function createGuestOn(platform: Platform, options: GuestOptions, n
       virtualClock,
       entropy,
       exec,
+      logRegions: options.logRegions ?? false,
       onNotice: options.onNotice ?? (() => {}),
       onReset: options.onReset ?? (() => {}),
       onOutput: options.onOutput,

@@ -8,6 +8,7 @@ import { Engine } from "../engine/engine.ts";
 import { type ExitCount, readExitCounters } from "../engine/exit-counters.ts";
 import { type EngineHost, Register } from "../engine/exports.ts";
 import type { Inspect } from "../engine/inspect.ts";
+import { readRegions, type TranslatedRegion } from "../engine/regions.ts";
 import { ExecError, type GuestCrash, HostError, ParavaneError } from "../errors.ts";
 import type { Symbols } from "../image/elf-symbols.ts";
 import { GuestClock } from "./clock.ts";
@@ -42,6 +43,7 @@ export interface GuestParts {
   virtualClock: boolean;
   entropy: EntropySource;
   exec: boolean;
+  logRegions: boolean;
   /** Of the ELF files that the guest starts from. */
   symbols: Symbols | undefined;
   onNotice(message: string): void;
@@ -104,7 +106,9 @@ export class Guest {
         this.#loop.wake();
       },
     });
-    this.#engine = Engine.create(parts.module, plan.config.ramBytes, (bytes) => this.#host(bytes));
+    this.#engine = Engine.create(parts.module, plan.config.ramBytes, (bytes) => this.#host(bytes), {
+      logRegions: parts.logRegions,
+    });
     this.#loop = new RunLoop(this.#driven(), platform, this.#clock);
     this.console = this.#consoleOf(parts.console);
     if (parts.exec) {
@@ -190,6 +194,19 @@ export class Guest {
   /** Exits so far by cause: device register or hypercall. */
   counters(): ExitCount[] {
     return readExitCounters(this.#engine.view, this.#parts.inspect);
+  }
+
+  /**
+   * What the translator has made of the guest's code since its last start, in the order in which it
+   * was made; dropped translations too. Can be called after the guest's end. Needs `logRegions: true`.
+   * @throws ParavaneError without it.
+   */
+  regions(): TranslatedRegion[] {
+    const { regionSource, view } = this.#engine;
+    if (regionSource === undefined) {
+      throw new ParavaneError("this guest keeps no log of regions: create it with logRegions: true");
+    }
+    return readRegions(view, regionSource, this.#parts.inspect);
   }
 
   /** Bytes of linear memory that are not guest RAM. */

@@ -51,6 +51,11 @@ export interface GuestOptions {
   tier?: TierKind;
   /** Host memory for translated code: bytes as a number, or a size; 1M to 256M, "16M" by default. */
   codeCache?: number | string;
+  /**
+   * Counts in translated code how often each region runs and how it is left, for `guest.regions()`.
+   * Takes 64 MiB of memory, a part of translated code's speed, and more of the code cache. Default: no.
+   */
+  logRegions?: boolean;
   /** Nanoseconds since 1970 at the guest's start. Default: now; with the virtual clock a fixed date. */
   wallClock?: bigint;
   /** The console that the kernel and the shell use. Default: virtio; ns16550a, which U-Boot drives, behind U-Boot. */

@@ -1,0 +1,72 @@
+// Names for what is a number in translated code: locals, and addresses of the hart's state.
+import { HartAt, Machine } from "../../assembly/abi/layout.ts";
+import { FixedLocal, HartField, LocalKey, RegionLog } from "../../assembly/abi/translated.ts";
+import type { Inspect } from "./inspect.ts";
+
+const FIXED: Record<Exclude<FixedLocal, FixedLocal.COUNT>, string> = {
+  [FixedLocal.STEPS]: "steps",
+  [FixedLocal.DEPTH]: "depth",
+  [FixedLocal.ADDRESS]: "address",
+  [FixedLocal.A]: "a",
+  [FixedLocal.B]: "b",
+  [FixedLocal.C]: "c",
+  [FixedLocal.HOST]: "host",
+  [FixedLocal.LABEL]: "label",
+};
+
+const FIELDS: Record<Exclude<HartField, HartField.COUNT>, string> = {
+  [HartField.TLB]: "tlb",
+  [HartField.JUMPS]: "jumps",
+  [HartField.FLOAT_READY]: "floatReady",
+  [HartField.RESERVATION]: "reservation",
+  [HartField.RESERVED_VALUE]: "reservedValue",
+  [HartField.RESERVED_SIZE]: "reservedSize",
+};
+
+/** What stands before a register's name in the name of a local. */
+const LOCALS: Record<number, string> = {
+  [LocalKey.X >> 5]: "",
+  [LocalKey.F >> 5]: "",
+  [LocalKey.READ_PAGE >> 5]: "readPage.",
+  [LocalKey.READ_ADDEND >> 5]: "readAddend.",
+  [LocalKey.WRITE_PAGE >> 5]: "writePage.",
+  [LocalKey.WRITE_ADDEND >> 5]: "writeAddend.",
+  [LocalKey.SINGLE >> 5]: "single.",
+};
+
+/** Name of local `index`, which stands for `key`. */
+export function localName(key: number, index: number, inspect: Inspect): string {
+  if (key === LocalKey.FIXED) return FIXED[index as keyof typeof FIXED] ?? `local${index}`;
+  if (key >= LocalKey.GROUP) return `group${key - LocalKey.GROUP}`;
+  if (key >= LocalKey.F64_TEMP)
+    return key < LocalKey.F32_TEMP ? `d${key - LocalKey.F64_TEMP}` : `s${key - LocalKey.F32_TEMP}`;
+  // The others stand for something about a register each.
+  const kind = LOCALS[key >> 5];
+  return `${kind}${isFloat(key) ? inspect.floatName(key & 31) : inspect.integerName(key & 31)}`;
+}
+
+function isFloat(key: number): boolean {
+  return key >> 5 === LocalKey.F >> 5 || key >> 5 === LocalKey.SINGLE >> 5;
+}
+
+/** Names of what translated code reads and writes at fixed addresses. */
+export function addressNames(view: DataView, log: number, inspect: Inspect): Map<number, string> {
+  const names = new Map<number, string>([
+    [HartAt.FFLAGS, "fflags"],
+    [HartAt.FRM, "frm"],
+    [Machine.LAST_JUMP, "lastJump"],
+    [Machine.SITE_REPORT, "siteReport"],
+    [Machine.REPORTER, "reporter"],
+  ]);
+  for (let n = 0; n < 32; n++) {
+    names.set(HartAt.X + 8 * n, inspect.integerName(n));
+    names.set(HartAt.F + 8 * n, inspect.floatName(n));
+  }
+  for (let field = 0; field < HartField.COUNT; field++) {
+    names.set(view.getUint32(log + RegionLog.FIELDS + 4 * field, true), FIELDS[field as keyof typeof FIELDS]);
+  }
+  const sites = view.getUint32(log + RegionLog.SITES, true);
+  const sitesEnd = sites + view.getUint32(log + RegionLog.SITES + 4, true);
+  for (let at = sites; at < sitesEnd; at += 2) names.set(at, "site");
+  return names;
+}
