@@ -25,12 +25,14 @@ export interface EngineOptions {
   extensions?: bigint;
   /** Guest RAM; linear memory can be larger. */
   ramBytes?: number;
+  /** Counts what translated regions do (src/engine/regions.ts). */
+  logRegions?: boolean;
 }
 
 /** Our engine, reset, with `image` at the start of RAM. */
 export function startEngine(image: Uint8Array, options: EngineOptions = {}): Engine {
   let ticks = 0;
-  const engine = Engine.create(compiledEngine(), RAM_BYTES, () => ({
+  const host = () => ({
     now: () => ++ticks,
     consoleOut() {},
     diskRead: () => -5,
@@ -38,7 +40,8 @@ export function startEngine(image: Uint8Array, options: EngineOptions = {}): Eng
     diskFlush: () => -5,
     diskDiscard: () => -5,
     entropy() {},
-  }));
+  });
+  const engine = Engine.create(compiledEngine(), RAM_BYTES, host, { logRegions: options.logRegions });
   engine.reset({
     ramBytes: options.ramBytes ?? RAM_BYTES,
     harts: 1,
