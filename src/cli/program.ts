@@ -5,6 +5,7 @@ import { listExtensions, parseCpu } from "../machine/cpu.ts";
 import { parseCodeCache, parseMemory } from "../machine/memory-size.ts";
 import { compareCommand } from "./compare-command.ts";
 import { type DiskArgument, parseDisk } from "./disk-option.ts";
+import { type ExplainArguments, explain } from "./explain.ts";
 import { type GuestArguments, makeGuest } from "./guest.ts";
 import { type RunArguments, run } from "./run.ts";
 import { Ending, Status } from "./status.ts";
@@ -84,10 +85,10 @@ function collectDisk(text: string, before: DiskArgument[] | undefined): DiskArgu
   return [...(before ?? []), checked(parseDisk)(text)];
 }
 
-function runCommand(): Command {
+/** Which guest, and how it runs: the options of every command that runs one of any kind. */
+function withGuestOptions(command: Command): Command {
   const extensions = listExtensions().map(({ name }) => name);
-  const command = new Command("run")
-    .description("run a guest; on a terminal Ctrl-A X leaves")
+  command
     .addOption(new Option("--guest <name>", "a guest made for you (the default)").choices(["debian"]))
     .option("--kernel <file>", "Linux Image or ELF program for riscv64")
     .option("--initrd <file>", "cpio archive, plain or gzip")
@@ -122,10 +123,28 @@ function runCommand(): Command {
     .addOption(clockOption())
     .addOption(seedOption());
   for (const option of tierOptions()) command.addOption(option);
-  return command
+  return command;
+}
+
+function runCommand(): Command {
+  return withGuestOptions(new Command("run").description("run a guest; on a terminal Ctrl-A X leaves"))
     .option("--json", "prints how it ended as JSON on stdout, and nothing else there")
     .option("--quiet", "no progress on stderr")
     .action((options: RunArguments) => run(options));
+}
+
+function explainCommand(): Command {
+  const command = new Command("explain")
+    .description("run a guest, and tell what the translator made of its code; the guest's output goes to stderr")
+    .argument(
+      "[address|symbol]",
+      "tells all of the regions that have an instruction there, or begin in the symbol's code; without it, a table",
+    );
+  return withGuestOptions(command)
+    .addOption(new Option("--top <n>", "regions in the table").default(30).argParser(wholeNumber(1, 1e6)))
+    .option("--json", "prints JSON on stdout")
+    .option("--quiet", "no progress on stderr")
+    .action((where: string | undefined, options: ExplainArguments) => explain(where, options));
 }
 
 function guestCommand(): Command {
@@ -148,7 +167,7 @@ export async function main(args: string[]): Promise<void> {
     .description(packageJson.description)
     .version(packageJson.version, "--version")
     .showSuggestionAfterError();
-  const commands = [runCommand(), guestCommand(), compareCommand([clockOption(), seedOption()])];
+  const commands = [runCommand(), explainCommand(), guestCommand(), compareCommand([clockOption(), seedOption()])];
   for (const command of [program, ...commands]) {
     // Mistakes come back to us as CommanderError; commander itself prints help and version alone.
     command.exitOverride().configureOutput({ writeErr: () => {}, outputError: () => {} });

@@ -2,6 +2,8 @@
 import type { RegionBlock, RegionExit, TranslatedRegion } from "../engine/regions.ts";
 import { wasmText } from "./wasm-text.ts";
 
+export { wasmText };
+
 export interface RegionTextOptions {
   /** How often things happened. */
   counts: boolean;

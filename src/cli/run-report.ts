@@ -19,7 +19,8 @@ function hex(value: bigint | undefined): string | undefined {
   return value === undefined ? undefined : `0x${BigInt.asUintN(64, value).toString(16)}`;
 }
 
-function describe(error: unknown): Record<string, unknown> {
+/** The document of a run that ended by `error`. */
+export function describe(error: unknown): Record<string, unknown> {
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof Ending) {
     return { reason: REASONS[error.status] ?? "error", status: error.status, error: message || undefined };
@@ -45,7 +46,7 @@ export class RunReport {
   print(document: Record<string, unknown>): void {
     if (!this.#isWanted || this.#isPrinted) return;
     this.#isPrinted = true;
-    process.stdout.write(`${JSON.stringify({ ...document, ...this.#facts() })}\n`);
+    process.stdout.write(`${JSON.stringify({ ...document, ...this.facts() })}\n`);
   }
 
   /** The run ended by `error`, which main.ts tells on stderr and turns into a status. */
@@ -53,7 +54,8 @@ export class RunReport {
     this.print(describe(error));
   }
 
-  #facts(): Record<string, number> {
+  /** How far the run came: instructions, seconds of the guest and of the host. */
+  facts(): Record<string, number> {
     const hostSeconds = (performance.now() - this.#started) / 1000;
     if (this.guest === undefined) return { hostSeconds };
     return { instructions: this.guest.instructions, guestSeconds: this.guest.seconds, hostSeconds };

@@ -36,7 +36,17 @@ export interface RunArguments {
   quiet?: boolean;
 }
 
-async function guestOptions(options: RunArguments): Promise<NodeGuestOptions> {
+/** How other commands than `run` want a guest to be run. */
+export interface RunVariant {
+  /** Where the guest's and its command's output goes. Default: stdout. */
+  output?: NodeJS.WriteStream;
+  /** Counts what translated code does. */
+  logRegions?: boolean;
+  /** Called when the command has ended and the guest is still there. */
+  onCommandEnd?(guest: Guest): Promise<void>;
+}
+
+async function guestOptions(options: RunArguments, { logRegions }: RunVariant): Promise<NodeGuestOptions> {
   if (options.guest !== undefined && options.kernel !== undefined) {
     throw new Ending(Status.USAGE, "--guest and --kernel exclude each other: give one of them");
   }
@@ -64,6 +74,7 @@ async function guestOptions(options: RunArguments): Promise<NodeGuestOptions> {
     console: options.console,
     disks: options.disk,
     exec: options.exec !== undefined,
+    logRegions,
     onNotice: options.quiet ? undefined : say,
   };
 }
@@ -78,6 +89,7 @@ type End = (ending: Ending) => void;
 async function withGuest<T>(
   options: RunArguments,
   report: RunReport,
+  variant: RunVariant,
   use: (guest: Guest, end: End) => Promise<T>,
 ): Promise<T> {
   let guest: Guest | undefined;
@@ -108,7 +120,7 @@ async function withGuest<T>(
           limit * 1000,
         );
   try {
-    const creating = guestOptions(options)
+    const creating = guestOptions(options, variant)
       .then(createGuest)
       .then((created) => {
         guest = created;
@@ -124,10 +136,10 @@ async function withGuest<T>(
   }
 }
 
-async function runConsole(options: RunArguments, report: RunReport): Promise<void> {
-  await withGuest(options, report, async (guest, end) => {
+async function runConsole(options: RunArguments, report: RunReport, variant: RunVariant): Promise<void> {
+  await withGuest(options, report, variant, async (guest, end) => {
     // With --json stdout is the result's alone.
-    const stream = options.json ? process.stderr : process.stdout;
+    const stream = options.json ? process.stderr : (variant.output ?? process.stdout);
     guest.console.onData((bytes) => writeThrough(guest, stream, bytes));
     const disconnect = connectInput(guest.console, () => end(new Ending(Status.OK)));
     // What the kernel printed before a crash is on the console already.
@@ -140,12 +152,18 @@ async function runConsole(options: RunArguments, report: RunReport): Promise<voi
   });
 }
 
-async function runCommand(command: string, options: RunArguments, report: RunReport): Promise<void> {
+async function runCommand(
+  command: string,
+  options: RunArguments,
+  report: RunReport,
+  variant: RunVariant,
+): Promise<void> {
+  const stream = variant.output ?? process.stdout;
   const started = performance.now();
   const progress = (text: string) => {
     if (!options.quiet) say(text);
   };
-  const status = await withGuest(options, report, async (guest) => {
+  const status = await withGuest(options, report, variant, async (guest) => {
     let log = "";
     const stop = guest.console.onData((bytes) => {
       log = (log + Buffer.from(bytes).toString()).slice(-8192);
@@ -165,11 +183,12 @@ async function runCommand(command: string, options: RunArguments, report: RunRep
     const result = await Promise.race([
       guest.exec(command, {
         collect: options.json === true,
-        onStdout: options.json ? undefined : (bytes) => writeThrough(guest, process.stdout, bytes),
+        onStdout: options.json ? undefined : (bytes) => writeThrough(guest, stream, bytes),
         onStderr: options.json ? undefined : (bytes) => writeThrough(guest, process.stderr, bytes),
       }),
       crashed,
     ]);
+    await variant.onCommandEnd?.(guest);
     const text = (bytes: Uint8Array) => Buffer.from(bytes).toString();
     report.print({ status: result.status, stdout: text(result.stdout), stderr: text(result.stderr) });
     // What the command wrote to file systems is to reach the disks.
@@ -180,10 +199,17 @@ async function runCommand(command: string, options: RunArguments, report: RunRep
   if (status !== 0) throw new Ending(status);
 }
 
+/** Runs a guest, or a command in it, to its end. Ends by throwing what else than success it came to. */
+export function runGuest(options: RunArguments, report: RunReport, variant: RunVariant = {}): Promise<void> {
+  return options.exec === undefined
+    ? runConsole(options, report, variant)
+    : runCommand(options.exec, options, report, variant);
+}
+
 export async function run(options: RunArguments): Promise<void> {
   const report = new RunReport(options.json === true);
   try {
-    await (options.exec === undefined ? runConsole(options, report) : runCommand(options.exec, options, report));
+    await runGuest(options, report);
   } catch (error) {
     report.failed(error);
     throw error;

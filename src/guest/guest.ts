@@ -2,6 +2,7 @@
 import { Exit } from "../../assembly/abi/exit.ts";
 import { Machine } from "../../assembly/abi/layout.ts";
 import { Timebase } from "../../assembly/abi/memory-map.ts";
+import { RegionLog } from "../../assembly/abi/translated.ts";
 import { DiscardKind, type DiskBackend } from "../backend/disk.ts";
 import type { EntropySource } from "../backend/entropy.ts";
 import { Engine } from "../engine/engine.ts";
@@ -207,6 +208,12 @@ export class Guest {
       throw new ParavaneError("this guest keeps no log of regions: create it with logRegions: true");
     }
     return readRegions(view, regionSource, this.#parts.inspect);
+  }
+
+  /** Translations that regions() does not have because its log is full. */
+  get regionsMissing(): number {
+    const { regionSource, view } = this.#engine;
+    return regionSource === undefined ? 0 : view.getUint32(regionSource.log + RegionLog.LOST, true);
   }
 
   /** Bytes of linear memory that are not guest RAM. */
