@@ -11,7 +11,7 @@ import { slotAddress, slotOf, REGIONS_ONLY } from "../memory/code-map";
 import { BODY, HEADER_SIZE, MODULE, MODULE_RECORD, MODULE_SIZE, MODULES, MOST_MODULES } from "./buffers";
 import { forgetFunctions, installModule } from "./host";
 import { writeLocals } from "./locals";
-import { keepRecord } from "./log";
+import { keepRecord, loggedBytes } from "./log";
 import { Section, Type, Wasm } from "./wasm";
 import { byte, cursor, i32Const, moveTo, unsigned } from "./writer";
 import { regionPage } from "../code/regions";
@@ -49,6 +49,8 @@ let end: usize = MODULE + HEADER_SIZE;
 let age: u32 = 0;
 /** Functions that joined it in this slice. */
 let joined: u32 = 0;
+/** Bytes of the batch that are there for the log alone, which are not held against the code cache. */
+let logged: u32 = 0;
 /** Modules that the host was given so far. */
 let installs: u32 = 0;
 
@@ -71,6 +73,7 @@ export function resetModules(): void {
   totalSize = 0;
   installs = 0;
   pending = 0;
+  logged = 0;
   end = MODULE + HEADER_SIZE;
 }
 
@@ -111,6 +114,7 @@ export function addFunction(id: u32): void {
   r.size = <u32>(end - at);
   store<u16>(BATCH + ((<usize>pending) << 1), <u16>id);
   keepRecord(id, installs, pending);
+  logged += <u32>loggedBytes;
   pending++;
   joined++;
 }
@@ -129,11 +133,11 @@ export function installBatch(): void {
   joined = 0;
   if (pending == 0) return;
   age++;
-  if (pending < MOST_FUNCTIONS && end < MODULE + ENOUGH_BYTES && age < PATIENCE) return;
+  if (pending < MOST_FUNCTIONS && end - logged < MODULE + ENOUGH_BYTES && age < PATIENCE) return;
   const m = moduleAt(current);
   const start = writeModule();
-  const size = <u32>(end - start);
-  const done = installModule(start, size) == 0;
+  const size = <u32>(end - start) - logged;
+  const done = installModule(start, <u32>(end - start)) == 0;
   installs++;
   m.functions = pending;
   m.size = size;
@@ -153,6 +157,7 @@ export function installBatch(): void {
     markHead(regionPage(id, 0), <u32>r.pc & 0xfff);
   }
   pending = 0;
+  logged = 0;
   end = MODULE + HEADER_SIZE;
 }
 

@@ -51,7 +51,7 @@ function blockText({ pc, runs, isLoop, instructions }: RegionBlock, options: Reg
 
 const CAUSES: Record<RegionExit["cause"], string> = {
   jump: "left for",
-  "jump-register": "left by",
+  "jump-register": "left",
   return: "returned",
   budget: "no steps left",
   call: "left to call",

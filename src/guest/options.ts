@@ -53,7 +53,7 @@ export interface GuestOptions {
   codeCache?: number | string;
   /**
    * Counts in translated code how often each region runs and how it is left, for `guest.regions()`.
-   * Takes 64 MiB of memory, a part of translated code's speed, and more of the code cache. Default: no.
+   * Takes 64 MiB of memory, and some of translated code's speed. Default: no.
    */
   logRegions?: boolean;
   /** Nanoseconds since 1970 at the guest's start. Default: now; with the virtual clock a fixed date. */

@@ -56,11 +56,15 @@ describe("mistakes of usage end with status 2", () => {
     [["run", "--guest", "debian", "--kernel", "Image"], /exclude each other/],
     [["run", "--boot", "paravirt", "--firmware", "x"], /leave --boot paravirt out/],
     [["run", "surplus"], /run takes options alone, and got 1 argument more/],
+    [["explain", "main", "other"], /explain takes 1 argument, and got 2/],
+    [["explain", "--top", "0"], /whole number from 1/],
     [["guest", "arch"], /guest "arch" is not known: write debian;/],
   ])("%j", (args, message) => expectFailure(args, 2, message));
 });
 
 describe("files that cannot work end with status 1", () => {
+  it("a symbol where there are none", () =>
+    expectFailure(["explain", "main", "--kernel", path("Image")], 1, /no symbols to find "main" among: give --kernel/));
   it("a kernel that is not there", () => expectFailure(["run", "--kernel", path("none")], 1, /does not exist/));
   it("a kernel for x86", () => expectFailure(["run", "--kernel", path("bzImage")], 1, /x86 kernel/));
   it("a truncated kernel", () => expectFailure(["run", "--kernel", path("cut")], 1, /truncated/));
@@ -81,7 +85,7 @@ describe("help and version", () => {
     expect(await paravane("--version")).toEqual({ status: 0, stdout: `${packageJson.version}\n`, stderr: "" });
   });
 
-  it.each([[[]], [["--help"]], [["run", "--help"]], [["guest", "--help"]]])(
+  it.each([[[]], [["--help"]], [["run", "--help"]], [["explain", "--help"]], [["guest", "--help"]]])(
     "%j goes to stdout with status 0",
     async (args) => {
       const outcome = await paravane(...args);

@@ -46,6 +46,15 @@ describe("a guest ends", () => {
     expect(guest.counters()).toMatchObject([{ kind: "hypercall", name: "srst", register: 0, count: 1n }]);
   });
 
+  it("and has a log of translated regions if it was asked to keep one", async () => {
+    const guest = await start(program(...systemReset(0)));
+    await guest.wait();
+    expect(() => guest.regions()).toThrow(/logRegions: true/);
+    const logged = await start(program(...systemReset(0)), { logRegions: true });
+    await logged.wait();
+    expect(logged.regions()).toEqual([]);
+  });
+
   it("by being closed, once, which closes its disks", async () => {
     let closed = 0;
     const disk = { ...memoryDisk(1024), close: () => closed++ };
