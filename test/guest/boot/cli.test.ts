@@ -1,4 +1,4 @@
-// The command `paravane run` on Debian's kernel, each run in a process of its own.
+// The commands `paravane run` and `paravane explain` on Debian's kernel, each run in a process of its own.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -88,6 +88,19 @@ describe("run on a pipe", () => {
       piped.stdout.once("data", () => piped.stdout.destroy());
       const status = await new Promise((resolve) => piped.on("exit", resolve));
       expect(status).toBe(141);
+    },
+    BOOT,
+  );
+});
+
+describe("explain --exec", () => {
+  it(
+    "finds the kernel's own symbols, and ends as the command does",
+    async () => {
+      const { status, stdout, stderr } = await paravane("explain", "memset", "--quiet", "--exec", "echo done; exit 3");
+      expect({ status, stderr }).toEqual({ status: 3, stderr: "done\n" });
+      expect(stdout).toMatch(/^region 0xffffffff[0-9a-f]{8} <memset>, mode S, (live|dropped)$/m);
+      expect(stdout).toMatch(/^ {2}page 0xffffffff[0-9a-f]{5}000 at 0x[0-9a-f]{5}000/m);
     },
     BOOT,
   );
