@@ -84,21 +84,29 @@ export function resume(): usize {
     }
   }
   takeInterrupt();
-  const p = fetch();
+  const p = fetch(1);
   if (p != 0 && arrive(p)) translateRegion(p, pc());
   return p;
 }
 
-/** Continues a jump whose target the instruction TLB did not know. */
-export function enter(target: u64, n: i32): usize {
+/** Continues a jump whose target the instruction TLB did not know. The jump is `own` of the `n` steps that are left. */
+export function enter(target: u64, n: i32, own: i32 = 1): usize {
   stepsLeft = n;
-  setSliceLeft(<u32>n);
   setPc(target);
-  return fetch();
+  // A fetch that faults takes a step of its own: the slice may end before it.
+  if (n <= own) {
+    setSliceLeft(0);
+    return 0;
+  }
+  setSliceLeft(<u32>n);
+  return fetch(own);
 }
 
-/** Entry for the hart's pc; raises the exceptions of the fetch. 0 leaves the loop. */
-export function fetch(): usize {
+/**
+ * Entry for the hart's pc; raises the exceptions of the fetch. 0 leaves the loop. Of the steps that are left `own` belong
+ * to the instruction before.
+ */
+export function fetch(own: i32 = 0): usize {
   let faultedAt: u64 = 1;
   while (true) {
     const at = pc();
@@ -111,15 +119,15 @@ export function fetch(): usize {
     // The handler itself cannot be fetched, again: this would never end.
     if (at == faultedAt && pc() == at) {
       store<u32>(<usize>Machine.EXIT, Exit.DOUBLE_FAULT);
-      setSliceLeft(<u32>(stepsLeft > 0 ? stepsLeft - 1 : 0));
+      setSliceLeft(<u32>(stepsLeft - own));
       return 0;
     }
     faultedAt = pc();
-    if (--stepsLeft <= 0) {
+    countUnretired();
+    if (--stepsLeft <= own) {
       setSliceLeft(0);
       return 0;
     }
-    countUnretired();
     setSliceLeft(<u32>stepsLeft);
   }
 }

@@ -40,7 +40,7 @@ export function proceed(p: usize, n: i32, bias: i64): usize {
     p = lookupInstruction(at);
     if (p != 0) bias = <i64>at - <i64>(p >> 3);
     else {
-      p = enter(at, n);
+      p = enter(at, n, 0);
       if (p == 0) return 0;
       n = stepsLeft;
       bias = nextBias;

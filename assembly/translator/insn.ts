@@ -1,5 +1,6 @@
 // An instruction of the region that is being translated, and a basic block of them.
 import { HartAt } from "../abi/layout";
+import { Op } from "../isa/op.gen";
 import { BLOCKS, BLOCK_SIZE, INSNS, INSN_SIZE } from "./buffers";
 
 /** Begins with the decoded entry (isa/entry.ts), so that bodies take either. */
@@ -106,6 +107,7 @@ export function usesOf(i: Insn): u64 {
   return registerBit(i.rs1) | registerBit(i.rs2) | registerBit(i.rs3);
 }
 
+/** The register that it writes. Fences have rd and rs1 as reserved fields, which they ignore. */
 export function definesOf(i: Insn): u64 {
-  return registerBit(i.rd);
+  return i.op == <u16>Op.FENCE ? 0 : registerBit(i.rd);
 }

@@ -2,7 +2,7 @@
 // each of its functions a few. A module's functions have a fixed range of the table. When
 // modules, functions or bytes run out, a clock hand evicts a module that nothing entered
 // since it last came by.
-import { Machine } from "../abi/layout";
+import { Machine, Tier } from "../abi/layout";
 import { pageOfEntry } from "../code/predecode";
 import { dropOlder, dropRegion, MAX_REGIONS, Region, regionAt, RegionState } from "../code/regions";
 import { clearAllJumps } from "../hart/jumps";
@@ -18,7 +18,7 @@ import { regionPage } from "../code/regions";
 
 /** Functions of a module. */
 const MOST_FUNCTIONS: u32 = 32;
-/** A batch is installed when it is this old, in slices. */
+/** A batch is installed when it is this old, in slices; where the translator is under test, at once. */
 const PATIENCE: u32 = 30;
 /** Host memory that a byte of WebAssembly takes, its two machine codes included: measured. */
 const HOST_BYTES: u32 = 8;
@@ -133,7 +133,8 @@ export function installBatch(): void {
   joined = 0;
   if (pending == 0) return;
   age++;
-  if (pending < MOST_FUNCTIONS && end - logged < MODULE + ENOUGH_BYTES && age < PATIENCE) return;
+  const patience: u32 = load<u32>(<usize>Machine.TIER) == <u32>Tier.TRANSLATOR ? 1 : PATIENCE;
+  if (pending < MOST_FUNCTIONS && end - logged < MODULE + ENOUGH_BYTES && age < patience) return;
   const m = moduleAt(current);
   const start = writeModule();
   const size = <u32>(end - start) - logged;
