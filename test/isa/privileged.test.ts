@@ -3,6 +3,7 @@
 // choice, the comparison says so below; privileged-directed.test.ts holds us to the manual there.
 // PARAVANE_LONG=1 runs many more.
 import { describe, expect, test } from "vitest";
+import { Tier } from "../../assembly/abi/layout.ts";
 import { runEngine, runQemu } from "./generator/machines.ts";
 import { Kind, type LogEntry, readLog } from "./generator/monitor.ts";
 import { privilegedProgram, type Scenario, scenarios } from "./generator/privileged.ts";
@@ -69,9 +70,9 @@ const show = (entry?: LogEntry) =>
   entry === undefined ? "nothing" : `${Kind[entry.kind]} ${entry.words.map((w) => `0x${w.toString(16)}`).join(" ")}`;
 
 /** The first cases whose logs differ, in words. */
-function compare(scenario: Scenario, seed: number): string[] {
+function compare(scenario: Scenario, seed: number, tier: Tier): string[] {
   const { image, descriptions } = privilegedProgram(new Random(seed), CASES, [scenario]);
-  const ours = readLog(runEngine(image));
+  const ours = readLog(runEngine(image, { tier }));
   const theirs = readLog(runQemu(image));
   const found: string[] = [];
   descriptions.forEach((description, n) => {
@@ -89,8 +90,13 @@ function compare(scenario: Scenario, seed: number): string[] {
 
 describe.skipIf(unavailable !== undefined)("random cases against QEMU", () => {
   (Object.keys(scenarios) as Scenario[]).forEach((scenario, n) => {
-    test(scenario, { timeout: 1_800_000 }, () => {
-      for (let p = 0; p < PROGRAMS; p++) expect(compare(scenario, 100_000 * (n + 1) + p)).toEqual([]);
+    // Translated: the monitor, and whatever else runs more than once.
+    const tiers = [
+      [scenario, Tier.AUTO],
+      [`${scenario}, translated`, Tier.TRANSLATOR],
+    ] as const;
+    test.each(tiers)("%s", { timeout: 1_800_000 }, (_, tier) => {
+      for (let p = 0; p < PROGRAMS; p++) expect(compare(scenario, 100_000 * (n + 1) + p, tier)).toEqual([]);
     });
   });
 });

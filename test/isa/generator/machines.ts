@@ -27,6 +27,8 @@ export interface EngineOptions {
   ramBytes?: number;
   /** Counts what translated regions do (src/engine/regions.ts). */
   logRegions?: boolean;
+  /** Tier.TRANSLATOR translates whatever runs twice; it begins to run when a call of run() has ended. */
+  tier?: Tier;
 }
 
 /** Our engine, reset, with `image` at the start of RAM. */
@@ -51,7 +53,7 @@ export function startEngine(image: Uint8Array, options: EngineOptions = {}): Eng
     wallBase: 0n,
     seed: 1n,
     virtualRate: 10,
-    tier: Tier.AUTO,
+    tier: options.tier ?? Tier.AUTO,
     codeCache: 16 << 20,
   });
   engine.bytes.set(image, Layout.RAM);
@@ -65,8 +67,10 @@ const MOST_STEPS = 50_000_000;
 /** Runs `image` on our engine; the first `image.length` bytes of its RAM at power-off. */
 export function runEngine(image: Uint8Array, options: EngineOptions = {}): Uint8Array {
   const engine = startEngine(image, options);
-  for (let steps = 0; steps < MOST_STEPS; steps += 1_000_000) {
-    const exit = engine.exports.run(1_000_000);
+  // Translated code is installed between runs.
+  const budget = options.tier === Tier.TRANSLATOR ? 2000 : 1_000_000;
+  for (let steps = 0; steps < MOST_STEPS; steps += budget) {
+    const exit = engine.exports.run(budget);
     if (exit === Exit.POWER_OFF) return engine.bytes.subarray(Layout.RAM, Layout.RAM + image.length);
     if (exit === Exit.BUDGET) continue;
     const at = (n: number) => `0x${BigInt.asUintN(64, engine.exports.getReg(0, n)).toString(16)}`;

@@ -6,7 +6,8 @@
 //   code     the blocks
 //
 // The trap vector notes cause, pc and value of every other trap and goes on behind the
-// instruction, up to a bound. Two passes, so that each block runs cold and predecoded.
+// instruction, up to a bound. Two passes, so that each block runs cold and predecoded; more of them for translated code.
+// The first pass has a record of its own, the others share one.
 import { Assembler } from "./assembler.ts";
 import { assemble, type Block } from "./blocks.ts";
 
@@ -73,12 +74,12 @@ function codeStart(count: number): number {
 }
 
 /** Puts blocks into a program. Scratch memory starts as a pattern. */
-export function program(blocks: readonly Block[]): Program {
+export function program(blocks: readonly Block[], passes = 2): Program {
   const code = blocks.map((block) => assemble(block.items));
   const bytes = code.reduce((sum, words) => sum + words.length * 4 + 8, 0);
   const padding = blocks.filter((block) => block.beforePageEnd !== undefined).length * 4096;
   const asm = new Assembler(codeStart(blocks.length) - 0x8000_0000 + bytes + padding + 4096);
-  driver(asm, blocks.length);
+  driver(asm, blocks.length, passes);
   asm.pc = codeStart(blocks.length);
   blocks.forEach((block, index) => {
     place(asm, block);
@@ -128,7 +129,7 @@ export function writeRegisters(asm: Assembler, address: number, registers: Regis
   for (let i = 0; i < SCRATCH_SIZE; i++) view.setUint8(scratch - asm.base + i, (i * 29 + (i >> 3) * 101) & 0xff);
 }
 
-function driver(asm: Assembler, count: number): void {
+function driver(asm: Assembler, count: number, passes: number): void {
   const [pass, pointer, end] = [16, 0, 8];
   asm.to("jal", "start", { rd: 0 });
   asm.align(4);
@@ -150,8 +151,9 @@ function driver(asm: Assembler, count: number): void {
   asm.load("ld", 29, end, 31);
   asm.to("bltu", "go", { rs1: 30, rs2: 29 });
   asm.load("ld", 28, pass, 31);
-  asm.to("bne", "finish", { rs1: 28, rs2: 0 });
-  asm.i("addi", 28, 0, 1);
+  asm.i("addi", 28, 28, 1);
+  asm.i("addi", 29, 0, passes);
+  asm.to("beq", "finish", { rs1: 28, rs2: 29 });
   asm.store("sd", 28, pass, 31);
   asm.li(30, RECORDS);
 
@@ -160,11 +162,13 @@ function driver(asm: Assembler, count: number): void {
   asm.r("add", 28, 28, 30);
   asm.store("sd", 28, pointer, 31);
   asm.load("ld", 28, pass, 31);
+  asm.r("sltu", 28, 0, 28);
   asm.li(29, AFTER_SIZE);
   asm.r("mul", 28, 28, 29);
   asm.i("addi", 28, 28, AFTER_AT);
   asm.r("add", 28, 28, 30);
   asm.csrw(CsrNumber.MSCRATCH, 28);
+  asm.store("sd", 0, COUNT_AT, 28);
   asm.load("ld", 28, 0, 30);
   asm.csrw(CsrNumber.MEPC, 28);
   asm.li(28, MPP_AND_FS);

@@ -6,8 +6,8 @@ import { describeDifference, outcome, program } from "./records.ts";
 export type Run = (image: Uint8Array) => Uint8Array;
 
 /** Index and differences of every block that ends differently. */
-export function disagreements(blocks: readonly Block[], ours: Run, theirs: Run): Map<number, string[]> {
-  const { image } = program(blocks);
+export function disagreements(blocks: readonly Block[], ours: Run, theirs: Run, passes = 2): Map<number, string[]> {
+  const { image } = program(blocks, passes);
   const [a, b] = [ours(image), theirs(image)];
   const found = new Map<number, string[]>();
   for (let i = 0; i < blocks.length; i++) {
@@ -18,11 +18,11 @@ export function disagreements(blocks: readonly Block[], ours: Run, theirs: Run):
 }
 
 /** `block` without items whose absence leaves the disagreement. */
-export function shrink(block: Block, ours: Run, theirs: Run): Block {
+export function shrink(block: Block, ours: Run, theirs: Run, passes = 2): Block {
   let best = block;
   while (best.items.length > 1) {
     const shorter = versions(best);
-    const first = disagreements(shorter, ours, theirs).keys().next().value;
+    const first = disagreements(shorter, ours, theirs, passes).keys().next().value;
     if (first === undefined) return best;
     best = shorter[first];
   }
