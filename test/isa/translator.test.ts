@@ -1,0 +1,83 @@
+// The translator against the interpreter and QEMU: random programs in lockstep (fuzz/), and directed ones for what the
+// fuzzer found. PARAVANE_LONG=1 runs many more; `npm run fuzz` runs them for as long as one likes.
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { Exit } from "../../assembly/abi/exit.ts";
+import { Tier } from "../../assembly/abi/layout.ts";
+import type { Engine } from "../../src/engine/engine.ts";
+import { Register } from "../../src/engine/exports.ts";
+import { loadInspect } from "../../src/engine/inspect.ts";
+import { fuzz } from "./fuzz/main.ts";
+import { Assembler } from "./generator/assembler.ts";
+import { startEngine } from "./generator/machines.ts";
+import { built, LONG, missing, QEMU_SYSTEM } from "./generator/requirements.ts";
+
+describe("random programs", () => {
+  const disassembler = async () => (await loadInspect(readFileSync(built("inspect.wasm")))).disassemble;
+
+  test("translated code does what the interpreter does, to the step", { timeout: 1_800_000 }, async () => {
+    const { report } = fuzz({ first: 1, count: LONG ? 20_000 : 150, qemuEvery: 0, disassemble: await disassembler() });
+    expect(report).toBe("");
+  });
+
+  test.skipIf(missing(QEMU_SYSTEM))("and what QEMU does", { timeout: 1_800_000 }, async () => {
+    const { report } = fuzz({ first: 1, count: LONG ? 400 : 12, qemuEvery: 1, disassemble: await disassembler() });
+    expect(report).toBe("");
+  });
+});
+
+/** Runs a program on both tiers, a few steps at a time. */
+function onBothTiers(write: (asm: Assembler) => void, budgets: number[], look: (engine: Engine) => unknown): void {
+  const asm = new Assembler(0x1_0000);
+  write(asm);
+  const image = asm.finish();
+  const engines = [Tier.INTERPRETER, Tier.TRANSLATOR].map((tier) => startEngine(image, { tier }));
+  for (const budget of budgets) {
+    const [interpreted, translated] = engines.map((engine) => [engine.exports.run(budget), look(engine)]);
+    expect(translated).toEqual(interpreted);
+  }
+}
+
+const registers = (engine: Engine) => Array.from({ length: 33 }, (_, n) => engine.exports.getReg(0, n));
+
+describe("found by random programs", () => {
+  test("a fence writes no register, whatever its reserved fields say", () => {
+    const loop = (asm: Assembler) => {
+      asm.li(31, 0x1234);
+      asm.label("loop");
+      asm.i("addi", 5, 5, 1);
+      asm.word(0x0ff0_000f | (31 << 7) | (5 << 15));
+      asm.to("jal", "loop", { rd: 0 });
+    };
+    onBothTiers(loop, [300, 300, 301, 302], registers);
+  });
+
+  // Virtual time must not depend on how a run is cut into slices.
+  test("a fetch that faults takes a step of its own", () => {
+    const jumpAway = (asm: Assembler) => {
+      asm.to("jal", "start", { rd: 0 });
+      asm.align(4);
+      const handler = asm.pc;
+      asm.i("addi", 6, 6, 1);
+      asm.csrw(0x341, 7);
+      asm.op("mret");
+      asm.label("start");
+      asm.li(5, handler);
+      asm.csrw(0x305, 5);
+      asm.to("jal", "link", { rd: 7 });
+      asm.label("link");
+      asm.i("addi", 8, 8, 1);
+      asm.i("jalr", 1, 0, 0x700);
+    };
+    const counted = (engine: Engine) => [...registers(engine), engine.exports.getReg(0, Register.CSR + 0xb02)];
+    onBothTiers(jumpAway, [400, 400, ...Array.from({ length: 40 }, (_, n) => 1 + (n % 17))], counted);
+    const engine = (steps: number[]) => {
+      const asm = new Assembler(0x1_0000);
+      jumpAway(asm);
+      const one = startEngine(asm.finish(), { tier: Tier.INTERPRETER });
+      for (const budget of steps) expect(one.exports.run(budget)).toBe(Exit.BUDGET);
+      return counted(one);
+    };
+    expect(engine(Array.from({ length: 200 }, () => 1))).toEqual(engine([200]));
+  });
+});
