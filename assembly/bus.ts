@@ -13,7 +13,7 @@ import { uartRead, uartWrite } from "./devices/console/ns16550a";
 import { plicRead, plicWrite } from "./devices/irqchip/plic";
 import { configRead, configWindow, configWrite, ecamSlot, windowBar, windowLength, windowOffset } from "./devices/pci/config";
 import { foundBar, foundOffset, foundSlot, pciLookup } from "./devices/pci/decode";
-import { Pci, functionAt } from "./devices/pci/function";
+import { functionAt } from "./devices/pci/function";
 import { msixRead, msixRegister, msixWrite } from "./devices/pci/msix";
 import { finisherRead, finisherWrite } from "./devices/power/finisher";
 import { rtcRead, rtcWrite } from "./devices/rtc/goldfish";

@@ -2,7 +2,6 @@
 // pages that they run on. A region is one function of translated code: instructions on up
 // to four pages, entered at its first alone. It is good wherever its address is mapped to
 // the same pages, in the mode that it was translated for.
-import { Layout } from "../abi/layout";
 import { RegionFlag, RegionRecord } from "../abi/translated";
 import { JUMPS_END, clearAllJumps } from "../hart/jumps";
 

@@ -4,7 +4,7 @@ import { HartAt, Layout, Machine } from "../abi/layout";
 import { SbiError } from "../abi/sbi";
 import { Pending, Status } from "./bits";
 import { instructionsRetired, setCounter, setInhibit } from "./counters";
-import { currentHart, Hart, hart, hartCount, hartOf, HartRequest, hasExtension, imageOf, Mode, PMP_ADDRESSES, Run } from "./state";
+import { currentHart, hart, hartCount, hartOf, HartRequest, hasExtension, imageOf, Mode, PMP_ADDRESSES, Run } from "./state";
 import { flushAddress, flushAll, resetTlb, selectBanks } from "./tlb";
 
 export { HartRequest } from "./state";

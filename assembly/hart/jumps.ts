@@ -8,7 +8,7 @@
 //
 // A log of filled entries makes a flush cost what was filled, as for the TLB.
 import { Layout } from "../abi/layout";
-import { currentHart, Hart, hart, hartCount, hartOf } from "./state";
+import { currentHart, hart, hartCount, hartOf } from "./state";
 
 const ENTRIES: u32 = 4096;
 const LOG: u32 = ENTRIES * 16;

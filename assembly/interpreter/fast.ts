@@ -2,7 +2,6 @@
 // a memory operation means that the TLB had no answer: nothing happened, and the slow
 // model does the instruction instead.
 import { HartAt } from "../abi/layout";
-import { Entry } from "../isa/entry";
 import { Compute } from "../isa/compute";
 import { Hart } from "../hart/state";
 

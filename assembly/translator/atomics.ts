@@ -7,7 +7,7 @@ import { Insn } from "./insn";
 import * as integer from "./integer";
 import { A, B, HOST } from "./locals";
 import { pushRegister, setRegister } from "./registers";
-import { Type, Wasm } from "./wasm";
+import { Wasm } from "./wasm";
 import { access, byte, get, i32Const, i64Const, ifThen, set, tee } from "./writer";
 
 const RESERVATION: u32 = <u32>HartAt.STATE + <u32>offsetof<Hart>("reservation");

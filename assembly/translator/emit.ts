@@ -2,17 +2,18 @@
 // it. Operands are on Wasm's stack in the order in which they were asked for, so values
 // here are phantoms. `this` is the instruction (insn.ts). Doubles are f64 on the stack,
 // singles f32; memory and floating point have files of their own.
-import { HartAt } from "../abi/layout";
 import { Amo } from "../isa/a";
 import { pushAtomicAddress, pushPlainAddress } from "./address";
 import { emitAmo, emitLoadReserved, emitStoreConditional } from "./atomics";
 import * as float from "./float";
+import * as checks from "./float-checks";
+import * as convert from "./float-convert";
+import { fuse32, fuse64 } from "./fuse";
 import { Insn } from "./insn";
 import * as integer from "./integer";
-import { Key, localFor } from "./locals";
 import { pushRegister, setRegister } from "./registers";
 import { Wasm } from "./wasm";
-import { access, byte, get, i64Const } from "./writer";
+import { access, byte, i64Const } from "./writer";
 
 @unmanaged
 export class Emit {
@@ -161,52 +162,52 @@ export class Emit {
   bits64(a: i64): u64 { byte(Wasm.F64_REINTERPRET_I64); return 0; }
   negate32(a: u32): u32 { byte(Wasm.F32_NEG); return 0; }
   negate64(a: u64): u64 { byte(Wasm.F64_NEG); return 0; }
-  fadd32(a: u32, b: u32, rm: u32): u32 { byte(Wasm.F32_ADD); float.checkFinite32(); return 0; }
-  fsub32(a: u32, b: u32, rm: u32): u32 { byte(Wasm.F32_SUB); float.checkFinite32(); return 0; }
-  fmul32(a: u32, b: u32, rm: u32): u32 { byte(Wasm.F32_MUL); float.checkProduct32(this.insn()); return 0; }
-  fdiv32(a: u32, b: u32, rm: u32): u32 { byte(Wasm.F32_DIV); float.checkQuotient32(this.insn()); return 0; }
-  fsqrt32(a: u32, rm: u32): u32 { byte(Wasm.F32_SQRT); float.checkRoot32(); return 0; }
-  fma32(a: u32, b: u32, c: u32, rm: u32): u32 { float.fuse32(); return 0; }
-  fmin32(a: u32, b: u32): u32 { byte(Wasm.F32_MIN); float.checkNumber32(); return 0; }
-  fmax32(a: u32, b: u32): u32 { byte(Wasm.F32_MAX); float.checkNumber32(); return 0; }
+  fadd32(a: u32, b: u32, rm: u32): u32 { byte(Wasm.F32_ADD); checks.checkFinite32(); return 0; }
+  fsub32(a: u32, b: u32, rm: u32): u32 { byte(Wasm.F32_SUB); checks.checkFinite32(); return 0; }
+  fmul32(a: u32, b: u32, rm: u32): u32 { byte(Wasm.F32_MUL); checks.checkProduct32(this.insn()); return 0; }
+  fdiv32(a: u32, b: u32, rm: u32): u32 { byte(Wasm.F32_DIV); checks.checkQuotient32(this.insn()); return 0; }
+  fsqrt32(a: u32, rm: u32): u32 { byte(Wasm.F32_SQRT); checks.checkRoot32(); return 0; }
+  fma32(a: u32, b: u32, c: u32, rm: u32): u32 { fuse32(); return 0; }
+  fmin32(a: u32, b: u32): u32 { byte(Wasm.F32_MIN); checks.checkNumber32(); return 0; }
+  fmax32(a: u32, b: u32): u32 { byte(Wasm.F32_MAX); checks.checkNumber32(); return 0; }
   copySign32(a: u32, b: u32): u32 { byte(Wasm.F32_COPYSIGN); return 0; }
   copySignNot32(a: u32, b: u32): u32 { byte(Wasm.F32_NEG); byte(Wasm.F32_COPYSIGN); return 0; }
   xorSign32(a: u32, b: u32): u32 { float.xorSign32(); return 0; }
-  fle32(a: u32, b: u32): bool { float.compare32(Wasm.F32_LE, Wasm.F32_GT); return false; }
-  flt32(a: u32, b: u32): bool { float.compare32(Wasm.F32_LT, Wasm.F32_GE); return false; }
-  feq32(a: u32, b: u32): bool { float.compare32(Wasm.F32_EQ, Wasm.F32_NE); return false; }
-  f32ToS32(a: u32, rm: u32): i64 { byte(Wasm.F64_PROMOTE_F32); float.toSigned32(rm); return 0; }
-  f32ToU32(a: u32, rm: u32): i64 { byte(Wasm.F64_PROMOTE_F32); float.toUnsigned32(rm); return 0; }
-  f32ToS64(a: u32, rm: u32): i64 { byte(Wasm.F64_PROMOTE_F32); float.toSigned64(rm); return 0; }
-  f32ToU64(a: u32, rm: u32): i64 { byte(Wasm.F64_PROMOTE_F32); float.toUnsigned64(rm); return 0; }
+  fle32(a: u32, b: u32): bool { checks.compare32(Wasm.F32_LE, Wasm.F32_GT); return false; }
+  flt32(a: u32, b: u32): bool { checks.compare32(Wasm.F32_LT, Wasm.F32_GE); return false; }
+  feq32(a: u32, b: u32): bool { checks.compare32(Wasm.F32_EQ, Wasm.F32_NE); return false; }
+  f32ToS32(a: u32, rm: u32): i64 { byte(Wasm.F64_PROMOTE_F32); convert.toSigned32(rm); return 0; }
+  f32ToU32(a: u32, rm: u32): i64 { byte(Wasm.F64_PROMOTE_F32); convert.toUnsigned32(rm); return 0; }
+  f32ToS64(a: u32, rm: u32): i64 { byte(Wasm.F64_PROMOTE_F32); convert.toSigned64(rm); return 0; }
+  f32ToU64(a: u32, rm: u32): i64 { byte(Wasm.F64_PROMOTE_F32); convert.toUnsigned64(rm); return 0; }
   s32ToF32(a: i64, rm: u32): u32 { byte(Wasm.I32_WRAP_I64); byte(Wasm.F32_CONVERT_I32_S); return 0; }
   u32ToF32(a: i64, rm: u32): u32 { byte(Wasm.I32_WRAP_I64); byte(Wasm.F32_CONVERT_I32_U); return 0; }
   s64ToF32(a: i64, rm: u32): u32 { byte(Wasm.F32_CONVERT_I64_S); return 0; }
   u64ToF32(a: i64, rm: u32): u32 { byte(Wasm.F32_CONVERT_I64_U); return 0; }
-  fadd64(a: u64, b: u64, rm: u32): u64 { byte(Wasm.F64_ADD); float.checkFinite64(); return 0; }
-  fsub64(a: u64, b: u64, rm: u32): u64 { byte(Wasm.F64_SUB); float.checkFinite64(); return 0; }
-  fmul64(a: u64, b: u64, rm: u32): u64 { byte(Wasm.F64_MUL); float.checkProduct64(this.insn()); return 0; }
-  fdiv64(a: u64, b: u64, rm: u32): u64 { byte(Wasm.F64_DIV); float.checkQuotient64(this.insn()); return 0; }
-  fsqrt64(a: u64, rm: u32): u64 { byte(Wasm.F64_SQRT); float.checkRoot64(); return 0; }
-  fma64(a: u64, b: u64, c: u64, rm: u32): u64 { float.fuse64(); return 0; }
-  fmin64(a: u64, b: u64): u64 { byte(Wasm.F64_MIN); float.checkNumber64(); return 0; }
-  fmax64(a: u64, b: u64): u64 { byte(Wasm.F64_MAX); float.checkNumber64(); return 0; }
+  fadd64(a: u64, b: u64, rm: u32): u64 { byte(Wasm.F64_ADD); checks.checkFinite64(); return 0; }
+  fsub64(a: u64, b: u64, rm: u32): u64 { byte(Wasm.F64_SUB); checks.checkFinite64(); return 0; }
+  fmul64(a: u64, b: u64, rm: u32): u64 { byte(Wasm.F64_MUL); checks.checkProduct64(this.insn()); return 0; }
+  fdiv64(a: u64, b: u64, rm: u32): u64 { byte(Wasm.F64_DIV); checks.checkQuotient64(this.insn()); return 0; }
+  fsqrt64(a: u64, rm: u32): u64 { byte(Wasm.F64_SQRT); checks.checkRoot64(); return 0; }
+  fma64(a: u64, b: u64, c: u64, rm: u32): u64 { fuse64(); return 0; }
+  fmin64(a: u64, b: u64): u64 { byte(Wasm.F64_MIN); checks.checkNumber64(); return 0; }
+  fmax64(a: u64, b: u64): u64 { byte(Wasm.F64_MAX); checks.checkNumber64(); return 0; }
   copySign64(a: u64, b: u64): u64 { byte(Wasm.F64_COPYSIGN); return 0; }
   copySignNot64(a: u64, b: u64): u64 { byte(Wasm.F64_NEG); byte(Wasm.F64_COPYSIGN); return 0; }
   xorSign64(a: u64, b: u64): u64 { float.xorSign64(); return 0; }
-  fle64(a: u64, b: u64): bool { float.compare64(Wasm.F64_LE, Wasm.F64_GT); return false; }
-  flt64(a: u64, b: u64): bool { float.compare64(Wasm.F64_LT, Wasm.F64_GE); return false; }
-  feq64(a: u64, b: u64): bool { float.compare64(Wasm.F64_EQ, Wasm.F64_NE); return false; }
-  f64ToS32(a: u64, rm: u32): i64 { float.toSigned32(rm); return 0; }
-  f64ToU32(a: u64, rm: u32): i64 { float.toUnsigned32(rm); return 0; }
-  f64ToS64(a: u64, rm: u32): i64 { float.toSigned64(rm); return 0; }
-  f64ToU64(a: u64, rm: u32): i64 { float.toUnsigned64(rm); return 0; }
+  fle64(a: u64, b: u64): bool { checks.compare64(Wasm.F64_LE, Wasm.F64_GT); return false; }
+  flt64(a: u64, b: u64): bool { checks.compare64(Wasm.F64_LT, Wasm.F64_GE); return false; }
+  feq64(a: u64, b: u64): bool { checks.compare64(Wasm.F64_EQ, Wasm.F64_NE); return false; }
+  f64ToS32(a: u64, rm: u32): i64 { convert.toSigned32(rm); return 0; }
+  f64ToU32(a: u64, rm: u32): i64 { convert.toUnsigned32(rm); return 0; }
+  f64ToS64(a: u64, rm: u32): i64 { convert.toSigned64(rm); return 0; }
+  f64ToU64(a: u64, rm: u32): i64 { convert.toUnsigned64(rm); return 0; }
   s32ToF64(a: i64, rm: u32): u64 { byte(Wasm.I32_WRAP_I64); byte(Wasm.F64_CONVERT_I32_S); return 0; }
   u32ToF64(a: i64, rm: u32): u64 { byte(Wasm.I32_WRAP_I64); byte(Wasm.F64_CONVERT_I32_U); return 0; }
   s64ToF64(a: i64, rm: u32): u64 { byte(Wasm.F64_CONVERT_I64_S); return 0; }
   u64ToF64(a: i64, rm: u32): u64 { byte(Wasm.F64_CONVERT_I64_U); return 0; }
-  f64To32(a: u64, rm: u32): u32 { float.narrow(this.insn()); return 0; }
-  f32To64(a: u32): u64 { byte(Wasm.F64_PROMOTE_F32); float.checkNumber64(); return 0; }
+  f64To32(a: u64, rm: u32): u32 { convert.narrow(this.insn()); return 0; }
+  f32To64(a: u32): u64 { byte(Wasm.F64_PROMOTE_F32); checks.checkNumber64(); return 0; }
   /** Left to the interpreter (discover.ts): never emitted. */
   fclass32(a: u32): i64 { return 0; }
   fclass64(a: u64): i64 { return 0; }

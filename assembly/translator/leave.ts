@@ -6,9 +6,9 @@ import { upcomingRegion } from "../code/regions";
 import { hart, Hart } from "../hart/state";
 import { INDEX_MASK, INDEX_SHIFT, jumpOffset, jumpTag } from "../hart/jumps";
 import { countWay } from "./log";
-import { ADDRESS, DEPTH, HOST, Key, localFor, STEPS } from "./locals";
-import { Type, Wasm } from "./wasm";
-import { access, byte, get, i32Const, i64Const, ifThen, op1, set, tee, unsigned } from "./writer";
+import { ADDRESS, DEPTH, HOST, localFor, STEPS } from "./locals";
+import { Wasm } from "./wasm";
+import { access, byte, get, i32Const, i64Const, ifThen, set, tee, unsigned } from "./writer";
 
 /** For an instruction of the interpreter's. */
 export const INTERPRET: u64 = 1;

@@ -2,7 +2,7 @@
 // that a base register points to, or a temporary has one from its first use on.
 import { FixedLocal, LocalKey as Key } from "../abi/translated";
 import { LOCALS, LOCALS_SIZE } from "./buffers";
-import { byte, op1, i64Const, set, unsigned } from "./writer";
+import { byte, i64Const, set, unsigned } from "./writer";
 import { Type } from "./wasm";
 
 /** Parameters: steps left, depth of calls. Then scratch that no instruction relies on. */

@@ -4,7 +4,7 @@
 import { Gpa, HartAt, Layout, Machine } from "../abi/layout";
 import { Map } from "../abi/memory-map";
 import { FixedLocal, HartField, LocalKey, RegionLog, RegionRecord, Way } from "../abi/translated";
-import { Region, regionAt } from "../code/regions";
+import { regionAt } from "../code/regions";
 import { Hart } from "../hart/state";
 import { BOOT_ROM, hostOfIndex } from "../memory/physical";
 import { BODY_SIZE, LOCALS, MAX_INSNS, SITE_COUNT, SITES } from "./buffers";

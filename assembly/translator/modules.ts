@@ -3,8 +3,7 @@
 // modules, functions or bytes run out, a clock hand evicts a module that nothing entered
 // since it last came by.
 import { Machine, Tier } from "../abi/layout";
-import { pageOfEntry } from "../code/predecode";
-import { dropOlder, dropRegion, MAX_REGIONS, Region, regionAt, RegionState } from "../code/regions";
+import { dropOlder, dropRegion, MAX_REGIONS, regionAt, regionPage, RegionState } from "../code/regions";
 import { clearAllJumps } from "../hart/jumps";
 import { Op, REGION_HEAD } from "../isa/op.gen";
 import { slotAddress, slotOf, REGIONS_ONLY } from "../memory/code-map";
@@ -14,19 +13,17 @@ import { writeLocals } from "./locals";
 import { keepRecord, loggedBytes } from "./log";
 import { Section, Type, Wasm } from "./wasm";
 import { byte, cursor, i32Const, moveTo, unsigned } from "./writer";
-import { regionPage } from "../code/regions";
 
 /** Functions of a module. */
 const MOST_FUNCTIONS: u32 = 32;
 /** A batch is installed when it is this old, in slices; where the translator is under test, at once. */
 const PATIENCE: u32 = 30;
-/** Host memory that a byte of WebAssembly takes, its two machine codes included: measured. */
+/** Host memory that a byte of WebAssembly takes, about: itself, and two machine codes of some three times its size. */
 const HOST_BYTES: u32 = 8;
 /** A batch of this size is installed at once: the host compiles some 10 KiB a millisecond. */
 const ENOUGH_BYTES: usize = 0x8000;
 /** Functions translated in one slice, so that none takes long. */
 const MOST_IN_A_SLICE: u32 = 8;
-const WASM_PAGES: u32 = 65_536;
 
 @unmanaged
 class Module {

@@ -2,7 +2,7 @@
 // to the module under construction.
 import { HartAt, Machine, Tier } from "../abi/layout";
 import { pageOfEntry, slotOfEntry } from "../code/predecode";
-import { addPage, newRegion, nextRegionAt, Region, regionAt, RegionFlag } from "../code/regions";
+import { addPage, newRegion, nextRegionAt, regionAt, RegionFlag } from "../code/regions";
 import { hart } from "../hart/state";
 import { Op } from "../isa/op.gen";
 import { emitBlocks, isTooLarge } from "./blocks";

@@ -16,7 +16,7 @@ import { diskFlush } from "../../host";
 import { dmaWrite, inRam } from "../../memory/ram";
 import { copyFromChain, cursorAddress, seek } from "../virtio/chain";
 import {
-  VirtioDevice, chainAt, configAt, deviceAt, deviceIndex, deviceIs, hostTag, interruptForQueue, needsReset, negotiated, nextEpoch, privateAt, queueAt, queueLive,
+  VirtioDevice, chainAt, configAt, deviceAt, deviceIs, hostTag, interruptForQueue, needsReset, negotiated, nextEpoch, privateAt, queueAt, queueLive,
 } from "../virtio/device";
 import { Served } from "../virtio/served";
 import { pushUsed } from "../virtio/queue";

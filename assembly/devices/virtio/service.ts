@@ -3,7 +3,7 @@
 // hold the host, a kick takes at most as many chains as the queue has entries and moves a
 // bounded number of bytes; what is left is flagged and goes on at the next kick or in
 // virtioPoll(), which the run loop calls between slices; so is an interrupt that may wait.
-import { Pop, VirtQueue, armNotification, popChain, pushUsed, silenceNotification } from "./queue";
+import { Pop, armNotification, popChain, pushUsed, silenceNotification } from "./queue";
 import { VIRTIO_DEVICES, VirtioDevice, chainAt, deviceAt, interruptForQueue, needsReset, queueAt, queueLive, running } from "./device";
 import { canServe, mayOwe, queueCount, roomAdded, serveChain, servedAtKick } from "./kinds";
 import { Served } from "./served";
