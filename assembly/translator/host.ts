@@ -1,8 +1,8 @@
 // What translated code needs of the host: modules made of bytes, and the way into them.
 
-/** Instantiates the module in memory; its functions enter the table. 0, or -1 if the host refuses. */
+/** Instantiates the module in memory; its functions enter the table from `first` on. 0, or -1 if the host refuses. */
 @external("translated", "install")
-export declare function installModule(address: usize, length: u32): i32;
+export declare function installModule(address: usize, length: u32, first: u32): i32;
 
 /** Takes `count` functions from `first` on out of the table. */
 @external("translated", "forget")

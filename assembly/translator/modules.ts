@@ -135,7 +135,7 @@ export function installBatch(): void {
   const m = moduleAt(current);
   const start = writeModule();
   const size = <u32>(end - start) - logged;
-  const done = installModule(start, <u32>(end - start)) == 0;
+  const done = installModule(start, <u32>(end - start), functionIndex(current, 0)) == 0;
   installs++;
   m.functions = pending;
   m.size = size;

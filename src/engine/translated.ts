@@ -8,7 +8,8 @@ const TABLE_SIZE = 1 + 128 * 32;
 /** What the engine imports as `translated`. */
 export interface TranslatedCode {
   enter(index: number, steps: number): bigint;
-  install(address: number, length: number): number;
+  /** `first` is the index of its first function. */
+  install(address: number, length: number, first: number): number;
   forget(first: number, count: number): void;
 }
 
@@ -52,19 +53,60 @@ export function hasTailCalls(): boolean {
   );
 }
 
+/**
+ * The way into translated code that the engine imports for good: its one-place table holds
+ * the entry to the functions' table of the day.
+ */
+function gateModule(): Uint8Array<ArrayBuffer> {
+  const code = [0, 0x20, 0, 0x20, 1, 0x41, 0, 0x11, 0, 0, 0x0b]; // call_indirect entry(index, steps) at 0
+  return new Uint8Array([
+    ...HEADER,
+    ...section(1, 1, 0x60, 2, I32, I32, 1, I64),
+    ...section(2, 1, 1, 0x65, 1, 0x67, 1, 0x70, 0, 1), // "e" "g"
+    ...section(3, 1, 0),
+    ...section(7, 1, 1, 0x66, 0, 0),
+    ...section(10, 1, code.length, ...code),
+  ]);
+}
+
+/** Instances that share a table of functions. V8 keeps all of them alive with it, forgotten or not. */
+const MOST_INSTANCES = 512;
+
 /** `keep`, if it is given, gets the bytes of each module before it is compiled. */
 export function translatedCode(memory: WebAssembly.Memory, keep?: (module: Uint8Array) => void): TranslatedCode {
-  const table = new WebAssembly.Table({ element: "anyfunc", initial: TABLE_SIZE });
-  const imports = { e: { m: memory, t: table } };
-  const entry = new WebAssembly.Instance(new WebAssembly.Module(entryModule()), imports);
   const bytes = new Uint8Array(memory.buffer);
+  const entryCode = new WebAssembly.Module(entryModule());
+  const gate = new WebAssembly.Table({ element: "anyfunc", initial: 1 });
+  const { f: enter } = new WebAssembly.Instance(new WebAssembly.Module(gateModule()), { e: { g: gate } }).exports;
+  /** Modules in force, by the index of their first function. */
+  const modules = new Map<number, WebAssembly.Module>();
+  let table: WebAssembly.Table;
+  let instances: number;
+
+  function instantiate(module: WebAssembly.Module): WebAssembly.Instance {
+    instances++;
+    return new WebAssembly.Instance(module, { e: { m: memory, t: table } });
+  }
+
+  /** A new table, with what is in force in it. Compiled code stays with the modules. */
+  function renew(): void {
+    table = new WebAssembly.Table({ element: "anyfunc", initial: TABLE_SIZE });
+    instances = 0;
+    for (const module of modules.values()) instantiate(module);
+    gate.set(0, instantiate(entryCode).exports.f);
+  }
+
+  renew();
   return {
-    enter: entry.exports.f as TranslatedCode["enter"],
-    install(address, length) {
-      const module = bytes.slice(address, address + length);
-      keep?.(module);
+    enter: enter as TranslatedCode["enter"],
+    install(address, length, first) {
+      const code = bytes.slice(address, address + length);
+      keep?.(code);
       try {
-        new WebAssembly.Instance(new WebAssembly.Module(module), imports);
+        if (instances >= MOST_INSTANCES) renew();
+        const module = new WebAssembly.Module(code);
+        instantiate(module);
+        modules.set(first, module);
         return 0;
       } catch (error) {
         // Out of memory for code: the interpreter goes on alone. Anything else is a fault of the translator's.
@@ -73,6 +115,7 @@ export function translatedCode(memory: WebAssembly.Memory, keep?: (module: Uint8
       }
     },
     forget(first, count) {
+      modules.delete(first);
       for (let index = first; index < first + count; index++) table.set(index, null);
     },
   };

@@ -1,0 +1,63 @@
+// Translated code on the host's side: however many modules come and go, few stay.
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { afterEach, expect, it } from "vitest";
+import { Machine } from "../../assembly/abi/layout.ts";
+import { translatedCode } from "../../src/engine/translated.ts";
+
+const RealInstance = WebAssembly.Instance;
+afterEach(() => {
+  WebAssembly.Instance = RealInstance;
+});
+
+/** A module with one function, at `index` of the table: it gives 0x1234 and all steps but `taken`. */
+function moduleAt(index: number, taken: number): Uint8Array {
+  const section = (id: number, ...bytes: number[]) => [id, bytes.length, ...bytes];
+  const code = [0, 0x42, 0xb4, 0x24, 0x20, 0, 0x41, taken, 0x6b, 0x0b];
+  return new Uint8Array([
+    ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+    ...section(1, 1, 0x60, 2, 0x7f, 0x7f, 2, 0x7e, 0x7f),
+    ...section(2, 2, 1, 0x65, 1, 0x6d, 2, 0, 0, 1, 0x65, 1, 0x74, 1, 0x70, 0, 0),
+    ...section(3, 1, 0),
+    ...section(9, 1, 0, 0x41, index, 0x0b, 1, 0),
+    ...section(10, 1, code.length, ...code),
+  ]);
+}
+
+it("enters functions, in a new table too, and lets go of those that were forgotten", async () => {
+  const alive: WeakRef<WebAssembly.Instance>[] = [];
+  WebAssembly.Instance = class extends RealInstance {
+    constructor(module: WebAssembly.Module, imports?: WebAssembly.Imports) {
+      super(module, imports);
+      alive.push(new WeakRef(this));
+    }
+  };
+  const memory = new WebAssembly.Memory({ initial: 1 });
+  const bytes = new Uint8Array(memory.buffer);
+  const view = new DataView(memory.buffer);
+  const code = translatedCode(memory);
+  const install = (index: number, taken: number) => {
+    const module = moduleAt(index, taken);
+    bytes.set(module, 0x4000);
+    expect(code.install(0x4000, module.length, index)).toBe(0);
+  };
+  const enter = (index: number) => {
+    expect(code.enter(index, 1000)).toBe(0x1234n);
+    return view.getUint32(Machine.STEPS, true);
+  };
+
+  install(1, 7);
+  for (let n = 0; n < 2000; n++) {
+    install(2, n & 63);
+    if (n % 100 === 0) expect([enter(1), enter(2)]).toEqual([993, 1000 - (n & 63)]);
+    code.forget(2, 1);
+  }
+  expect(enter(1)).toBe(993);
+
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  // Weak references hold until the task that made them is over.
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  collect();
+  expect(alive.filter((it) => it.deref() !== undefined).length).toBeLessThan(600);
+});
