@@ -16,7 +16,7 @@ import { begin, programs } from "./golden/programs.ts";
 
 const WRITE = process.env.PARAVANE_GOLDEN === "write";
 /** More than any program takes, in slices short enough that modules are installed on the way. */
-const SLICES = 2000;
+const SLICES = 8000;
 const SLICE = 1000;
 
 let inspect: Inspect;

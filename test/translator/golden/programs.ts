@@ -7,7 +7,7 @@ const [FT0, FT1, FT2, FA0, FA1] = [0, 1, 2, 10, 11];
 
 const DATA = 0x8001_0000;
 /** Rounds of a program's outer loop. */
-const ROUNDS = 40_000;
+const ROUNDS = 160_000;
 
 const MSTATUS = 0x300;
 const MSTATUS_FS = 3 << 13;
