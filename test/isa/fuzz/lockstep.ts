@@ -69,7 +69,7 @@ function start(engine: Engine, image: Uint8Array, spec: Spec, tier: Tier): void 
     seed: 1n,
     virtualRate: spec.virtualRate,
     tier,
-    codeCache: 16 << 20,
+    codeCache: spec.codeCache,
   });
   for (let h = 0; h < spec.harts; h++) engine.exports.startHart(h, BigInt(Gpa.RAM), BigInt(h), 0n, 0n, 3);
 }

@@ -31,6 +31,7 @@ const SIMPLER: Change[] = [
   (s) => (s.spaces = s.spaces.map((space) => ({ ...space, superpage: false }))),
   (s) => (s.functions = s.functions.map(({ pieces }) => ({ pieces }))),
   (s) => (s.virtualRate = 10),
+  (s) => (s.codeCache = 16 << 20),
   (s) => (s.fuel = Math.ceil(s.fuel / 2)),
   (s) => (s.fuel = Math.ceil(s.fuel / 2)),
   (s) => (s.registers.fcsr = 0n),

@@ -107,6 +107,8 @@ export interface Spec {
   adue: boolean;
   fuel: number;
   virtualRate: number;
+  /** Bytes of host memory for translated code. */
+  codeCache: number;
   functions: Routine[];
   spaces: Space[];
   contexts: Context[];
@@ -269,6 +271,7 @@ export function randomSpec(seed: number, random: Random, portable: boolean): Spe
     adue: random.oneIn(2) || portable,
     fuel: random.between(50, 1800),
     virtualRate: random.pick([1, 3, 10, 50]),
+    codeCache: random.pick([16 << 20, 16 << 20, 16 << 20, 200_000, 20_000]),
     functions: [],
     spaces: [],
     contexts: [],
