@@ -88,7 +88,7 @@ export function resetRegions(): void {
   free = 0;
   used = 0;
   regionCount = 0;
-  memory.fill(PC_HASH, 0, RECORDS - PC_HASH);
+  memory.fill(PC_HASH, 0, REGIONS_END - PC_HASH);
 }
 
 /** The number that newRegion() gives next. */

@@ -9,7 +9,7 @@ import { Register } from "../../src/engine/exports.ts";
 import { loadInspect } from "../../src/engine/inspect.ts";
 import { fuzz } from "./fuzz/main.ts";
 import { Assembler } from "./generator/assembler.ts";
-import { startEngine } from "./generator/machines.ts";
+import { resetEngine, startEngine } from "./generator/machines.ts";
 import { built, LONG, missing, QEMU_SYSTEM } from "./generator/requirements.ts";
 
 describe("random programs", () => {
@@ -79,5 +79,29 @@ describe("found by random programs", () => {
       return counted(one);
     };
     expect(engine(Array.from({ length: 200 }, () => 1))).toEqual(engine([200]));
+  });
+
+  // Eviction looks at all records of regions: none may be left of what ran before a reset.
+  test("code of before a reset is forgotten", () => {
+    const asm = new Assembler(0x4000);
+    asm.label("again");
+    for (let n = 0; n < 300; n++) {
+      asm.i("addi", 5, 0, 6);
+      asm.label(`loop-${n}`);
+      asm.i("addi", 6, 6, n);
+      asm.i("addi", 5, 5, -1);
+      asm.to("bne", `loop-${n}`, { rs1: 5, rs2: 0 });
+    }
+    asm.to("jal", "again", { rd: 0 });
+    const image = asm.finish();
+    const engine = startEngine(image, { tier: Tier.TRANSLATOR });
+    const run = (count: number, budget: number) => {
+      for (let n = 0; n < count; n++) engine.exports.run(budget);
+    };
+    // Many regions a module at first, then few, so that module numbers and records come apart.
+    run(200, 1000);
+    resetEngine(engine, image, { tier: Tier.TRANSLATOR, codeCache: 20_000 });
+    run(1000, 15);
+    expect(engine.exports.getReg(0, 6)).toBeGreaterThan(0n);
   });
 });

@@ -29,6 +29,8 @@ export interface EngineOptions {
   logRegions?: boolean;
   /** Tier.TRANSLATOR translates whatever runs twice; it begins to run when a call of run() has ended. */
   tier?: Tier;
+  /** Bytes of host memory for translated code. */
+  codeCache?: number;
 }
 
 /** Our engine, reset, with `image` at the start of RAM. */
@@ -44,6 +46,12 @@ export function startEngine(image: Uint8Array, options: EngineOptions = {}): Eng
     entropy() {},
   });
   const engine = Engine.create(compiledEngine(), RAM_BYTES, host, { logRegions: options.logRegions });
+  resetEngine(engine, image, options);
+  return engine;
+}
+
+/** The same for an engine that has run something else. */
+export function resetEngine(engine: Engine, image: Uint8Array, options: EngineOptions = {}): void {
   engine.reset({
     ramBytes: options.ramBytes ?? RAM_BYTES,
     harts: 1,
@@ -54,11 +62,10 @@ export function startEngine(image: Uint8Array, options: EngineOptions = {}): Eng
     seed: 1n,
     virtualRate: 10,
     tier: options.tier ?? Tier.AUTO,
-    codeCache: 16 << 20,
+    codeCache: options.codeCache ?? 16 << 20,
   });
   engine.bytes.set(image, Layout.RAM);
   engine.exports.startHart(0, BigInt(Gpa.RAM), 0n, 0n, 0n, 3);
-  return engine;
 }
 
 /** Steps after which a program counts as stuck. */
