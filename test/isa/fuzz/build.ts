@@ -45,11 +45,9 @@ export function build(spec: Spec): Built {
     const twin = at + TWIN - CODE + 2 - RAM;
     view.setUint16(twin, view.getUint16(twin, true) ^ 0x0550, true);
   }
-  if (markers.length > 0) {
-    for (let n = 0; n < MARKERS; n++) {
-      wide(TABLES + Table.MARKERS + 32 * n, markers[n % markers.length] + 2);
-      wide(TABLES + Table.MARKERS + 32 * n + 8, 0x10 << (n % 8));
-    }
+  for (let n = 0; n < MARKERS; n++) {
+    wide(TABLES + Table.MARKERS + 32 * n, markers[n % markers.length] + 2);
+    wide(TABLES + Table.MARKERS + 32 * n + 8, 0x10 << (n % 8));
   }
 
   const roots = buildSpaces(view, spec);

@@ -143,7 +143,8 @@ class Code {
         asm.pc += 12;
         asm.i("xori", 6, 6, 0x40);
         asm.pc += 4;
-        if (end.fence) asm.op("fence.i");
+        // Without the fence QEMU may run on with what it has of the marker.
+        if (end.fence || this.spec.portable) asm.op("fence.i");
         return;
       case "service":
         this.service(end.service, end.argument);
@@ -211,6 +212,7 @@ class Code {
     const functions = this.spec.functions.length;
     asm.label("main");
     this.burn();
+    this.marker(); // so that there is one
     asm.i("addi", TURN, TURN, 1);
     if (this.spec.switching) {
       asm.i("srli", 16, TURN, 2);
@@ -241,7 +243,7 @@ class Code {
     for (const { at: place, from, to } of this.distances) asm.view.setInt32(place - asm.base, at(to) - from, true);
     const end = asm.pc;
     for (const { at: place, marker } of this.rewrites) {
-      const target = this.markers.length === 0 ? place + 4 : this.markers[marker % this.markers.length];
+      const target = this.markers[marker % this.markers.length];
       const distance = target + 2 - place; // its upper half
       const low = (distance << 20) >> 20;
       asm.pc = place + 4;
