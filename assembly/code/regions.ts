@@ -53,8 +53,6 @@ export const REGIONS_END: usize = RECORDS + <usize>MAX_REGIONS * RECORD;
 
 let free: u32 = 0;
 let used: u32 = 0;
-/** How many regions are not free. */
-export let regionCount: u32 = 0;
 
 // @ts-ignore: decorator
 @inline
@@ -87,7 +85,6 @@ function pageBucket(index: u32): usize {
 export function resetRegions(): void {
   free = 0;
   used = 0;
-  regionCount = 0;
   memory.fill(PC_HASH, 0, REGIONS_END - PC_HASH);
 }
 
@@ -110,7 +107,6 @@ export function newRegion(pc: u64, mode: u32): u32 {
   const bucket = pcBucket(pc);
   r.next = load<u16>(bucket);
   store<u16>(bucket, <u16>id);
-  regionCount++;
   return id;
 }
 
@@ -201,7 +197,6 @@ export function dropRegion(id: u32): void {
   r.state = RegionState.FREE;
   r.next = free;
   free = id;
-  regionCount--;
 }
 
 function unlinkPage(id: u32, k: u32): void {

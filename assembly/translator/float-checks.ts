@@ -147,11 +147,7 @@ export function checkQuotient32(i: Insn): void {
 
 /** The root of a zero is that zero; no other root is tiny. */
 export function checkRoot64(): void {
-  const result = temp64(0);
-  set(result);
-  pushFinite64(result);
-  interpretUnless();
-  get(result);
+  checkFinite64();
 }
 
 export function checkRoot32(): void {
@@ -180,37 +176,15 @@ export function checkNumber32(): void {
 // --- comparisons: if one does not hold, its opposite must, or an operand is a NaN ---
 
 export function compare64(code: Wasm, opposite: Wasm): void {
-  const a = temp64(0);
-  const b = temp64(1);
-  set(b);
-  tee(a);
-  get(b);
-  byte(code);
-  tee(HOST);
-  byte(Wasm.I32_EQZ);
-  ifThen();
-  if (<u32>opposite == <u32>Wasm.F64_NE) {
-    // Unordered values are unequal too: both must be numbers.
-    get(a);
-    get(a);
-    byte(Wasm.F64_EQ);
-    get(b);
-    get(b);
-    byte(Wasm.F64_EQ);
-    byte(Wasm.I32_AND);
-  } else {
-    get(a);
-    get(b);
-    byte(opposite);
-  }
-  interpretUnless();
-  byte(Wasm.END);
-  get(HOST);
+  compare(temp64(0), temp64(1), code, opposite, <u32>opposite == <u32>Wasm.F64_NE, Wasm.F64_EQ);
 }
 
 export function compare32(code: Wasm, opposite: Wasm): void {
-  const a = temp32(0);
-  const b = temp32(1);
+  compare(temp32(0), temp32(1), code, opposite, <u32>opposite == <u32>Wasm.F32_NE, Wasm.F32_EQ);
+}
+
+/** `isUnequal`: the opposite holds of unordered values too, so both must be numbers, which `equal` to themselves are. */
+function compare(a: u32, b: u32, code: Wasm, opposite: Wasm, isUnequal: bool, equal: Wasm): void {
   set(b);
   tee(a);
   get(b);
@@ -218,13 +192,13 @@ export function compare32(code: Wasm, opposite: Wasm): void {
   tee(HOST);
   byte(Wasm.I32_EQZ);
   ifThen();
-  if (<u32>opposite == <u32>Wasm.F32_NE) {
+  if (isUnequal) {
     get(a);
     get(a);
-    byte(Wasm.F32_EQ);
+    byte(equal);
     get(b);
     get(b);
-    byte(Wasm.F32_EQ);
+    byte(equal);
     byte(Wasm.I32_AND);
   } else {
     get(a);
