@@ -94,6 +94,7 @@ export const enum FixedLocal {
   C,
   HOST,
   LABEL,
+  EXIT,
   COUNT,
 }
 

@@ -13,12 +13,12 @@ import { Op } from "../isa/op.gen";
 import { Machine } from "../abi/layout";
 import { Block, definesOf, Insn, insnAt, registerBit } from "./insn";
 import { Kind } from "./kind";
-import { interpretHere, pushState, reportRegion } from "./leave";
+import { interpretHere, pushState } from "./leave";
 import { ADDRESS, HOST, Key, localFor } from "./locals";
 import { pushRegister, registerNumber } from "./registers";
-import { changesPages, isAlone, SiteReport, siteOf, TOO_MANY } from "./sites";
+import { CHANGE, CHANGES, changesPages, isAlone, SiteReport, siteOf } from "./sites";
 import { Wasm } from "./wasm";
-import { access, byte, get, i32Const, i64Const, ifThen, set, tee } from "./writer";
+import { access, byte, end, get, i32Const, i64Const, ifThen, set, tee } from "./writer";
 
 /** Bytes that a group may span. */
 const WIDEST: i32 = 1024;
@@ -140,7 +140,7 @@ function check(i: Insn, size: u32, write: bool, isGroup: bool): void {
   countChange(i.pc);
   lookUp(i, size, write, isGroup);
   keepPage(page, addend, write);
-  byte(Wasm.END);
+  end();
   get(ADDRESS);
   byte(Wasm.I32_WRAP_I64);
   get(addend);
@@ -162,26 +162,19 @@ function pushLast(size: u32): void {
 function countChange(pc: u64): void {
   const site = <u32>siteOf(pc);
   i32Const(0);
-  access(Wasm.I32_LOAD16_U, site);
-  tee(HOST);
-  i32Const(TOO_MANY);
-  byte(Wasm.I32_AND);
-  byte(Wasm.I32_EQZ);
-  ifThen();
   i32Const(0);
-  get(HOST);
-  i32Const(1);
+  access(Wasm.I32_LOAD16_U, site);
+  i32Const(CHANGE);
   byte(Wasm.I32_ADD);
   tee(HOST);
   access(Wasm.I32_STORE16, site);
   get(HOST);
-  i32Const(TOO_MANY);
+  i32Const(CHANGES);
   byte(Wasm.I32_AND);
+  byte(Wasm.I32_EQZ);
   ifThen();
-  report(SiteReport.CHANGES_PAGES);
-  interpretHere();
-  byte(Wasm.END);
-  byte(Wasm.END);
+  interpretHere(SiteReport.CHANGES_PAGES);
+  end();
 }
 
 /** HOST = the TLB's entry for ADDRESS; what it does not hold is the interpreter's. */
@@ -203,16 +196,8 @@ function lookUp(i: Insn, size: u32, write: bool, isGroup: bool): void {
   } else pushLast(size);
   byte(Wasm.I64_NE);
   ifThen();
-  if (isGroup) report(SiteReport.GROUP_MISSED);
-  interpretHere();
-  byte(Wasm.END);
-}
-
-function report(what: SiteReport): void {
-  i32Const(0);
-  i32Const(what);
-  access(Wasm.I32_STORE, Machine.SITE_REPORT);
-  reportRegion();
+  interpretHere(isGroup ? SiteReport.GROUP_MISSED : SiteReport.NONE);
+  end();
 }
 
 /** Remembers the page that HOST is of. */

@@ -8,7 +8,7 @@ import * as integer from "./integer";
 import { A, B, HOST } from "./locals";
 import { pushRegister, setRegister } from "./registers";
 import { Wasm } from "./wasm";
-import { access, byte, get, i32Const, i64Const, ifThen, set, tee } from "./writer";
+import { access, byte, end, get, i32Const, i64Const, ifThen, set, tee } from "./writer";
 
 const RESERVATION: u32 = <u32>HartAt.STATE + <u32>offsetof<Hart>("reservation");
 const RESERVED_VALUE: u32 = <u32>HartAt.STATE + <u32>offsetof<Hart>("reservedValue");
@@ -69,7 +69,7 @@ export function emitStoreConditional(i: Insn, size: u32): void {
   access(size == 4 ? Wasm.I64_STORE32 : Wasm.I64_STORE, 0);
   i64Const(0);
   set(A);
-  byte(Wasm.END);
+  end();
   i32Const(0);
   i64Const(-1);
   access(Wasm.I64_STORE, RESERVATION);

@@ -7,6 +7,7 @@ import { Hart, hart } from "../hart/state";
 import { findGroups } from "./address";
 import { emitInstruction } from "./emit.gen";
 import { BODY, BODY_SIZE, LABELS } from "./buffers";
+import { beginExits, endExits, tooManyExits, writeBack } from "./exits";
 import { hasArithmetic, hasDynamicRounding, hasFloat, successor } from "./discover";
 import { forgetSingles } from "./float";
 import { inOrder, isReducible, orderCount } from "./flow";
@@ -14,15 +15,17 @@ import { Kind } from "./kind";
 import { Block, blockAt, definesOf, End, Insn, insnAt, lengthOf, registerBit } from "./insn";
 import {
   dirty, FUNCTION_TYPE, INTERPRET, interpretHere, jumpTo, jumpToAddress, pushAddressEntry, pushAddressTag,
-  pushJumpEntry, pushState, readRegisters, reportRegion, returnTo, setDirty, setHere, setUndone, writeBack,
+  pushJumpEntry, pushState, readRegisters, reportRegion, returnTo, setDirty, setHere, setUndone,
 } from "./leave";
 import { countBlock, countWay, markInstruction } from "./log";
 import { ADDRESS, DEPTH, HOST, LABEL, STEPS } from "./locals";
 import { jumpTag } from "../hart/jumps";
 import { pushRegister, setRegister } from "./registers";
 import { isSettled } from "./targets";
-import { Type, Wasm } from "./wasm";
-import { access, byte, cursor, get, i32Const, i64Const, ifThen, op1, set, tee, unsigned } from "./writer";
+import { Wasm } from "./wasm";
+import {
+  access, block, byte, cursor, end, get, i32Const, i64Const, ifThen, loop, nesting, op1, set, tee, unsigned,
+} from "./writer";
 
 const NONE: u32 = ~(<u32>0);
 /** What an instruction or the end of a block takes at most. */
@@ -33,6 +36,7 @@ const MAX_DEPTH: u32 = 240;
 /** Writes the whole of the function's code. */
 export function emitBlocks(): void {
   const entry = blockAt(0);
+  beginExits(entry.pc);
   setDirty(0);
   setUndone(0);
   setHere(entry.pc);
@@ -44,6 +48,7 @@ export function emitBlocks(): void {
   if (isReducible) tree(0);
   else dispatch();
   byte(Wasm.UNREACHABLE);
+  if (!isTooLarge()) endExits();
 }
 
 /** Leaves for the interpreter at `pc` where floating point may not run as it was translated. */
@@ -67,7 +72,7 @@ function checkFloat(pc: u64): void {
   byte(Wasm.I32_EQZ);
   ifThen();
   returnTo(pc | INTERPRET, Way.FLOAT_STATE);
-  byte(Wasm.END);
+  end();
 }
 
 /** Leaves for block `b` if fewer steps are left than its longest path takes. */
@@ -77,29 +82,38 @@ function checkBudget(b: Block): void {
   byte(Wasm.I32_LT_S);
   ifThen();
   returnTo(b.pc, Way.BUDGET);
-  byte(Wasm.END);
+  end();
 }
 
 /** The body would not fit: what is written is of no use. */
 export function isTooLarge(): bool {
-  return cursor > BODY + BODY_SIZE - MOST_BYTES;
+  return cursor > BODY + BODY_SIZE - MOST_BYTES || tooManyExits();
 }
 
 // --- labels: what a `br` can name, innermost last ---
 
-const enum Label { LOOP = 1, AFTER = 2, IF = 3 }
+const enum Label { LOOP = 1, AFTER = 2 }
+const LABEL_SIZE: usize = 8;
 let labelCount: u32 = 0;
 
-function pushLabel(kind: Label, block: u32): void {
-  store<u32>(LABELS + ((<usize>labelCount) << 3), kind);
-  store<u32>(LABELS + ((<usize>labelCount) << 3), block, 4);
-  labelCount++;
+/** Names the block or loop that was just opened. */
+function pushLabel(kind: Label, n: u32): void {
+  const at = LABELS + <usize>(labelCount++) * LABEL_SIZE;
+  store<u16>(at, <u16>kind);
+  store<u16>(at, <u16>nesting, 2);
+  store<u32>(at, n, 4);
 }
 
-function distanceTo(kind: Label, block: u32): u32 {
+/** Closes what was named last. */
+function popLabel(): void {
+  labelCount--;
+  end();
+}
+
+function distanceTo(kind: Label, n: u32): u32 {
   for (let i = <i32>labelCount - 1; i >= 0; i--) {
-    const at = LABELS + ((<usize>i) << 3);
-    if (load<u32>(at) == <u32>kind && load<u32>(at, 4) == block) return labelCount - 1 - i;
+    const at = LABELS + <usize>i * LABEL_SIZE;
+    if (<u32>load<u16>(at) == <u32>kind && load<u32>(at, 4) == n) return nesting - load<u16>(at, 2);
   }
   return unreachable();
 }
@@ -112,8 +126,7 @@ function tree(n: u32): void {
   const b = blockAt(n);
   const isLoop = b.isLoop != 0;
   if (isLoop) {
-    byte(Wasm.LOOP);
-    byte(Type.NONE);
+    loop();
     pushLabel(Label.LOOP, n);
     setDirty(b.dirtyIn);
     setUndone(0);
@@ -121,10 +134,7 @@ function tree(n: u32): void {
   }
   // Children that are joins come after the code that leads to them, the last in order first.
   within(n, nextJoin(b.child));
-  if (isLoop) {
-    labelCount--;
-    byte(Wasm.END);
-  }
+  if (isLoop) popLabel();
 }
 
 function nextJoin(n: u32): u32 {
@@ -138,12 +148,10 @@ function within(n: u32, join: u32): void {
     emitBlock(n);
     return;
   }
-  byte(Wasm.BLOCK);
-  byte(Type.NONE);
+  block();
   pushLabel(Label.AFTER, join);
   within(n, nextJoin(blockAt(join).sibling));
-  labelCount--;
-  byte(Wasm.END);
+  popLabel();
   tree(join);
 }
 
@@ -172,10 +180,8 @@ function goIf(from: Block, to: u32): void {
     return;
   }
   ifThen();
-  pushLabel(Label.IF, 0);
   goTo(from, to);
-  labelCount--;
-  byte(Wasm.END);
+  end();
 }
 
 // --- irreducible graphs ---
@@ -183,21 +189,16 @@ function goIf(from: Block, to: u32): void {
 function dispatch(): void {
   i32Const(0);
   set(LABEL);
-  byte(Wasm.LOOP);
-  byte(Type.NONE);
-  pushLabel(Label.LOOP, NONE);
-  for (let i: u32 = 0; i < orderCount; i++) {
-    byte(Wasm.BLOCK);
-    byte(Type.NONE);
-  }
+  loop();
+  table = nesting;
+  for (let i: u32 = 0; i < orderCount; i++) block();
   get(LABEL);
   byte(Wasm.BR_TABLE);
   unsigned(orderCount);
   for (let i: u32 = 0; i < orderCount; i++) unsigned(i);
   unsigned(orderCount - 1);
   for (let i: u32 = 0; i < orderCount; i++) {
-    byte(Wasm.END);
-    blocksOpen = orderCount - 1 - i;
+    end();
     const n = inOrder(i);
     const b = blockAt(n);
     setDirty(b.dirtyIn);
@@ -205,16 +206,16 @@ function dispatch(): void {
     if (b.isLoop) checkBudget(b);
     emitBlock(n);
   }
-  byte(Wasm.END);
+  end();
 }
 
-/** Blocks of dispatch() around the code being written. */
-let blocksOpen: u32 = 0;
+/** Nesting of dispatch()'s loop. */
+let table: u32 = 0;
 
 function goThroughTable(to: u32): void {
   i32Const(blockAt(to).order);
   set(LABEL);
-  op1(Wasm.BR, blocksOpen + labelCount - 1);
+  op1(Wasm.BR, nesting - table);
 }
 
 // --- a block ---
@@ -294,12 +295,10 @@ function emitBranch(b: Block, i: Insn): void {
     goTo(b, taken);
   } else {
     ifThen();
-    pushLabel(Label.IF, 0);
     goTo(b, taken);
     byte(Wasm.ELSE);
     goTo(b, next);
-    labelCount--;
-    byte(Wasm.END);
+    end();
     byte(Wasm.UNREACHABLE);
   }
 }
@@ -367,7 +366,7 @@ function emitCall(b: Block, i: Insn): void {
   byte(Wasm.I32_OR);
   ifThen();
   returnTo(target, Way.CALL_OUT);
-  byte(Wasm.END);
+  end();
   callAt(b, i);
 }
 
@@ -388,7 +387,7 @@ function emitCallRegister(b: Block, i: Insn): void {
   get(ADDRESS);
   get(STEPS);
   byte(Wasm.RETURN);
-  byte(Wasm.END);
+  end();
   callAt(b, i);
 }
 
@@ -419,7 +418,7 @@ function callAt(b: Block, i: Insn): void {
   get(ADDRESS);
   get(STEPS);
   byte(Wasm.RETURN);
-  byte(Wasm.END);
+  end();
   const to = blockAt(next);
   checkBudget(to);
   checkFloat(to.pc);

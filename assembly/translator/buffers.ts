@@ -37,8 +37,13 @@ export const WORK: usize = ORDER + <usize>MAX_BLOCKS * 2;
 export const LABELS: usize = WORK + 4096 * 8;
 /** The pages that a region runs on: see discover.ts. */
 export const PAGES: usize = LABELS + MAX_LABELS * 8;
+/** Ways out, 8 bytes each; sets of dirty registers, and u16 their order: see exits.ts. */
+export const MOST_EXITS: u32 = 4096;
+export const MOST_SETS: u32 = 128;
+export const EXIT_SITES: usize = PAGES + 256;
+export const EXIT_SETS: usize = EXIT_SITES + <usize>MOST_EXITS * 8;
 /** Numbers of locals: see locals.ts. */
-export const LOCALS: usize = PAGES + 256;
+export const LOCALS: usize = EXIT_SETS + <usize>MOST_SETS * 10;
 export const LOCALS_SIZE: usize = 4096;
 
 /** The body under construction, and the most bytes that it may have. */

@@ -5,7 +5,7 @@ import { Insn } from "./insn";
 import { interpretIf } from "./leave";
 import { HOST, Key, localFor } from "./locals";
 import { Wasm } from "./wasm";
-import { byte, f32Const, f64Const, get, ifThen, set, tee } from "./writer";
+import { byte, end, f32Const, f64Const, get, ifThen, set, tee } from "./writer";
 
 const SMALLEST_64: f64 = reinterpret<f64>(<u64>0x0010_0000_0000_0000);
 const SMALLEST_32: f32 = reinterpret<f32>(<u32>0x0080_0000);
@@ -98,7 +98,7 @@ function orExactZero64(result: u32, first: u32, second: u32): void {
   }
   byte(Wasm.I32_AND);
   interpretUnless();
-  byte(Wasm.END);
+  end();
   get(result);
 }
 
@@ -113,7 +113,7 @@ function orExactZero32(result: u32, first: u32, second: u32): void {
   }
   byte(Wasm.I32_AND);
   interpretUnless();
-  byte(Wasm.END);
+  end();
   get(result);
 }
 
@@ -206,6 +206,6 @@ function compare(a: u32, b: u32, code: Wasm, opposite: Wasm, isUnequal: bool, eq
     byte(opposite);
   }
   interpretUnless();
-  byte(Wasm.END);
+  end();
   get(HOST);
 }

@@ -4,7 +4,7 @@ import { double } from "./float";
 import { interpretUnless, pushIsZero64, pushNormal32, temp32, temp64 } from "./float-checks";
 import { Insn } from "./insn";
 import { Wasm } from "./wasm";
-import { byte, f64Const, get, ifThen, set } from "./writer";
+import { byte, end, f64Const, get, ifThen, set } from "./writer";
 
 /** Rounds the f64 on the stack to an integer, into a temporary. Static modes are 0 and 1 (discover.ts). */
 function round(rm: u32): u32 {
@@ -61,6 +61,6 @@ export function narrow(i: Insn): void {
   ifThen();
   pushIsZero64(double(i.rs1));
   interpretUnless();
-  byte(Wasm.END);
+  end();
   get(result);
 }

@@ -3,7 +3,7 @@ import { interpretUnless, pushFinite64, pushIsZero64, pushNormal32, pushNormal64
 import { interpretIf } from "./leave";
 import { A } from "./locals";
 import { Wasm } from "./wasm";
-import { byte, f64Const, get, i32Const, i64Const, ifThen, set, tee } from "./writer";
+import { byte, end, f64Const, get, i32Const, i64Const, ifThen, set, tee } from "./writer";
 
 const SPLITTER: f64 = 134217729.0;
 
@@ -25,7 +25,7 @@ export function fuse64(): void {
   dekker(a, b, c, result);
   byte(Wasm.ELSE);
   fuseWithZero(a, b, c, result);
-  byte(Wasm.END);
+  end();
   get(result);
 }
 
@@ -185,7 +185,7 @@ function pushRoundedToOdd(sum: u32, error: u32): void {
   byte(Wasm.I64_OR);
   byte(Wasm.I64_ADD);
   set(A);
-  byte(Wasm.END);
+  end();
   get(A);
   byte(Wasm.F64_REINTERPRET_I64);
 }
@@ -221,6 +221,6 @@ export function fuse32(): void {
   pushIsZero64(addend);
   byte(Wasm.I32_AND);
   interpretUnless();
-  byte(Wasm.END);
+  end();
   get(result);
 }

@@ -2,7 +2,7 @@
 // the stack, the second on top; the result is left there.
 import { A, B, C, HOST } from "./locals";
 import { Type, Wasm } from "./wasm";
-import { byte, get, i64Const, ifValue, set, tee } from "./writer";
+import { byte, end, get, i64Const, ifValue, set, tee } from "./writer";
 
 /** A 32-bit operation on the low halves, its result sign-extended. */
 export function word(code: Wasm): void {
@@ -138,12 +138,12 @@ function endUnsigned(code: Wasm): void {
   get(A);
   get(B);
   byte(code);
-  byte(Wasm.END);
+  end();
 }
 
 function endDivision(code: Wasm): void {
   endUnsigned(code);
-  byte(Wasm.END);
+  end();
 }
 
 /** orc.b, as isa/arithmetic has it. */

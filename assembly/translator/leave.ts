@@ -5,10 +5,12 @@ import { Way } from "../abi/translated";
 import { upcomingRegion } from "../code/regions";
 import { hart, Hart } from "../hart/state";
 import { INDEX_MASK, INDEX_SHIFT, jumpOffset, jumpTag } from "../hart/jumps";
+import { exitTo, isNear, writeBack } from "./exits";
 import { countWay } from "./log";
 import { ADDRESS, DEPTH, HOST, localFor, STEPS } from "./locals";
+import { SiteReport } from "./sites";
 import { Wasm } from "./wasm";
-import { access, byte, get, i32Const, i64Const, ifThen, set, tee, unsigned } from "./writer";
+import { access, byte, end, get, i32Const, i64Const, ifThen, set, tee, unsigned } from "./writer";
 
 /** For an instruction of the interpreter's. */
 export const INTERPRET: u64 = 1;
@@ -38,17 +40,6 @@ export function setHere(pc: u64): void {
 export let hasTailCalls: bool = false;
 export function setTailCalls(value: bool): void {
   hasTailCalls = value;
-}
-
-export function writeBack(registers: u64): void {
-  while (registers != 0) {
-    const n = <u32>ctz<u64>(registers);
-    registers &= registers - 1;
-    i32Const(0);
-    get(localFor(n));
-    if (n < 32) access(Wasm.I64_STORE, <u32>HartAt.X + n * 8);
-    else access(Wasm.F64_STORE, <u32>HartAt.F + (n - 32) * 8);
-  }
 }
 
 export function readRegisters(registers: u64): void {
@@ -86,23 +77,35 @@ function returnSteps(): void {
 }
 
 /** Leaves for `pc` without looking for translated code there. */
-export function returnTo(pc: u64, way: Way): void {
+export function returnTo(pc: u64, way: Way, report: SiteReport = SiteReport.NONE): void {
   countWay(way, pc & ~INTERPRET);
+  if (isNear(pc)) {
+    exitTo(pc, undone, dirty, report);
+    return;
+  }
+  if (report != SiteReport.NONE) reportSite(report);
   writeBack(dirty);
   i64Const(<i64>pc);
   returnSteps();
 }
 
+function reportSite(what: SiteReport): void {
+  i32Const(0);
+  i32Const(what);
+  access(Wasm.I32_STORE, Machine.SITE_REPORT);
+  reportRegion();
+}
+
 /** Leaves the instruction under way to the interpreter. */
-export function interpretHere(): void {
-  returnTo(here | INTERPRET, Way.INTERPRET);
+export function interpretHere(report: SiteReport = SiteReport.NONE): void {
+  returnTo(here | INTERPRET, Way.INTERPRET, report);
 }
 
 /** The same if the i32 on the stack is not zero. */
 export function interpretIf(): void {
   ifThen();
   interpretHere();
-  byte(Wasm.END);
+  end();
 }
 
 /** Pushes the address of the jump cache's entry for `pc`. */
@@ -182,5 +185,5 @@ function tailCall(pc: u64, way: Way): void {
   byte(Wasm.RETURN_CALL_INDIRECT);
   unsigned(FUNCTION_TYPE);
   byte(0);
-  byte(Wasm.END);
+  end();
 }

@@ -14,6 +14,7 @@ export const B: u32 = FixedLocal.B; // i64
 export const C: u32 = FixedLocal.C; // i64
 export const HOST: u32 = FixedLocal.HOST; // i32
 export const LABEL: u32 = FixedLocal.LABEL; // i32
+export const EXIT: u32 = FixedLocal.EXIT; // i32
 const FIRST_FREE: u32 = FixedLocal.COUNT;
 
 /** What a local stands for. */
@@ -31,6 +32,7 @@ export function resetLocals(): void {
   for (let i = ADDRESS; i <= C; i++) store<u8>(TYPES + i, Type.I64);
   store<u8>(TYPES + HOST, Type.I32);
   store<u8>(TYPES + LABEL, Type.I32);
+  store<u8>(TYPES + EXIT, Type.I32);
 }
 
 function typeOf(key: u32): Type {

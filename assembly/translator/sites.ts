@@ -5,10 +5,12 @@
 import { Machine } from "../abi/layout";
 import { SITE_COUNT, SITES } from "./buffers";
 
-// A site: bits 11:0 page changes since the last look, bit 12 too many; bit 13 checked alone.
-const CHANGES: u16 = 0x0fff;
-export const TOO_MANY: u32 = 0x1000;
-const ALONE: u16 = 0x2000;
+// A site: bit 0 changes pages too often, bit 1 checked alone; bits 15:4 page changes since the last look.
+const TOO_MANY: u16 = 1;
+const ALONE: u16 = 2;
+/** A change, and the bits that count them: once they are all zero again, there were too many. */
+export const CHANGE: i32 = 0x10;
+export const CHANGES: i32 = 0xfff0;
 
 /** Groups that miss this often in a row are none any more. */
 const MOST_MISSES: u32 = 64;
@@ -31,7 +33,7 @@ export function siteOf(pc: u64): usize {
 
 /** Does the access at `pc` find another page most of the time? */
 export function changesPages(pc: u64): bool {
-  return (<u32>load<u16>(siteOf(pc)) & TOO_MANY) != 0;
+  return (load<u16>(siteOf(pc)) & TOO_MANY) != 0;
 }
 
 export function isAlone(pc: u64): bool {
@@ -46,8 +48,11 @@ export function noteMiss(pc: u64): bool {
   const report = load<u32>(<usize>Machine.SITE_REPORT);
   if (report == <u32>SiteReport.NONE) return false;
   store<u32>(<usize>Machine.SITE_REPORT, SiteReport.NONE);
-  if (report == <u32>SiteReport.CHANGES_PAGES) return true;
   const site = siteOf(pc);
+  if (report == <u32>SiteReport.CHANGES_PAGES) {
+    store<u16>(site, load<u16>(site) | TOO_MANY);
+    return true;
+  }
   misses = site == missed ? misses + 1 : 1;
   missed = site;
   if (misses < MOST_MISSES || (load<u16>(site) & ALONE) != 0) return false;

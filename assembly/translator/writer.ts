@@ -72,13 +72,37 @@ export function access(code: Wasm, offset: u32): void {
   unsigned(offset);
 }
 
-/** `if` without a result. */
+// --- what nests ---
+
+/** Blocks, loops and ifs that are open: the depth that a branch counts from. */
+export let nesting: u32 = 0;
+
+/** A function's code begins, or goes on in so many. */
+export function setNesting(depth: u32): void {
+  nesting = depth;
+}
+
+function open(code: Wasm, type: Type): void {
+  byte(code);
+  byte(type);
+  nesting++;
+}
+
+/** Without a result, as all blocks and loops here. */
 export function ifThen(): void {
-  byte(Wasm.IF);
-  byte(Type.NONE);
+  open(Wasm.IF, Type.NONE);
 }
 /** `if` with a result of one type. */
 export function ifValue(type: Type): void {
-  byte(Wasm.IF);
-  byte(type);
+  open(Wasm.IF, type);
+}
+export function block(): void {
+  open(Wasm.BLOCK, Type.NONE);
+}
+export function loop(): void {
+  open(Wasm.LOOP, Type.NONE);
+}
+export function end(): void {
+  byte(Wasm.END);
+  nesting--;
 }

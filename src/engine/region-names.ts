@@ -12,6 +12,7 @@ const FIXED: Record<Exclude<FixedLocal, FixedLocal.COUNT>, string> = {
   [FixedLocal.C]: "c",
   [FixedLocal.HOST]: "host",
   [FixedLocal.LABEL]: "label",
+  [FixedLocal.EXIT]: "exit",
 };
 
 const FIELDS: Record<Exclude<HartField, HartField.COUNT>, string> = {
