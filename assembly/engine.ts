@@ -32,6 +32,7 @@ import { resetModules } from "./translator/modules";
 import { resetSites } from "./translator/sites";
 import { resetTargets } from "./translator/targets";
 
+export { goOn } from "./interpreter/translated";
 export { attachNvme } from "./devices/block/nvme";
 export { attachVirtioMmio, attachVirtioPci } from "./devices/virtio/attach";
 export { virtioConsoleSetPort } from "./devices/console/virtio-console";

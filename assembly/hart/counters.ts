@@ -21,6 +21,10 @@ export function setSliceLeft(left: u32): void {
   sliceLeft = left;
 }
 
+export function stepsInSlice(): u32 {
+  return sliceLeft;
+}
+
 export function countUnretired(): void {
   sliceUnretired++;
 }

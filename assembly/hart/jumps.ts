@@ -81,8 +81,12 @@ function pageBit(va: u64): u64 {
   return <u64>1 << (((va >> 12) * 0x9e37_79b9_7f4a_7c15) >> 58);
 }
 
+/** Counts what took an entry away: code that is under way may not be what its address is mapped to any more. */
+export let jumpEpoch: u32 = 0;
+
 /** Empties the cache of hart `h`. */
 export function clearJumps(h: u32): void {
+  jumpEpoch++;
   const s = hartOf(h);
   const from = base(h);
   s.jumps = from;
@@ -108,6 +112,7 @@ export function resetJumps(h: u32): void {
 
 /** A change of address space: what lies on global pages stays. */
 export function clearNonGlobalJumps(): void {
+  jumpEpoch++;
   const s = hart();
   let kept: u32 = 0;
   for (let i: u32 = 0, n = s.jumpLogCount; i < n; i++) {

@@ -1,15 +1,18 @@
 // From the run loop into translated code and back. The loop comes here with whatever it
 // cannot do: an instruction of the slow path, or the beginning of a region.
 import { Machine } from "../abi/layout";
-import { pageOfEntry } from "../code/predecode";
+import { forgetDropped, pageOfEntry, predecode, slotForPage } from "../code/predecode";
 import { nextRegionAt, regionAt, regionDistance, regionPage, RegionState } from "../code/regions";
-import { setSliceLeft } from "../hart/counters";
-import { fillJump, lookupJump, noteJumpPage } from "../hart/jumps";
+import { setSliceLeft, stepsInSlice } from "../hart/counters";
+import { fillJump, jumpEpoch, lookupJump, noteJumpPage } from "../hart/jumps";
 import { leafGlobal, leafSize, OK, peek, physical } from "../hart/mmu";
-import { hart, setPc } from "../hart/state";
+import { currentHart, hart, Run, setPc } from "../hart/state";
 import { lookupInstruction } from "../hart/tlb";
-import { REGION_HEAD } from "../isa/op.gen";
+import { takeInterrupt } from "../hart/trap";
+import { Op, REGION_HEAD } from "../isa/op.gen";
+import { codeDropped } from "../memory/code-map";
 import { hostPage, pageIndex } from "../memory/physical";
+import { MAX_DEPTH } from "../translator/buffers";
 import { arrive } from "../translator/heat";
 import { enterFunction } from "../translator/host";
 import { INTERPRET } from "../translator/leave";
@@ -17,7 +20,36 @@ import { useModule } from "../translator/modules";
 import { noteMiss } from "../translator/sites";
 import { isSettled, noteJump } from "../translator/targets";
 import { suits, translateRegion } from "../translator/translate";
-import { enter, nextBias, setContinuation, step, stepsLeft } from "./step";
+import { interpret } from "./fast.gen";
+import { enter, fetch, nextBias, setContinuation, setStepsLeft, step, stepsLeft } from "./step";
+import { mayEndEarly, renewTurn } from "./turns";
+
+/** What a nested run of the interpreter costs of the host's stack, in calls. */
+const NEST: i32 = 8;
+/** Fewer are not worth going on with: a turn begins at once. */
+const FEWEST_STEPS: i32 = 1024;
+/** No address that code comes back to. */
+const NOWHERE: u64 = 1;
+
+/** Calls that wait in the host's stack, translated ones and those of goOn(). */
+let depth: i32 = 0;
+/** Where the innermost goOn() wants to come to, in which mode, and whether the loop was left there. */
+let back: u64 = NOWHERE;
+let backMode: u32 = 0;
+let isBack: bool = false;
+/** Everything that waits is to return: then the loop goes on at `heldAt` with so many steps, or is left if it `leaves`. */
+let unwinds: bool = false;
+let leaves: bool = false;
+let heldAt: u64 = 0;
+let heldSteps: i32 = 0;
+
+/** A turn begins: nothing waits. */
+export function beginCalls(): void {
+  depth = 0;
+  back = NOWHERE;
+  isBack = false;
+  unwinds = false;
+}
 
 /**
  * Goes on at entry `p` with `n` steps left: by translated code as long as there is any, then
@@ -27,42 +59,62 @@ export function proceed(p: usize, n: i32, bias: i64): usize {
   if (!(load<u16>(p) & REGION_HEAD)) return step(p, n, bias);
   let at = <u64>(bias + <i64>(p >> 3));
   while (true) {
+    if (at == back && hart().mode == backMode) {
+      isBack = true;
+      return leave(at, n);
+    }
     const id = regionFor(p, at);
     // Too few steps for its longest path: the slice ends by single steps, to the instruction.
     if (id == 0 || n < <i32>regionAt(id).minimum) return step(p, n, bias);
     const r = regionAt(id);
     r.entries++;
-    const result = <u64>enterFunction(r.fn, n);
+    let result = <u64>enterFunction(r.fn, n, depth);
     n = load<i32>(<usize>Machine.STEPS);
-    at = result & ~INTERPRET;
-    noteTarget(at);
-    if (n <= 0) return leave(at);
-    p = lookupInstruction(at);
-    if (p != 0) bias = <i64>at - <i64>(p >> 3);
-    else {
-      p = enter(at, n, 0);
-      if (p == 0) return 0;
-      n = stepsLeft;
-      bias = nextBias;
-      at = <u64>(bias + <i64>(p >> 3));
+    if (unwinds) {
+      if (depth != 0) return 0;
+      unwinds = false;
+      if (leaves) return 0;
+      result = heldAt;
+      n = heldSteps;
     }
-    if (result & INTERPRET) {
-      r.misses++;
-      if (noteMiss(at)) translateAnew();
-      return stepAndCount(p, n, bias);
-    }
-    if (!(load<u16>(p) & REGION_HEAD)) {
-      if (arrive(p)) translateRegion(p, at);
-      setContinuation(n + 1, bias);
+    if (result & INTERPRET) r.misses++;
+    p = receive(result, n);
+    if (p == 0) return 0;
+    n = stepsLeft;
+    bias = nextBias;
+    if ((result & INTERPRET) != 0 || !(load<u16>(p) & REGION_HEAD)) {
+      setContinuation(n + 1, bias); // the loop takes a step off
       return p;
     }
+    at = <u64>(bias + <i64>(p >> 3));
   }
 }
 
-/** The slice is used up, at `at`. */
-function leave(at: u64): usize {
+/** Translated code came back with where to go on, and `n` steps left. Entry to go on with, or 0, and what is left then. */
+function receive(result: u64, n: i32): usize {
+  const at = result & ~INTERPRET;
+  noteTarget(at);
+  if (n <= 0) return leave(at, 0);
+  let p = lookupInstruction(at);
+  if (p != 0) setContinuation(n, <i64>at - <i64>(p >> 3));
+  else {
+    p = enter(at, n, 0);
+    if (p == 0) return 0;
+  }
+  if (result & INTERPRET) {
+    if (noteMiss(at)) translateAnew();
+    const next = stepAndCount(p, stepsLeft, nextBias);
+    setContinuation(stepsLeft - 1, nextBias); // a step leaves its own to the loop
+    return next;
+  }
+  if (!(load<u16>(p) & REGION_HEAD) && arrive(p)) translateRegion(p, at);
+  return p;
+}
+
+/** Leaves the loop at `at`. */
+function leave(at: u64, n: i32): usize {
   setPc(at);
-  setSliceLeft(0);
+  setSliceLeft(<u32>n);
   return 0;
 }
 
@@ -71,6 +123,101 @@ function stepAndCount(p: usize, n: i32, bias: i64): usize {
   const next = step(p, n, bias);
   if (next != 0 && arrive(next)) translateRegion(next, <u64>(nextBias + <i64>(next >> 3)));
   return next;
+}
+
+/**
+ * A call of translated code, `calls` deep, came to `address` with `n` steps left instead of
+ * to `to`: goes on from there, in a run of the interpreter of its own, until it does. Whoever called
+ * can go on then with what Machine.STEPS says. If there is none left it has to return in its turn: a
+ * jump cache lost entries, so that its code may be stale; the run is over; or calls are too deep.
+ *
+ * All that a guest can see is in memory at such a call, so it matters to nobody but the
+ * host's stack whose call comes back, or whether traps were taken on the way.
+ */
+export function goOn(address: u64, n: i32, calls: i32, to: u64): u64 {
+  if (unwinds) return giveUp(address);
+  if (calls >= MAX_DEPTH) return unwind(address, n);
+  const outerDepth = depth;
+  const outerBack = back;
+  const outerMode = backMode;
+  depth = calls + NEST;
+  back = to;
+  backMode = hart().mode;
+  const came = runUntilBack(address, n, to);
+  depth = outerDepth;
+  back = outerBack;
+  backMode = outerMode;
+  if (!came) return giveUp(address);
+  store<u32>(<usize>Machine.STEPS, stepsInSlice());
+  return to;
+}
+
+function giveUp(address: u64): u64 {
+  store<u32>(<usize>Machine.STEPS, 0);
+  return address;
+}
+
+/** Everything that waits is to return, and the loop to go on at `address`. */
+function unwind(address: u64, n: i32): u64 {
+  unwinds = true;
+  leaves = false;
+  heldAt = address;
+  heldSteps = n;
+  return giveUp(address);
+}
+
+/** False if everything is to return. */
+function runUntilBack(address: u64, n: i32, to: u64): bool {
+  const epoch = jumpEpoch;
+  listenAt(to);
+  let p: usize;
+  if (n >= FEWEST_STEPS || !mayEndEarly() || (address & INTERPRET) != 0) p = receive(address, n);
+  else {
+    noteTarget(address);
+    p = leave(address, n);
+  }
+  while (true) {
+    if (p != 0) interpret(p, stepsLeft, nextBias);
+    if (unwinds) return false;
+    const left = <i32>stepsInSlice();
+    if (isBack) {
+      isBack = false;
+      if (epoch != jumpEpoch) {
+        unwind(to, left);
+        return false;
+      }
+      if (left >= FEWEST_STEPS || !mayEndEarly()) return true;
+    }
+    if (mustLeave() || !renewTurn(<u32>left)) {
+      unwinds = true;
+      leaves = true;
+      return false;
+    }
+    setStepsLeft(stepsInSlice());
+    if (codeDropped()) forgetDropped();
+    store<u32>(<usize>Machine.ATTENTION, 0);
+    takeInterrupt();
+    p = fetch();
+  }
+}
+
+/** Did the loop end because the hart, or the host, has something else to do? */
+function mustLeave(): bool {
+  const s = hart();
+  return s.waiting || s.run != <u32>Run.STARTED || load<u32>(<usize>Machine.HART_REQUESTS + ((<usize>currentHart()) << 2)) != 0;
+}
+
+/** Makes the loop come by proceed() at `to`. */
+function listenAt(to: u64): void {
+  let p = lookupInstruction(to);
+  if (p == 0) {
+    if (peek(to, hart().mode) != OK) return;
+    const page = physical & ~(<u64>0xfff);
+    if (hostPage(page) == 0) return;
+    p = slotForPage(pageIndex(page)) + ((<usize>to & 0xffe) << 3);
+  }
+  if (load<u16>(p) == <u16>Op.UNDECODED) predecode(p);
+  store<u16>(p, load<u16>(p) | REGION_HEAD);
 }
 
 /** Live region that begins at entry `p`, the address `at`, and is good as things are; 0 if there is none. */

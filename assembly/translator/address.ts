@@ -10,7 +10,6 @@
 import { Hart } from "../hart/state";
 import { WRITE_HALF } from "../hart/tlb";
 import { Op } from "../isa/op.gen";
-import { Machine } from "../abi/layout";
 import { Block, definesOf, Insn, insnAt, registerBit } from "./insn";
 import { Kind } from "./kind";
 import { interpretHere, pushState } from "./leave";

@@ -6,7 +6,7 @@ import { Way } from "../abi/translated";
 import { Hart, hart } from "../hart/state";
 import { findGroups } from "./address";
 import { emitInstruction } from "./emit.gen";
-import { BODY, BODY_SIZE, LABELS } from "./buffers";
+import { BODY, BODY_SIZE, LABELS, MAX_DEPTH } from "./buffers";
 import { beginExits, endExits, tooManyExits, writeBack } from "./exits";
 import { hasArithmetic, hasDynamicRounding, hasFloat, successor } from "./discover";
 import { forgetSingles } from "./float";
@@ -14,7 +14,7 @@ import { inOrder, isReducible, orderCount } from "./flow";
 import { Kind } from "./kind";
 import { Block, blockAt, definesOf, End, Insn, insnAt, lengthOf, registerBit } from "./insn";
 import {
-  dirty, FUNCTION_TYPE, INTERPRET, interpretHere, jumpTo, jumpToAddress, pushAddressEntry, pushAddressTag,
+  dirty, FUNCTION_TYPE, goOn, INTERPRET, interpretHere, jumpTo, jumpToAddress, pushAddressEntry, pushAddressTag,
   pushJumpEntry, pushState, readRegisters, reportRegion, returnTo, setDirty, setHere, setUndone,
 } from "./leave";
 import { countBlock, countWay, markInstruction } from "./log";
@@ -30,8 +30,6 @@ import {
 const NONE: u32 = ~(<u32>0);
 /** What an instruction or the end of a block takes at most. */
 const MOST_BYTES: usize = 0x2000;
-/** Calls inside each other, as Wasm's: deeper ones leave, so that the host's stack is bounded. */
-const MAX_DEPTH: u32 = 240;
 
 /** Writes the whole of the function's code. */
 export function emitBlocks(): void {
@@ -351,7 +349,7 @@ function setLink(i: Insn): void {
   setDirty(dirty | registerBit(i.rd));
 }
 
-/** A call whose callee is translated is a call in Wasm; else the region ends here. */
+/** A call whose callee is translated is a call in Wasm; else it goes on in the engine. */
 function emitCall(b: Block, i: Insn): void {
   const target = i.pc + <u64>(<i64>i.imm);
   setLink(i);
@@ -361,13 +359,12 @@ function emitCall(b: Block, i: Insn): void {
   tee(HOST);
   access(Wasm.I64_LOAD, 0);
   i64Const(<i64>jumpTag(target, hart().mode));
-  byte(Wasm.I64_NE);
-  pushTooDeep();
-  byte(Wasm.I32_OR);
-  ifThen();
-  returnTo(target, Way.CALL_OUT);
-  end();
-  callAt(b, i);
+  byte(Wasm.I64_EQ);
+  beginCall();
+  countWay(Way.CALL_OUT, target);
+  i64Const(<i64>target);
+  set(ADDRESS);
+  endCall(b, i);
 }
 
 function emitCallRegister(b: Block, i: Insn): void {
@@ -379,27 +376,19 @@ function emitCallRegister(b: Block, i: Insn): void {
   tee(HOST);
   access(Wasm.I64_LOAD, 0);
   pushAddressTag();
-  byte(Wasm.I64_NE);
-  pushTooDeep();
-  byte(Wasm.I32_OR);
-  ifThen();
+  byte(Wasm.I64_EQ);
+  beginCall();
   countWay(Way.CALL_REGISTER_OUT, i.pc);
-  get(ADDRESS);
-  get(STEPS);
-  byte(Wasm.RETURN);
-  end();
-  callAt(b, i);
+  endCall(b, i);
 }
 
-function pushTooDeep(): void {
+/** Calls the function whose jump cache entry is at HOST, if the i32 on the stack is not zero; else what follows is done. */
+function beginCall(): void {
   get(DEPTH);
   i32Const(MAX_DEPTH);
-  byte(Wasm.I32_GE_S);
-}
-
-/** Calls the function whose jump cache entry is at HOST, and goes on if it returned to the next instruction. */
-function callAt(b: Block, i: Insn): void {
-  const next = successor(b, 0);
+  byte(Wasm.I32_LT_S);
+  byte(Wasm.I32_AND);
+  ifThen();
   get(STEPS);
   get(DEPTH);
   i32Const(1);
@@ -410,18 +399,39 @@ function callAt(b: Block, i: Insn): void {
   unsigned(FUNCTION_TYPE);
   byte(0);
   set(STEPS);
-  tee(ADDRESS);
-  i64Const(i.pc + lengthOf(i));
-  byte(Wasm.I64_NE);
+  set(ADDRESS);
+  byte(Wasm.ELSE);
+}
+
+/** A call came back, or could not be made: ADDRESS says where to go on. That should be the next instruction. */
+function endCall(b: Block, i: Insn): void {
+  end();
+  const next = successor(b, 0);
+  const back = i.pc + lengthOf(i);
+  pushIsElsewhere(back, blockAt(next));
+  ifThen();
+  goOn(back);
+  pushIsElsewhere(back, blockAt(next));
   ifThen();
   countWay(Way.RETURNED_ELSEWHERE, i.pc);
   get(ADDRESS);
   get(STEPS);
   byte(Wasm.RETURN);
   end();
+  end();
   const to = blockAt(next);
-  checkBudget(to);
   checkFloat(to.pc);
   readRegisters(to.live);
   goTo(b, next);
+}
+
+/** Pushes whether ADDRESS is not `back`, or too few steps are left to go on there. The engine gives none where all must return. */
+function pushIsElsewhere(back: u64, to: Block): void {
+  get(ADDRESS);
+  i64Const(<i64>back);
+  byte(Wasm.I64_NE);
+  get(STEPS);
+  i32Const(max<u32>(to.length, 1));
+  byte(Wasm.I32_LT_S);
+  byte(Wasm.I32_OR);
 }

@@ -11,6 +11,9 @@ export const MAX_BLOCKS: u32 = 640;
 const MAX_LABELS: usize = 3 * MAX_BLOCKS;
 export const MAX_EDGES: u32 = 4096;
 
+/** Calls inside each other, as Wasm's: deeper ones leave, so that the host's stack is bounded. */
+export const MAX_DEPTH: i32 = 240;
+
 /** How often entries were arrived at, u16 each, by a hash of their address. */
 export const HEAT: usize = (REGIONS_END + 15) & ~15;
 export const HEAT_MASK: usize = 0x1_fffe;

@@ -8,6 +8,6 @@ export declare function installModule(address: usize, length: u32, first: u32): 
 @external("translated", "forget")
 export declare function forgetFunctions(first: u32, count: u32): void;
 
-/** Calls function `index` of the table with `steps` left; the address to go on at. Machine.STEPS has the steps left then. */
+/** Calls function `index` of the table with `steps` left, `depth` calls deep; the address to go on at. Machine.STEPS has the steps left then. */
 @external("translated", "enter")
-export declare function enterFunction(index: u32, steps: i32): i64;
+export declare function enterFunction(index: u32, steps: i32, depth: i32): i64;

@@ -17,6 +17,9 @@ export const INTERPRET: u64 = 1;
 
 /** The type of translated functions, in the module's type section. */
 export const FUNCTION_TYPE: u32 = 0;
+/** That of the function with which a call goes on in the engine, which is function 0. */
+export const GO_ON_TYPE: u32 = 1;
+const GO_ON: u32 = 0;
 
 /** Registers that are not as the hart's block has them, where code is being emitted. */
 export let dirty: u64 = 0;
@@ -106,6 +109,20 @@ export function interpretIf(): void {
   ifThen();
   interpretHere();
   end();
+}
+
+/** ADDRESS, STEPS = goOn(ADDRESS, STEPS, DEPTH, back): a call goes on in the engine until it comes to `back`. */
+export function goOn(back: u64): void {
+  get(ADDRESS);
+  get(STEPS);
+  get(DEPTH);
+  i64Const(<i64>back);
+  byte(Wasm.CALL);
+  unsigned(GO_ON);
+  set(ADDRESS);
+  i32Const(0);
+  access(Wasm.I32_LOAD, Machine.STEPS);
+  set(STEPS);
 }
 
 /** Pushes the address of the jump cache's entry for `pc`. */

@@ -12,6 +12,7 @@ import { forgetFunctions, installModule } from "./host";
 import { writeLocals } from "./locals";
 import { keepRecord, loggedBytes } from "./log";
 import { Section, Type, Wasm } from "./wasm";
+import { GO_ON_TYPE } from "./leave";
 import { byte, cursor, i32Const, moveTo, unsigned } from "./writer";
 
 /** Functions of a module. */
@@ -125,13 +126,17 @@ function writeFixed(at: usize, value: u32): void {
   store<u8>(at + 4, <u8>value);
 }
 
-/** A slice is over: installs the batch if it is large or old enough. */
-export function installBatch(): void {
+/** A turn is over: is the batch large or old enough to be installed? */
+export function batchIsDue(): bool {
   joined = 0;
-  if (pending == 0) return;
+  if (pending == 0) return false;
   age++;
   const patience: u32 = load<u32>(<usize>Machine.TIER) == <u32>Tier.TRANSLATOR ? 1 : PATIENCE;
-  if (pending < MOST_FUNCTIONS && end - logged < MODULE + ENOUGH_BYTES && age < patience) return;
+  return pending == MOST_FUNCTIONS || end - logged >= MODULE + ENOUGH_BYTES || age >= patience;
+}
+
+/** Installs the batch. No translated code may wait for a call to return: the host may make a new table. */
+export function installBatch(): void {
   const m = moduleAt(current);
   const start = writeModule();
   const size = <u32>(end - start) - logged;
@@ -186,8 +191,9 @@ function writeHeader(bodiesSize: u32): void {
   store<u32>(cursor, 1, 4);
   moveTo(cursor + 8);
   // (i32 i32) -> (i64 i32): steps left and depth to address and steps left.
-  section(Section.TYPE, 8);
-  byte(1);
+  // (i64 i32 i32 i64) -> i64: goOn() of interpreter/translated.ts.
+  section(Section.TYPE, 16);
+  byte(2);
   byte(Type.FUNCTION);
   byte(2);
   byte(Type.I32);
@@ -195,6 +201,14 @@ function writeHeader(bodiesSize: u32): void {
   byte(2);
   byte(Type.I64);
   byte(Type.I32);
+  byte(Type.FUNCTION);
+  byte(4);
+  byte(Type.I64);
+  byte(Type.I32);
+  byte(Type.I32);
+  byte(Type.I64);
+  byte(1);
+  byte(Type.I64);
   writeImports();
   section(Section.FUNCTION, 1 + pending);
   byte(pending);
@@ -210,11 +224,11 @@ function section(id: Section, size: u32): void {
   unsigned(size);
 }
 
-/** "e" "m" the memory, "e" "t" the table. */
+/** "e" "m" the memory, "e" "t" the table, "e" "g" the way into the engine (leave.ts). */
 function writeImports(): void {
   const at = cursor + 2;
   moveTo(at);
-  byte(2);
+  byte(3);
   importName(0x6d);
   byte(2);
   byte(0);
@@ -224,6 +238,9 @@ function writeImports(): void {
   byte(Type.FUNCREF);
   byte(0);
   unsigned(0);
+  importName(0x67);
+  byte(0);
+  unsigned(GO_ON_TYPE);
   store<u8>(at - 2, Section.IMPORT);
   store<u8>(at - 1, <u8>(cursor - at));
 }
@@ -244,7 +261,8 @@ function writeElements(): void {
   i32Const(functionIndex(current, 0));
   byte(Wasm.END);
   byte(pending);
-  for (let n: u32 = 0; n < pending; n++) byte(n);
+  // Behind the imported function.
+  for (let n: u32 = 0; n < pending; n++) byte(n + 1);
   store<u8>(at - 2, Section.ELEMENT);
   store<u8>(at - 1, <u8>(cursor - at));
 }

@@ -11,7 +11,7 @@ import { ownCpu } from "./cpu-time.ts";
 
 const RAM_BYTES = 64 << 20;
 /** Instructions in a call of run(), as the library's loop has it (src/guest/run-loop.ts). */
-export const SLICE = 500_000;
+export const SLICE = 50_000_000;
 const MACHINE_MODE = 3;
 const TICKS_PER_MS = 10_000;
 /** The kernels leave their checksum in the second doubleword of RAM (kernels/start.S). */

@@ -71,14 +71,19 @@ export class Engine {
   ): Engine {
     const source = options.logRegions ? { log: Layout.RAM + ramBytes, modules: [] as Uint8Array[] } : undefined;
     const memory = createMemory(ramBytes, source && RegionLog.SIZE);
+    let own: EngineExports | undefined;
+    const goOn = () => {
+      if (own === undefined) throw new HostError("the engine translated code before it was there");
+      return own.goOn;
+    };
     const imports = {
       env: { memory, abort: unexpectedAbort },
       host: { ...host(new Uint8Array(memory.buffer)) },
-      translated: { ...translatedCode(memory, source && ((bytes) => source.modules.push(bytes))) },
+      translated: { ...translatedCode(memory, goOn, source && ((bytes) => source.modules.push(bytes))) },
     };
     try {
-      const { exports } = new WebAssembly.Instance(module, imports);
-      return new Engine(exports as unknown as EngineExports, memory, ramBytes, source);
+      own = new WebAssembly.Instance(module, imports).exports as unknown as EngineExports;
+      return new Engine(own, memory, ramBytes, source);
     } catch (cause) {
       throw new HostError("the engine's module does not fit this library: run `npm run build` again", { cause });
     }

@@ -2,6 +2,7 @@
 // exports and what it asks for (assembly/host.ts). All numbers are i32 unless a bigint
 // or a comment says otherwise; addresses are offsets into linear memory.
 import type { Exit } from "../../assembly/abi/exit.ts";
+import type { GoOn } from "./translated.ts";
 
 export interface EngineExports {
   /** Puts harts and devices into their power-on state; attachments must be made again. */
@@ -30,6 +31,8 @@ export interface EngineExports {
   startHart(hart: number, pc: bigint, a0: bigint, a1: bigint, a2: bigint, mode: number): void;
   /** Runs up to `budget` instructions over all harts. */
   run(budget: number): Exit;
+  /** For translated code alone. */
+  goOn: GoOn;
 
   /** Offers input; returns how many bytes were taken. */
   consoleInput(port: number, address: number, length: number): number;

@@ -9,8 +9,8 @@ import type { Platform } from "./platform.ts";
 /** Instructions in a slice on the virtual clock: the host's events come at these counts. */
 const SLICE = 40_000;
 
-/** Most instructions in a slice on the host's clock: the engine comes back when it has run for some 50 us. */
-const LONGEST_SLICE = 500_000;
+/** Most instructions in a slice on the host's clock: the engine comes back when it has run for about 1 ms. */
+const LONGEST_SLICE = 50_000_000;
 
 /** How long slices run before the host's events have their turn, in ms. */
 const TURN = 4;

@@ -3,19 +3,32 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { afterEach, expect, it } from "vitest";
 import { Machine } from "../../assembly/abi/layout.ts";
-import { translatedCode } from "../../src/engine/translated.ts";
+import { type GoOn, translatedCode } from "../../src/engine/translated.ts";
 
 const RealInstance = WebAssembly.Instance;
 afterEach(() => {
   WebAssembly.Instance = RealInstance;
 });
 
+const section = (id: number, ...bytes: number[]) => [id, bytes.length, ...bytes];
+const HEADER = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
+
+/** What translated code imports of the engine, which gives the address that it gets. */
+function goOnModule(): Uint8Array<ArrayBuffer> {
+  return new Uint8Array([
+    ...HEADER,
+    ...section(1, 1, 0x60, 4, 0x7e, 0x7f, 0x7f, 0x7e, 1, 0x7e),
+    ...section(3, 1, 0),
+    ...section(7, 1, 1, 0x66, 0, 0),
+    ...section(10, 1, 4, 0, 0x20, 0, 0x0b),
+  ]);
+}
+
 /** A module with one function, at `index` of the table: it gives 0x1234 and all steps but `taken`. */
 function moduleAt(index: number, taken: number): Uint8Array {
-  const section = (id: number, ...bytes: number[]) => [id, bytes.length, ...bytes];
   const code = [0, 0x42, 0xb4, 0x24, 0x20, 0, 0x41, taken, 0x6b, 0x0b];
   return new Uint8Array([
-    ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+    ...HEADER,
     ...section(1, 1, 0x60, 2, 0x7f, 0x7f, 2, 0x7e, 0x7f),
     ...section(2, 2, 1, 0x65, 1, 0x6d, 2, 0, 0, 1, 0x65, 1, 0x74, 1, 0x70, 0, 0),
     ...section(3, 1, 0),
@@ -35,14 +48,15 @@ it("enters functions, in a new table too, and lets go of those that were forgott
   const memory = new WebAssembly.Memory({ initial: 1 });
   const bytes = new Uint8Array(memory.buffer);
   const view = new DataView(memory.buffer);
-  const code = translatedCode(memory);
+  const goOn = new RealInstance(new WebAssembly.Module(goOnModule())).exports.f as GoOn;
+  const code = translatedCode(memory, () => goOn);
   const install = (index: number, taken: number) => {
     const module = moduleAt(index, taken);
     bytes.set(module, 0x4000);
     expect(code.install(0x4000, module.length, index)).toBe(0);
   };
   const enter = (index: number) => {
-    expect(code.enter(index, 1000)).toBe(0x1234n);
+    expect(code.enter(index, 1000, 0)).toBe(0x1234n);
     return view.getUint32(Machine.STEPS, true);
   };
 
