@@ -3,7 +3,7 @@
 // is cold, and left out. Pages are joined while they are mapped and hold decoded code.
 import { Ext } from "../abi/ext";
 import { Machine } from "../abi/layout";
-import { MAX_PAGES } from "../code/regions";
+import { MAX_PAGES, nextRegionAt } from "../code/regions";
 import { OK, peek, physical } from "../hart/mmu";
 import { hart } from "../hart/state";
 import { decode } from "../isa/decode.gen";
@@ -35,6 +35,8 @@ export let hasDynamicRounding: bool = false;
 /** Floating point runs on Wasm's own operations. */
 let fast: bool = false;
 let most: u32 = MAX_INSNS;
+/** Where other regions begin this one ends. */
+let sparing: bool = false;
 /** No more pages are joined. */
 let complete: bool = false;
 
@@ -153,11 +155,16 @@ function push(pc: u64): void {
   store<u64>(WORK + (<usize>(workCount++) << 3), pc);
 }
 
+/** Is there a region for the code at `pc` already? */
+function isHead(k: u32, pc: u64): bool {
+  return nextRegionAt(0, pc, hart().mode, pageIndexOf(k)) != 0;
+}
+
 /** Follows straight-line code from `pc` until it ends or meets what is known. */
 function trace(pc: u64): void {
   while (insnCount < most) {
     const k = pageOf(pc);
-    if (k < 0 || load<u16>(place(k, pc)) != 0 || !include(k, pc)) return;
+    if (k < 0 || load<u16>(place(k, pc)) != 0 || (sparing && insnCount != 0 && isHead(k, pc)) || !include(k, pc)) return;
     const i = insnAt(insnCount - 1);
     const next = pc + lengthOf(i);
     switch (i.kind) {
@@ -194,8 +201,11 @@ export function isReturn(i: Insn): bool {
   return registerless(i) && (registerBit(i.rs1) & RA_T0) != 0;
 }
 
-/** Finds the region that begins at `pc`, whose decoded page is `slot`. */
-export function discover(pc: u64, index: u32, slot: usize, limit: u32, fastFloat: bool): void {
+/**
+ * Finds the region that begins at `pc`, whose decoded page is `slot`: up to `limit` instructions, and none where other regions
+ * begin if it is `spare`. False if there would have been more.
+ */
+export function discover(pc: u64, index: u32, slot: usize, limit: u32, fastFloat: bool, spare: bool): bool {
   insnCount = 0;
   blockCount = 0;
   pageCount = 0;
@@ -207,12 +217,14 @@ export function discover(pc: u64, index: u32, slot: usize, limit: u32, fastFloat
   hasDynamicRounding = false;
   fast = fastFloat;
   most = limit;
+  sparing = spare;
   complete = false;
   addPage(pc & ~(<u64>0xfff), index, slot);
   push(pc);
   for (let done: u32 = 0; done < workCount; done++) trace(load<u64>(WORK + ((<usize>done) << 3)));
   complete = true;
   cut();
+  return insnCount < most;
 }
 
 // --- blocks ---

@@ -48,8 +48,14 @@ export function translateRegion(p: usize, pc: u64, anew: bool = false): void {
   }
   setTailCalls(load<u32>(<usize>Machine.TAIL_CALLS) != 0);
   const fast = inexactAccrued();
-  for (let limit = MAX_INSNS; limit >= FEWEST_INSNS; limit >>= 1) {
-    discover(pc, index, slotOfEntry(p), limit, fast);
+  // What is too large is cut where other regions begin, so that they do not hold the same code again and again.
+  let spare = false;
+  for (let limit = MAX_INSNS; limit >= FEWEST_INSNS; ) {
+    const whole = discover(pc, index, slotOfEntry(p), limit, fast, spare);
+    if (!whole && !spare) {
+      spare = true;
+      continue;
+    }
     if (insnCount == 0 || insnAt(0).kind == <u32>Kind.SYSTEM) return;
     analyse();
     resetLocals();
@@ -60,6 +66,8 @@ export function translateRegion(p: usize, pc: u64, anew: bool = false): void {
       record(pc, mode, fast);
       return;
     }
+    if (spare) limit >>= 1;
+    spare = true;
   }
 }
 
