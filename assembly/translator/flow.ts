@@ -1,7 +1,7 @@
 // What the region's graph says: an order, dominators, loops, which registers are in locals
 // and dirty where, and how many steps a path may take before the budget is looked at.
 import { ORDER, PREDECESSORS } from "./buffers";
-import { blockCount, successor } from "./discover";
+import { blockCount, leaveInstead, successor } from "./discover";
 import { Block, blockAt, definesOf, End, Insn, insnAt, usesOf } from "./insn";
 import { Kind } from "./kind";
 
@@ -18,14 +18,66 @@ export function inOrder(n: u32): u32 {
   return load<u16>(ORDER + ((<usize>n) << 1));
 }
 
-export function analyse(): void {
+/** So many edges into the middle of loops are cut; code with more is made that way, such as an interpreter's. */
+const MOST_STRAYS: u32 = 4;
+
+/** `whole`: nothing of the region's code was left out, and nothing would be if it began elsewhere. */
+export function analyse(whole: bool): void {
+  shape();
+  while (!isReducible && whole && cutStrays()) {
+    forgetShape();
+    shape();
+  }
+  spreadDirty();
+  spreadLive();
+  measure();
+}
+
+function shape(): void {
   orderBlocks();
   linkPredecessors();
   findDominators();
   markJoins();
-  spreadDirty();
-  spreadLive();
-  measure();
+}
+
+function forgetShape(): void {
+  for (let n: u32 = 0; n < blockCount; n++) {
+    const b = blockAt(n);
+    b.order = NONE;
+    b.dominator = NONE;
+    b.predecessorCount = 0;
+    b.isLoop = 0;
+    b.isMerge = 0;
+  }
+}
+
+/** Does an edge from `b` to block `to` go back into the middle of a loop, which has another head? */
+function isStray(b: Block, own: u32, to: u32): bool {
+  return blockAt(to).order <= b.order && !dominates(to, own);
+}
+
+/**
+ * Makes edges into the middle of loops leave the region, where they are few: mostly it is the region that begins in
+ * the middle, and what they lead to is a better beginning. False if nothing was cut.
+ */
+function cutStrays(): bool {
+  let strays: u32 = 0;
+  for (let n: u32 = 0; n < orderCount; n++) {
+    const own = inOrder(n);
+    const b = blockAt(own);
+    for (let i: u32 = 0; i < b.successorCount; i++) {
+      if (!isStray(b, own, successor(b, i))) continue;
+      if (b.end == End.JUMP_REGISTER || ++strays > MOST_STRAYS) return false;
+    }
+  }
+  for (let n: u32 = 0; n < orderCount; n++) {
+    const own = inOrder(n);
+    const b = blockAt(own);
+    for (let i: u32 = 0; i < b.successorCount; i++) {
+      if (isStray(b, own, successor(b, i)) && !leaveInstead(b, i)) return false;
+    }
+  }
+  return strays != 0;
 }
 
 // --- order ---

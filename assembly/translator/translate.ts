@@ -57,7 +57,7 @@ export function translateRegion(p: usize, pc: u64, anew: bool = false): void {
       continue;
     }
     if (insnCount == 0 || insnAt(0).kind == <u32>Kind.SYSTEM) return;
-    analyse();
+    analyse(whole && !spare);
     resetLocals();
     moveTo(BODY);
     beginRecord();
