@@ -1,6 +1,6 @@
 // Software TLBs of a hart. Loads and stores look here first, in line:
 //
-//   entry  i64 tag     virtual page, or 1 if empty (bit 0 never matches)
+//   entry  i64 tag     virtual page, or 0x800 if empty: no page, with or without an address's lowest bits
 //          u32 addend  host address = u32(virtual address) + addend
 //          u32 meta    bit 0 global, bits 8.. log2 of the page size it was cut from
 //
@@ -20,7 +20,7 @@ export const WRITE_HALF: u32 = 0x4000;
 const INSTRUCTION_BANKS: u32 = 0x2_0000;
 const INSTRUCTION_BANK: u32 = 0x1000;
 const LOG: u32 = 0x2_3000;
-export const EMPTY: u64 = 1;
+export const EMPTY: u64 = 0x800;
 const GLOBAL: u32 = 1;
 
 // @ts-ignore: decorator

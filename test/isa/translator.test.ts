@@ -81,6 +81,31 @@ describe("found by random programs", () => {
     expect(engine(Array.from({ length: 200 }, () => 1))).toEqual(engine([200]));
   });
 
+  // Its lowest bits made the address of an atomic on page 0 equal to what stood in an empty entry of the TLB.
+  test("misaligned atomics on page 0 reach nothing", () => {
+    const loop = (asm: Assembler) => {
+      asm.to("jal", "start", { rd: 0 });
+      asm.align(4);
+      const handler = asm.pc;
+      asm.csrr(6, 0x341);
+      asm.i("addi", 6, 6, 4);
+      asm.csrw(0x341, 6);
+      asm.i("addi", 7, 7, 1);
+      asm.op("mret");
+      asm.label("start");
+      asm.li(5, handler);
+      asm.csrw(0x305, 5);
+      asm.label("loop");
+      for (let low = 0x31; low < 0x38; low++) {
+        asm.i("addi", 5, 0, low);
+        asm.word(0x0172_aaaf); // amoadd.w s5, s7, (t0)
+        asm.word(0x1002_baaf); // lr.d s5, (t0)
+      }
+      asm.to("jal", "loop", { rd: 0 });
+    };
+    onBothTiers(loop, [300, 300, 301, 302], registers);
+  });
+
   // Eviction looks at all records of regions: none may be left of what ran before a reset.
   test("code of before a reset is forgotten", () => {
     const asm = new Assembler(0x4000);

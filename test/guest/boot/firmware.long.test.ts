@@ -17,8 +17,8 @@ describe("a guest restarts", () => {
     const { guest, until } = await watched({ guest: "debian", harts: 2, ...options, onReset: () => resets++ });
     await until(/~ # /);
     guest.console.write("reboot -f\n");
-    // The prompt, then the kernel's version of the second boot, then the prompt again.
-    await until(/reboot: Restarting system/);
+    // What the kernel says last may get lost: it shuts virtio devices down before it says so (since 6.12.117).
+    await until(/Linux version/);
     await until(/~ # /);
     expect(resets).toBe(1);
     guest.console.write("echo harts=$(nproc)\n");
