@@ -5,17 +5,19 @@
 import { Machine } from "../abi/layout";
 import { SITE_COUNT, SITES } from "./buffers";
 
-// A site: bit 0 changes pages too often, bit 1 checked alone; bits 15:4 page changes since the last look.
+// A site: bit 0 changes pages too often, bit 1 checked alone; bits 15:6 page changes since the last look.
 const TOO_MANY: u16 = 1;
 const ALONE: u16 = 2;
 /** A change, and the bits that count them: once they are all zero again, there were too many. */
-export const CHANGE: i32 = 0x10;
-export const CHANGES: i32 = 0xfff0;
+export const CHANGE: i32 = 0x40;
+export const CHANGES: i32 = 0xffc0;
+/** When a region is translated anew, so many changes are enough for the other sites. */
+const MANY: u32 = 0x40 * 128;
 
 /** Groups that miss this often in a row are none any more. */
 const MOST_MISSES: u32 = 64;
 /** Slices between two looks. */
-const PERIOD: u32 = 64;
+const PERIOD: u32 = 16;
 
 let slices: u32 = 0;
 /** The group that missed last, and how often in a row. */
@@ -51,6 +53,7 @@ export function noteMiss(pc: u64): bool {
   const site = siteOf(pc);
   if (report == <u32>SiteReport.CHANGES_PAGES) {
     store<u16>(site, load<u16>(site) | TOO_MANY);
+    judgeOthers();
     return true;
   }
   misses = site == missed ? misses + 1 : 1;
@@ -59,6 +62,14 @@ export function noteMiss(pc: u64): bool {
   store<u16>(site, load<u16>(site) | ALONE);
   misses = 0;
   return true;
+}
+
+/** Whoever is on the way to too many changes need not report them one by one, each with a translation of its own. */
+function judgeOthers(): void {
+  for (let at = SITES, end = SITES + <usize>SITE_COUNT * 2; at < end; at += 2) {
+    const site = load<u16>(at);
+    if (site >= MANY) store<u16>(at, site | TOO_MANY);
+  }
 }
 
 /** A slice is over: changes count within a period alone. */
