@@ -169,7 +169,7 @@ function unwind(address: u64, n: i32): u64 {
 /** False if everything is to return. */
 function runUntilBack(address: u64, n: i32, to: u64): bool {
   const epoch = jumpEpoch;
-  listenAt(to);
+  const at = listenAt(to);
   let p: usize;
   if (n >= FEWEST_STEPS || !mayEndEarly() || (address & INTERPRET) != 0) p = receive(address, n);
   else {
@@ -177,7 +177,11 @@ function runUntilBack(address: u64, n: i32, to: u64): bool {
     p = leave(address, n);
   }
   while (true) {
-    if (p != 0) interpret(p, stepsLeft, nextBias);
+    // An instruction that the engine was asked to do may be all.
+    if (p != 0 && p == at && nextBias == <i64>to - <i64>(at >> 3) && hart().mode == backMode) {
+      isBack = true;
+      leave(to, stepsLeft);
+    } else if (p != 0) interpret(p, stepsLeft, nextBias);
     if (unwinds) return false;
     const left = <i32>stepsInSlice();
     if (isBack) {
@@ -207,17 +211,18 @@ function mustLeave(): bool {
   return s.waiting || s.run != <u32>Run.STARTED || load<u32>(<usize>Machine.HART_REQUESTS + ((<usize>currentHart()) << 2)) != 0;
 }
 
-/** Makes the loop come by proceed() at `to`. */
-function listenAt(to: u64): void {
+/** Makes the loop come by proceed() at `to`; the entry there, or 0. */
+function listenAt(to: u64): usize {
   let p = lookupInstruction(to);
   if (p == 0) {
-    if (peek(to, hart().mode) != OK) return;
+    if (peek(to, hart().mode) != OK) return 0;
     const page = physical & ~(<u64>0xfff);
-    if (hostPage(page) == 0) return;
+    if (hostPage(page) == 0) return 0;
     p = slotForPage(pageIndex(page)) + ((<usize>to & 0xffe) << 3);
   }
   if (load<u16>(p) == <u16>Op.UNDECODED) predecode(p);
   store<u16>(p, load<u16>(p) | REGION_HEAD);
+  return p;
 }
 
 /** Live region that begins at entry `p`, the address `at`, and is good as things are; 0 if there is none. */

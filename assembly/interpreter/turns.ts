@@ -113,9 +113,9 @@ function keepPace(done: u32): void {
   else if (turnSteps == pace) pace = min(LONGEST_TURN, pace + (pace >> 3));
 }
 
-/** May a turn end before its last step? Virtual time and harts that take turns count them. */
+/** May a turn end before its last step, for another one? Virtual time and harts that take turns count them. */
 export function mayEndEarly(): bool {
-  return !isVirtual() && hartCount() == 1;
+  return !isVirtual() && hartCount() == 1 && stepsLeft - <i64>turnSteps >= <i64>SHORTEST_TURN;
 }
 
 /** The turn has `left` steps, none or too few: begins another one, unless something comes first that the outer loop sees to. */

@@ -259,6 +259,7 @@ function emitEnd(b: Block, i: Insn): void {
     case End.BRANCH: emitBranch(b, i); break;
     case End.CALL: emitCall(b, i); break;
     case End.CALL_REGISTER: emitCallRegister(b, i); break;
+    case End.SYSTEM: emitSystem(b, i); break;
     case End.JUMP_REGISTER: emitJumpRegister(b, i); break;
     case End.RETURN:
       countWay(Way.RETURN, i.pc);
@@ -406,32 +407,56 @@ function beginCall(): void {
 /** A call came back, or could not be made: ADDRESS says where to go on. That should be the next instruction. */
 function endCall(b: Block, i: Insn): void {
   end();
-  const next = successor(b, 0);
-  const back = i.pc + lengthOf(i);
-  pushIsElsewhere(back, blockAt(next));
+  pushIsElsewhere(b, i);
   ifThen();
-  goOn(back);
-  pushIsElsewhere(back, blockAt(next));
+  goOnBehind(b, i);
+  end();
+  resume(b);
+}
+
+/** An instruction for the engine to do, with all registers in memory. */
+function emitSystem(b: Block, i: Insn): void {
+  writeBack(dirty);
+  setDirty(0);
+  i64Const(<i64>(i.pc | INTERPRET));
+  set(ADDRESS);
+  // It is taken off already, but the engine does so, too.
+  get(STEPS);
+  i32Const(1);
+  byte(Wasm.I32_ADD);
+  set(STEPS);
+  goOnBehind(b, i);
+  resume(b);
+}
+
+/** The engine goes on at ADDRESS until it comes to the instruction behind `i`; if it does not, the region is left. */
+function goOnBehind(b: Block, i: Insn): void {
+  goOn(i.pc + lengthOf(i));
+  pushIsElsewhere(b, i);
   ifThen();
   countWay(Way.RETURNED_ELSEWHERE, i.pc);
   get(ADDRESS);
   get(STEPS);
   byte(Wasm.RETURN);
   end();
-  end();
+}
+
+/** Goes on behind a call, with registers as they are in memory. */
+function resume(b: Block): void {
+  const next = successor(b, 0);
   const to = blockAt(next);
   checkFloat(to.pc);
   readRegisters(to.live);
   goTo(b, next);
 }
 
-/** Pushes whether ADDRESS is not `back`, or too few steps are left to go on there. The engine gives none where all must return. */
-function pushIsElsewhere(back: u64, to: Block): void {
+/** Pushes whether ADDRESS is not behind `i`, or too few steps are left to go on there. The engine gives none where all must return. */
+function pushIsElsewhere(b: Block, i: Insn): void {
   get(ADDRESS);
-  i64Const(<i64>back);
+  i64Const(<i64>(i.pc + lengthOf(i)));
   byte(Wasm.I64_NE);
   get(STEPS);
-  i32Const(max<u32>(to.length, 1));
+  i32Const(max<u32>(blockAt(successor(b, 0)).length, 1));
   byte(Wasm.I32_LT_S);
   byte(Wasm.I32_OR);
 }

@@ -119,24 +119,26 @@ function include(k: u32, pc: u64): bool {
   return true;
 }
 
-/** Its kind, SYSTEM for whatever the interpreter is to do. */
+/** Its kind: SYSTEM for what the engine does, STOP for what it does without coming back, or that is better left to the interpreter. */
 function kindFor(i: Insn): u32 {
   const op = <u32>i.op;
-  if (op == <u32>Op.ILLEGAL) return Kind.SYSTEM;
+  switch (op) {
+    case Op.ILLEGAL: case Op.EBREAK: case Op.MRET: case Op.SRET: case Op.WFI: return Kind.STOP;
+  }
   const kind = kindOf(op);
   if (!((load<u64>(<usize>Machine.CPU_EXTENSIONS) >> Ext.C) & 1)) {
     // Without C a jump must look at its target's alignment.
-    if (kind == Kind.JALR) return Kind.SYSTEM;
-    if ((kind == Kind.JAL || kind == Kind.BRANCH) && (i.imm & 2) != 0) return Kind.SYSTEM;
+    if (kind == Kind.JALR) return Kind.STOP;
+    if ((kind == Kind.JAL || kind == Kind.BRANCH) && (i.imm & 2) != 0) return Kind.STOP;
   }
   if (kind == Kind.FLOAT) {
     if (rounds(op)) {
       if (!fast) hasSlowFloat = true;
-      if (!fast || i.rm == 5 || i.rm == 6) return Kind.SYSTEM;
+      if (!fast || i.rm == 5 || i.rm == 6) return Kind.STOP;
       if (i.rm == 7) hasDynamicRounding = true;
-      if (!roundsAsWasm(op, i.rm)) return Kind.SYSTEM;
+      if (!roundsAsWasm(op, i.rm)) return Kind.STOP;
       hasArithmetic = true;
-    } else if (op == <u32>Op.FCLASS_S || op == <u32>Op.FCLASS_D) return Kind.SYSTEM;
+    } else if (op == <u32>Op.FCLASS_S || op == <u32>Op.FCLASS_D) return Kind.STOP;
   }
   if (kind == Kind.FLOAT || kind == Kind.FLOAT_MEMORY) hasFloat = true;
   return kind;
@@ -183,6 +185,9 @@ function trace(pc: u64): void {
         }
         return;
       case Kind.SYSTEM:
+        push(next);
+        return;
+      case Kind.STOP:
         return;
     }
     pc = next;
@@ -308,6 +313,10 @@ function fillBlock(b: Block): void {
         endRegisterJump(b, i, next);
         return;
       case Kind.SYSTEM:
+        b.end = End.SYSTEM;
+        edge(b, next);
+        return;
+      case Kind.STOP:
         b.end = End.STOP;
         return;
     }

@@ -204,7 +204,7 @@ export function mayLeave(i: Insn): bool {
 // @ts-ignore: decorator
 @inline
 function calls(b: Block): bool {
-  return b.end == End.CALL || b.end == End.CALL_REGISTER;
+  return b.end == End.CALL || b.end == End.CALL_REGISTER || b.end == End.SYSTEM;
 }
 
 function spreadDirty(): void {

@@ -47,6 +47,8 @@ export const enum End {
   /** A call, to a known address or to a register's; goes on with its successor when it has returned. */
   CALL,
   CALL_REGISTER,
+  /** Has the engine do its last instruction, and goes on with its successor. */
+  SYSTEM,
   /** To a register's address: observed targets are successors. */
   JUMP_REGISTER,
   RETURN,

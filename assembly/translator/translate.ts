@@ -56,7 +56,7 @@ export function translateRegion(p: usize, pc: u64, anew: bool = false): void {
       spare = true;
       continue;
     }
-    if (insnCount == 0 || insnAt(0).kind == <u32>Kind.SYSTEM) return;
+    if (insnCount == 0 || insnAt(0).kind >= <u32>Kind.SYSTEM) return;
     analyse(whole && !spare);
     resetLocals();
     moveTo(BODY);
