@@ -15,16 +15,18 @@ const LOG: u32 = ENTRIES * 16;
 const SIZE: u32 = LOG + ENTRIES * 2;
 /** Where the tables of all harts end. */
 export const JUMPS_END: usize = <usize>Layout.TRANSLATOR + SIZE * <u32>Layout.MAX_HARTS;
-/** Bits of an address that choose its entry, once shifted left by INDEX_SHIFT. */
+/** Bits of an address that choose its entry, once shifted. */
 export const INDEX_MASK: u32 = (ENTRIES - 1) << 4;
+/** An address is shifted left by the one and right by the other, so that code at the same place of other pages goes elsewhere. */
 export const INDEX_SHIFT: u32 = 3;
+export const INDEX_FOLD: u32 = 9;
 const GLOBAL: u32 = 0x8000_0000;
 
 /** Offset of the entry for `pc` in the table. */
 // @ts-ignore: decorator
 @inline
 export function jumpOffset(pc: u64): u32 {
-  return (<u32>pc << INDEX_SHIFT) & INDEX_MASK;
+  return ((<u32>pc << INDEX_SHIFT) ^ (<u32>pc >> INDEX_FOLD)) & INDEX_MASK;
 }
 
 // @ts-ignore: decorator

@@ -25,7 +25,7 @@ import { enter, fetch, nextBias, setContinuation, setStepsLeft, step, stepsLeft 
 import { mayEndEarly, renewTurn } from "./turns";
 
 /** What a nested run of the interpreter costs of the host's stack, in calls. */
-const NEST: i32 = 8;
+const NEST: i32 = 2;
 /** Fewer are not worth going on with: a turn begins at once. */
 const FEWEST_STEPS: i32 = 1024;
 /** No address that code comes back to. */

@@ -255,7 +255,10 @@ function jumps(b: Block): bool {
 
 function emitEnd(b: Block, i: Insn): void {
   switch (b.end) {
-    case End.JUMP: goTo(b, successor(b, 0)); break;
+    case End.JUMP:
+      if (jumps(b)) setLink(i);
+      goTo(b, successor(b, 0));
+      break;
     case End.BRANCH: emitBranch(b, i); break;
     case End.CALL: emitCall(b, i); break;
     case End.CALL_REGISTER: emitCallRegister(b, i); break;
@@ -316,6 +319,7 @@ function pushRegisterTarget(i: Insn): void {
 
 function emitJumpRegister(b: Block, i: Insn): void {
   pushRegisterTarget(i);
+  setLink(i);
   const own = dirty;
   for (let n: u32 = 0; n < b.successorCount; n++) {
     const to = successor(b, n);
@@ -344,7 +348,9 @@ function reportJump(pc: u64): void {
   byte(Wasm.RETURN);
 }
 
+/** If it links at all. */
 function setLink(i: Insn): void {
+  if (registerBit(i.rd) == 0) return;
   i64Const(i.pc + lengthOf(i));
   setRegister(i.rd);
   setDirty(dirty | registerBit(i.rd));

@@ -12,7 +12,7 @@ const MAX_LABELS: usize = 3 * MAX_BLOCKS;
 export const MAX_EDGES: u32 = 4096;
 
 /** Calls inside each other, as Wasm's: deeper ones leave, so that the host's stack is bounded. */
-export const MAX_DEPTH: i32 = 240;
+export const MAX_DEPTH: i32 = 400;
 
 /** How often entries were arrived at, u16 each, by a hash of their address. */
 export const HEAT: usize = (REGIONS_END + 15) & ~15;
@@ -24,8 +24,10 @@ export const TARGETS_SIZE: usize = 1024 * 80;
 /** How often accesses miss their base's page, u16 each (sites.ts). */
 export const SITES: usize = TARGETS + TARGETS_SIZE;
 export const SITE_COUNT: u32 = 4096;
+/** And how often a group that begins there was left to the interpreter, u8 each. */
+export const SITE_MISSES: usize = SITES + <usize>SITE_COUNT * 2;
 
-export const INSNS: usize = SITES + <usize>SITE_COUNT * 2;
+export const INSNS: usize = SITE_MISSES + <usize>SITE_COUNT;
 export const INSN_SIZE: usize = 48;
 export const BLOCKS: usize = INSNS + <usize>MAX_INSNS * INSN_SIZE;
 export const BLOCK_SIZE: usize = 128;

@@ -35,7 +35,7 @@ export let hasDynamicRounding: bool = false;
 /** Floating point runs on Wasm's own operations. */
 let fast: bool = false;
 let most: u32 = MAX_INSNS;
-/** Where other regions begin this one ends. */
+/** There is more than a region can hold: it ends where others begin, and at jumps through registers, as an interpreter's are. */
 let sparing: bool = false;
 /** No more pages are joined. */
 let complete: bool = false;
@@ -175,11 +175,11 @@ function trace(pc: u64): void {
         push(next);
         break;
       case Kind.JAL:
-        push(registerless(i) ? pc + <u64>(<i64>i.imm) : next);
+        push(isCall(i) ? next : pc + <u64>(<i64>i.imm));
         return;
       case Kind.JALR:
-        if (!registerless(i)) push(next);
-        else if (!isReturn(i)) {
+        if (isCall(i)) push(next);
+        else if (!isReturn(i) && !sparing) {
           const site = seenJump(pc);
           for (let n: u32 = 0, count = observedCount(site); n < count; n++) push(observedTarget(site, n));
         }
@@ -194,16 +194,16 @@ function trace(pc: u64): void {
   }
 }
 
-/** Does a jump link nowhere? */
+/** A jump that links to ra or t0: the hint for a call (Unprivileged Architecture 2.5.1). With another register it is a tail call's, as in a PLT. */
 // @ts-ignore: decorator
 @inline
-function registerless(i: Insn): bool {
-  return registerBit(i.rd) == 0;
+function isCall(i: Insn): bool {
+  return (registerBit(i.rd) & RA_T0) != 0;
 }
 
-/** jalr x0 through ra or t0: the hint for a return (Unprivileged Architecture 2.5.1). */
+/** jalr x0 through ra or t0: the hint for a return. */
 export function isReturn(i: Insn): bool {
-  return registerless(i) && (registerBit(i.rs1) & RA_T0) != 0;
+  return registerBit(i.rd) == 0 && (registerBit(i.rs1) & RA_T0) != 0;
 }
 
 /**
@@ -306,8 +306,8 @@ function fillBlock(b: Block): void {
         edge(b, next);
         return;
       case Kind.JAL:
-        b.end = registerless(i) ? End.JUMP : End.CALL;
-        edge(b, registerless(i) ? pc + <u64>(<i64>i.imm) : next);
+        b.end = isCall(i) ? End.CALL : End.JUMP;
+        edge(b, isCall(i) ? next : pc + <u64>(<i64>i.imm));
         return;
       case Kind.JALR:
         endRegisterJump(b, i, next);
@@ -334,7 +334,7 @@ function fillBlock(b: Block): void {
 }
 
 function endRegisterJump(b: Block, i: Insn, next: u64): void {
-  if (!registerless(i)) {
+  if (isCall(i)) {
     b.end = End.CALL_REGISTER;
     edge(b, next);
   } else if (isReturn(i)) b.end = End.RETURN;

@@ -3,7 +3,7 @@
 // TLB at once, in the next translation; one whose group was left for the interpreter again
 // and again is checked alone.
 import { Machine } from "../abi/layout";
-import { SITE_COUNT, SITES } from "./buffers";
+import { SITE_COUNT, SITE_MISSES, SITES } from "./buffers";
 
 // A site: bit 0 changes pages too often, bit 1 checked alone; bits 15:6 page changes since the last look.
 const TOO_MANY: u16 = 1;
@@ -14,18 +14,14 @@ export const CHANGES: i32 = 0xffc0;
 /** When a region is translated anew, so many changes are enough for the other sites. */
 const MANY: u32 = 0x40 * 128;
 
-/** Groups that miss this often in a row are none any more. */
+/** Groups that miss this often between two looks are none any more. */
 const MOST_MISSES: u32 = 64;
 /** Slices between two looks. */
 const PERIOD: u32 = 16;
 
 let slices: u32 = 0;
-/** The group that missed last, and how often in a row. */
-let missed: usize = 0;
-let misses: u32 = 0;
-
 export function resetSites(): void {
-  memory.fill(SITES, 0, <usize>SITE_COUNT * 2);
+  memory.fill(SITES, 0, <usize>SITE_COUNT * 3);
 }
 
 /** Address of the site of the access at `pc`. */
@@ -56,11 +52,14 @@ export function noteMiss(pc: u64): bool {
     judgeOthers();
     return true;
   }
-  misses = site == missed ? misses + 1 : 1;
-  missed = site;
-  if (misses < MOST_MISSES || (load<u16>(site) & ALONE) != 0) return false;
+  const at = SITE_MISSES + ((site - SITES) >> 1);
+  const misses = <u32>load<u8>(at) + 1;
+  if (misses < MOST_MISSES) {
+    store<u8>(at, <u8>misses);
+    return false;
+  }
+  if (load<u16>(site) & ALONE) return false;
   store<u16>(site, load<u16>(site) | ALONE);
-  misses = 0;
   return true;
 }
 
@@ -76,6 +75,7 @@ function judgeOthers(): void {
 export function ageSites(): void {
   if (++slices < PERIOD) return;
   slices = 0;
+  memory.fill(SITE_MISSES, 0, SITE_COUNT);
   const keep = ~((<u64>CHANGES) * 0x0001_0001_0001_0001);
   for (let at = SITES, end = SITES + <usize>SITE_COUNT * 2; at < end; at += 8) store<u64>(at, load<u64>(at) & keep);
 }

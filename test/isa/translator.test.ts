@@ -106,6 +106,42 @@ describe("found by random programs", () => {
     onBothTiers(loop, [300, 300, 301, 302], registers);
   });
 
+  // Each of these calls nests a run of the interpreter in the host's stack, or a translated function, until that is deep enough.
+  test("calls may be nested as deep as the guest likes", () => {
+    const depth = 20_000;
+    const recursion = (asm: Assembler) => {
+      const enter = (name: string) => {
+        asm.label(name);
+        asm.i("addi", 2, 2, -16);
+        asm.store("sd", 1, 0, 2);
+      };
+      const leave = () => {
+        asm.load("ld", 1, 0, 2);
+        asm.i("addi", 2, 2, 16);
+        asm.i("jalr", 0, 1, 0);
+      };
+      asm.li(8, 0x1000_0000);
+      asm.li(9, depth);
+      asm.label("again");
+      asm.li(2, 0x8040_0000);
+      asm.i("addi", 10, 0, 0);
+      asm.to("jal", "outer", { rd: 1 });
+      asm.i("addi", 11, 11, 1);
+      asm.to("jal", "again", { rd: 0 });
+      enter("outer");
+      asm.to("jal", "inner", { rd: 1 });
+      leave();
+      enter("inner");
+      asm.load("lbu", 5, 5, 8); // the UART's line status: the interpreter's
+      asm.i("addi", 10, 10, 1);
+      asm.to("bge", "deep", { rs1: 10, rs2: 9 });
+      asm.to("jal", "outer", { rd: 1 });
+      asm.label("deep");
+      leave();
+    };
+    onBothTiers(recursion, [3000, 300_000, 301_000, 1_000_000, 999_999], registers);
+  });
+
   // Eviction looks at all records of regions: none may be left of what ran before a reset.
   test("code of before a reset is forgotten", () => {
     const asm = new Assembler(0x4000);
