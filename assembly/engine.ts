@@ -157,6 +157,11 @@ export function getMode(h: u32): u32 {
   return h < hartCount() ? hartOf(h).mode : 0;
 }
 
+/** Does hart `h` wait for an interrupt? */
+export function isWaiting(h: u32): bool {
+  return h < hartCount() && hartOf(h).waiting != 0;
+}
+
 /** Physical address behind `va` for a fetch (0), load (1) or store (2) of hart `h` if it were in `mode`, or ~0. */
 export function translate(h: u32, va: u64, access: u32, mode: u32): u64 {
   if (h >= hartCount()) return ~(<u64>0);

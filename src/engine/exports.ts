@@ -46,6 +46,8 @@ export interface EngineExports {
   getReg(hart: number, index: number): bigint;
   setReg(hart: number, index: number, value: bigint): void;
   getMode(hart: number): number;
+  /** Non-zero while a hart waits for an interrupt. */
+  isWaiting(hart: number): number;
   /** Physical address of guest virtual address `va` as privilege `mode` sees it, or -1. */
   translate(hart: number, va: bigint, access: number, mode: number): bigint;
   /** Instructions retired so far (f64). */

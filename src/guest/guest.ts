@@ -346,9 +346,12 @@ export class Guest {
   #judgePanic(exit: Exit): void {
     const { exports, view } = this.#engine;
     const waited = exit === Exit.IDLE || view.getBigUint64(Machine.SKIPPED, true) !== this.#skippedAtPanic;
-    const harts = Array.from({ length: this.#parts.plan.config.harts }, (_, hart) => hart);
-    if (waited || harts.some((hart) => exports.getMode(hart) === 0)) this.#panic.clear();
-    else if (this.#ticks() - this.#panicTick > PANIC_GRACE * Timebase.HZ) this.#crash(panicCrash);
+    if (waited) this.#panic.clear();
+    else {
+      const harts = Array.from({ length: this.#parts.plan.config.harts }, (_, hart) => hart);
+      this.#panic.look(harts.map((hart) => exports.getMode(hart) === 0 || exports.isWaiting(hart) !== 0));
+    }
+    if (this.#panic.suspected && this.#ticks() - this.#panicTick > PANIC_GRACE * Timebase.HZ) this.#crash(panicCrash);
   }
 
   #crash(describe: (engine: Engine, inspect: Inspect, watch: PanicWatch) => GuestCrash): void {

@@ -1,7 +1,8 @@
 // Watches the console for Linux's panic message, and reads from the report around it what
 // the kernel says about the trap. Text alone proves nothing (a user can print the same
-// words), so a panic counts only once the guest then resets, or spins in the kernel without
-// ever waiting or entering user mode.
+// words), so a panic counts only once the guest then resets, or a hart spins in the kernel without
+// ever waiting or entering user mode. The others may still do so: they are told to stop a while
+// after the message.
 
 const MARK = "Kernel panic - not syncing";
 /** In a backtrace, the line below panic(): `[<ffffffff8055e1b4>] sysrq_handle_crash+0x1e/0x20`. */
@@ -29,6 +30,8 @@ export class PanicWatch {
   #text = "";
   #decoder = new TextDecoder();
   #suspected = false;
+  /** Harts that went on after the message. */
+  #alive = new Set<number>();
 
   /** True from the moment the mark is seen until cleared. */
   get suspected(): boolean {
@@ -38,8 +41,19 @@ export class PanicWatch {
   see(bytes: Uint8Array): void {
     const from = Math.max(0, this.#text.length - MARK.length);
     this.#text += this.#decoder.decode(bytes, { stream: true });
-    if (this.#text.indexOf(MARK, from) >= 0) this.#suspected = true;
+    if (this.#text.indexOf(MARK, from) >= 0) {
+      this.#suspected = true;
+      this.#alive.clear();
+    }
     if (this.#text.length > 2 * KEPT) this.#text = this.#text.slice(-KEPT);
+  }
+
+  /** What each hart does after the message: waits or is in user mode (true), or not. When all have gone on the words meant nothing. */
+  look(goesOn: readonly boolean[]): void {
+    goesOn.forEach((goes, hart) => {
+      if (goes) this.#alive.add(hart);
+    });
+    if (this.#alive.size === goesOn.length) this.clear();
   }
 
   /** The guest went on: the words meant nothing. */

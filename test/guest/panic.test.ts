@@ -52,6 +52,21 @@ describe("the watch for panics", () => {
     expect(watch("Kernel panic is a song\n".repeat(10_000), 50).suspected).toBe(false);
   });
 
+  it("believes the message until every hart has gone on since", () => {
+    const seen = watch(OOPS);
+    seen.look([false, true]);
+    seen.look([false, true]);
+    expect(seen.suspected).toBe(true);
+    seen.look([true, false]);
+    expect(seen.suspected).toBe(false);
+
+    const again = watch(OOPS + OOPS);
+    again.look([true, false]);
+    again.see(new TextEncoder().encode("[   67.1] Kernel panic - not syncing: again\r\n"));
+    again.look([false, true]);
+    expect(again.suspected).toBe(true);
+  });
+
   it("forgets on demand, and keeps the last lines", () => {
     const seen = watch(OOPS);
     seen.clear();
