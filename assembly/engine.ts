@@ -20,9 +20,12 @@ import { sliceRetired } from "./hart/counters";
 import { physical, translate as translateAddress } from "./hart/mmu";
 import { hart, hartCount, hartOf, Mode, switchHart } from "./hart/state";
 import { selectBanks } from "./hart/tlb";
-import { resetPredecode } from "./code/predecode";
+import { LONE_ENTRY, resetPredecode } from "./code/predecode";
 import { resetRegions } from "./code/regions";
+import { interpret } from "./interpreter/fast.gen";
 import { runHarts } from "./interpreter/run";
+import { Entry } from "./isa/entry";
+import { Op } from "./isa/op.gen";
 import { BOOT_ROM } from "./memory/physical";
 import { sbiConsoleInput } from "./sbi/dbcn";
 import { resetSbiState } from "./sbi/state";
@@ -63,6 +66,19 @@ export function reset(): void {
     updateFloatReady();
   }
   switchHart(0);
+}
+
+/**
+ * Runs a loop of one instruction for a moment. Hosts compile a function for speed, in the background, once it has run
+ * a while: the interpreter's loop, their largest task by far, can be ready when the guest is. Before reset().
+ */
+export function warmUp(): void {
+  const e = changetype<Entry>(LONE_ENTRY);
+  e.op = <u16>Op.JAL;
+  e.rd = <u16>HartAt.X_SINK;
+  e.imm = 0;
+  e.stride = 32;
+  interpret(LONE_ENTRY, 2000, 0);
 }
 
 /** Where the host copies the boot ROM's contents (Map.MROM_SIZE bytes). */

@@ -83,6 +83,7 @@ export class Engine {
     };
     try {
       own = new WebAssembly.Instance(module, imports).exports as unknown as EngineExports;
+      own.warmUp();
       return new Engine(own, memory, ramBytes, source);
     } catch (cause) {
       throw new HostError("the engine's module does not fit this library: run `npm run build` again", { cause });

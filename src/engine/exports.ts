@@ -5,6 +5,8 @@ import type { Exit } from "../../assembly/abi/exit.ts";
 import type { GoOn } from "./translated.ts";
 
 export interface EngineExports {
+  /** Before reset(): has the host compile the interpreter for speed meanwhile. */
+  warmUp(): void;
   /** Puts harts and devices into their power-on state; attachments must be made again. */
   reset(): void;
   attachVirtioMmio(slot: number, kind: number, backend: number, capacityBytes: number, flags: number): void;
