@@ -1,30 +1,27 @@
 // Writes a region's blocks: their instructions, and how each goes on. Where the graph is
 // reducible control flow becomes nested blocks and loops, along the tree of dominators (after
 // N. Ramsey, "Beyond Relooper", 2022); where not, a loop around a br_table over all blocks.
-import { HartAt, Machine } from "../abi/layout";
+import { Machine } from "../abi/layout";
 import { Way } from "../abi/translated";
-import { Hart, hart } from "../hart/state";
 import { findGroups } from "./address";
+import { BODY, BODY_SIZE, LABELS } from "./buffers";
+import { checkFloat, emitCall, emitCallRegister, emitSystem, setLink, setTarget } from "./calls";
+import { successor } from "./discover";
 import { emitInstruction } from "./emit.gen";
-import { BODY, BODY_SIZE, LABELS, MAX_DEPTH } from "./buffers";
 import { beginExits, endExits, tooManyExits, writeBack } from "./exits";
-import { hasArithmetic, hasDynamicRounding, hasFloat, successor } from "./discover";
 import { forgetSingles } from "./float";
 import { inOrder, isReducible, orderCount } from "./flow";
+import { Block, blockAt, definesOf, End, Insn, insnAt } from "./insn";
 import { Kind } from "./kind";
-import { Block, blockAt, definesOf, End, Insn, insnAt, lengthOf, registerBit } from "./insn";
 import {
-  dirty, FUNCTION_TYPE, goOn, INTERPRET, interpretHere, jumpTo, jumpToAddress, pushAddressEntry, pushAddressTag,
-  pushJumpEntry, pushState, readRegisters, reportRegion, returnTo, setDirty, setHere, setUndone,
+  dirty, interpretHere, jumpTo, jumpToAddress, readRegisters, reportRegion, returnTo, setDirty, setHere, setUndone,
 } from "./leave";
+import { ADDRESS, LABEL, STEPS } from "./locals";
 import { countBlock, countWay, markInstruction } from "./log";
-import { ADDRESS, DEPTH, HOST, LABEL, STEPS } from "./locals";
-import { jumpTag } from "../hart/jumps";
-import { pushRegister, setRegister } from "./registers";
 import { isSettled } from "./targets";
 import { Wasm } from "./wasm";
 import {
-  access, block, byte, cursor, end, get, i32Const, i64Const, ifThen, loop, nesting, op1, set, tee, unsigned,
+  access, block, byte, cursor, end, get, i32Const, i64Const, ifThen, loop, nesting, op1, set, unsigned,
 } from "./writer";
 
 const NONE: u32 = ~(<u32>0);
@@ -47,30 +44,6 @@ export function emitBlocks(): void {
   else dispatch();
   byte(Wasm.UNREACHABLE);
   if (!isTooLarge()) endExits();
-}
-
-/** Leaves for the interpreter at `pc` where floating point may not run as it was translated. */
-function checkFloat(pc: u64): void {
-  if (!hasFloat) return;
-  pushState(<u32>offsetof<Hart>("floatReady"));
-  if (hasArithmetic) {
-    // Only 1 will do: floatReady, NX accrued.
-    i32Const(0);
-    access(Wasm.I32_LOAD, HartAt.FFLAGS);
-    byte(Wasm.I32_AND);
-    if (hasDynamicRounding) {
-      i32Const(0);
-      access(Wasm.I32_LOAD, HartAt.FRM);
-      byte(Wasm.I32_EQZ);
-      byte(Wasm.I32_AND);
-    }
-    i32Const(1);
-    byte(Wasm.I32_AND);
-  }
-  byte(Wasm.I32_EQZ);
-  ifThen();
-  returnTo(pc | INTERPRET, Way.FLOAT_STATE);
-  end();
 }
 
 /** Leaves for block `b` if fewer steps are left than its longest path takes. */
@@ -260,13 +233,22 @@ function emitEnd(b: Block, i: Insn): void {
       goTo(b, successor(b, 0));
       break;
     case End.BRANCH: emitBranch(b, i); break;
-    case End.CALL: emitCall(b, i); break;
-    case End.CALL_REGISTER: emitCallRegister(b, i); break;
-    case End.SYSTEM: emitSystem(b, i); break;
+    case End.CALL:
+      emitCall(b, i);
+      goTo(b, successor(b, 0));
+      break;
+    case End.CALL_REGISTER:
+      emitCallRegister(b, i);
+      goTo(b, successor(b, 0));
+      break;
+    case End.SYSTEM:
+      emitSystem(b, i);
+      goTo(b, successor(b, 0));
+      break;
     case End.JUMP_REGISTER: emitJumpRegister(b, i); break;
     case End.RETURN:
       countWay(Way.RETURN, i.pc);
-      pushRegisterTarget(i);
+      setTarget(i);
       writeBack(dirty);
       get(ADDRESS);
       get(STEPS);
@@ -305,20 +287,8 @@ function emitBranch(b: Block, i: Insn): void {
   }
 }
 
-/** ADDRESS = where a jalr goes. */
-function pushRegisterTarget(i: Insn): void {
-  pushRegister(i.rs1);
-  if (i.imm != 0) {
-    i64Const(i.imm);
-    byte(Wasm.I64_ADD);
-  }
-  i64Const(-2);
-  byte(Wasm.I64_AND);
-  set(ADDRESS);
-}
-
 function emitJumpRegister(b: Block, i: Insn): void {
-  pushRegisterTarget(i);
+  setTarget(i);
   setLink(i);
   const own = dirty;
   for (let n: u32 = 0; n < b.successorCount; n++) {
@@ -346,123 +316,4 @@ function reportJump(pc: u64): void {
   get(ADDRESS);
   get(STEPS);
   byte(Wasm.RETURN);
-}
-
-/** If it links at all. */
-function setLink(i: Insn): void {
-  if (registerBit(i.rd) == 0) return;
-  i64Const(i.pc + lengthOf(i));
-  setRegister(i.rd);
-  setDirty(dirty | registerBit(i.rd));
-}
-
-/** A call whose callee is translated is a call in Wasm; else it goes on in the engine. */
-function emitCall(b: Block, i: Insn): void {
-  const target = i.pc + <u64>(<i64>i.imm);
-  setLink(i);
-  writeBack(dirty);
-  setDirty(0);
-  pushJumpEntry(target);
-  tee(HOST);
-  access(Wasm.I64_LOAD, 0);
-  i64Const(<i64>jumpTag(target, hart().mode));
-  byte(Wasm.I64_EQ);
-  beginCall();
-  countWay(Way.CALL_OUT, target);
-  i64Const(<i64>target);
-  set(ADDRESS);
-  endCall(b, i);
-}
-
-function emitCallRegister(b: Block, i: Insn): void {
-  pushRegisterTarget(i);
-  setLink(i);
-  writeBack(dirty);
-  setDirty(0);
-  pushAddressEntry();
-  tee(HOST);
-  access(Wasm.I64_LOAD, 0);
-  pushAddressTag();
-  byte(Wasm.I64_EQ);
-  beginCall();
-  countWay(Way.CALL_REGISTER_OUT, i.pc);
-  endCall(b, i);
-}
-
-/** Calls the function whose jump cache entry is at HOST, if the i32 on the stack is not zero; else what follows is done. */
-function beginCall(): void {
-  get(DEPTH);
-  i32Const(MAX_DEPTH);
-  byte(Wasm.I32_LT_S);
-  byte(Wasm.I32_AND);
-  ifThen();
-  get(STEPS);
-  get(DEPTH);
-  i32Const(1);
-  byte(Wasm.I32_ADD);
-  get(HOST);
-  access(Wasm.I32_LOAD, 8);
-  byte(Wasm.CALL_INDIRECT);
-  unsigned(FUNCTION_TYPE);
-  byte(0);
-  set(STEPS);
-  set(ADDRESS);
-  byte(Wasm.ELSE);
-}
-
-/** A call came back, or could not be made: ADDRESS says where to go on. That should be the next instruction. */
-function endCall(b: Block, i: Insn): void {
-  end();
-  pushIsElsewhere(b, i);
-  ifThen();
-  goOnBehind(b, i);
-  end();
-  resume(b);
-}
-
-/** An instruction for the engine to do, with all registers in memory. */
-function emitSystem(b: Block, i: Insn): void {
-  writeBack(dirty);
-  setDirty(0);
-  i64Const(<i64>(i.pc | INTERPRET));
-  set(ADDRESS);
-  // It is taken off already, but the engine does so, too.
-  get(STEPS);
-  i32Const(1);
-  byte(Wasm.I32_ADD);
-  set(STEPS);
-  goOnBehind(b, i);
-  resume(b);
-}
-
-/** The engine goes on at ADDRESS until it comes to the instruction behind `i`; if it does not, the region is left. */
-function goOnBehind(b: Block, i: Insn): void {
-  goOn(i.pc + lengthOf(i));
-  pushIsElsewhere(b, i);
-  ifThen();
-  countWay(Way.RETURNED_ELSEWHERE, i.pc);
-  get(ADDRESS);
-  get(STEPS);
-  byte(Wasm.RETURN);
-  end();
-}
-
-/** Goes on behind a call, with registers as they are in memory. */
-function resume(b: Block): void {
-  const next = successor(b, 0);
-  const to = blockAt(next);
-  checkFloat(to.pc);
-  readRegisters(to.live);
-  goTo(b, next);
-}
-
-/** Pushes whether ADDRESS is not behind `i`, or too few steps are left to go on there. The engine gives none where all must return. */
-function pushIsElsewhere(b: Block, i: Insn): void {
-  get(ADDRESS);
-  i64Const(<i64>(i.pc + lengthOf(i)));
-  byte(Wasm.I64_NE);
-  get(STEPS);
-  i32Const(max<u32>(blockAt(successor(b, 0)).length, 1));
-  byte(Wasm.I32_LT_S);
-  byte(Wasm.I32_OR);
 }

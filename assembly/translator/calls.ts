@@ -1,0 +1,173 @@
+// Calls: of translated code by Wasm's own calls, of any other code and of the engine itself by
+// goOn(). Registers are in memory at either, and read anew behind it.
+import { HartAt } from "../abi/layout";
+import { Way } from "../abi/translated";
+import { jumpTag } from "../hart/jumps";
+import { Hart, hart } from "../hart/state";
+import { MAX_DEPTH } from "./buffers";
+import { hasArithmetic, hasDynamicRounding, hasFloat, successor } from "./discover";
+import { writeBack } from "./exits";
+import { Block, blockAt, Insn, lengthOf, registerBit } from "./insn";
+import {
+  dirty, FUNCTION_TYPE, goOn, INTERPRET, pushAddressEntry, pushAddressTag, pushJumpEntry, pushState, readRegisters, returnTo,
+  setDirty,
+} from "./leave";
+import { ADDRESS, DEPTH, HOST, STEPS } from "./locals";
+import { countWay } from "./log";
+import { pushRegister, setRegister } from "./registers";
+import { Wasm } from "./wasm";
+import { access, byte, end, get, i32Const, i64Const, ifThen, set, tee, unsigned } from "./writer";
+
+/** Leaves for the interpreter at `pc` where floating point may not run as it was translated. */
+export function checkFloat(pc: u64): void {
+  if (!hasFloat) return;
+  pushState(<u32>offsetof<Hart>("floatReady"));
+  if (hasArithmetic) {
+    // Only 1 will do: floatReady, NX accrued.
+    i32Const(0);
+    access(Wasm.I32_LOAD, HartAt.FFLAGS);
+    byte(Wasm.I32_AND);
+    if (hasDynamicRounding) {
+      i32Const(0);
+      access(Wasm.I32_LOAD, HartAt.FRM);
+      byte(Wasm.I32_EQZ);
+      byte(Wasm.I32_AND);
+    }
+    i32Const(1);
+    byte(Wasm.I32_AND);
+  }
+  byte(Wasm.I32_EQZ);
+  ifThen();
+  returnTo(pc | INTERPRET, Way.FLOAT_STATE);
+  end();
+}
+
+/** ADDRESS = where a jalr goes. */
+export function setTarget(i: Insn): void {
+  pushRegister(i.rs1);
+  if (i.imm != 0) {
+    i64Const(i.imm);
+    byte(Wasm.I64_ADD);
+  }
+  i64Const(-2);
+  byte(Wasm.I64_AND);
+  set(ADDRESS);
+}
+
+/** If it links at all. */
+export function setLink(i: Insn): void {
+  if (registerBit(i.rd) == 0) return;
+  i64Const(i.pc + lengthOf(i));
+  setRegister(i.rd);
+  setDirty(dirty | registerBit(i.rd));
+}
+
+/** A call whose callee is translated is a call in Wasm; else it goes on in the engine. */
+export function emitCall(b: Block, i: Insn): void {
+  const target = i.pc + <u64>(<i64>i.imm);
+  setLink(i);
+  writeBack(dirty);
+  setDirty(0);
+  pushJumpEntry(target);
+  tee(HOST);
+  access(Wasm.I64_LOAD, 0);
+  i64Const(<i64>jumpTag(target, hart().mode));
+  byte(Wasm.I64_EQ);
+  beginCall();
+  countWay(Way.CALL_OUT, target);
+  i64Const(<i64>target);
+  set(ADDRESS);
+  endCall(b, i);
+}
+
+export function emitCallRegister(b: Block, i: Insn): void {
+  setTarget(i);
+  setLink(i);
+  writeBack(dirty);
+  setDirty(0);
+  pushAddressEntry();
+  tee(HOST);
+  access(Wasm.I64_LOAD, 0);
+  pushAddressTag();
+  byte(Wasm.I64_EQ);
+  beginCall();
+  countWay(Way.CALL_REGISTER_OUT, i.pc);
+  endCall(b, i);
+}
+
+/** Calls the function whose jump cache entry is at HOST, if the i32 on the stack is not zero; else what follows is done. */
+function beginCall(): void {
+  get(DEPTH);
+  i32Const(MAX_DEPTH);
+  byte(Wasm.I32_LT_S);
+  byte(Wasm.I32_AND);
+  ifThen();
+  get(STEPS);
+  get(DEPTH);
+  i32Const(1);
+  byte(Wasm.I32_ADD);
+  get(HOST);
+  access(Wasm.I32_LOAD, 8);
+  byte(Wasm.CALL_INDIRECT);
+  unsigned(FUNCTION_TYPE);
+  byte(0);
+  set(STEPS);
+  set(ADDRESS);
+  byte(Wasm.ELSE);
+}
+
+/** A call came back, or could not be made: ADDRESS says where to go on. That should be the next instruction. */
+function endCall(b: Block, i: Insn): void {
+  end();
+  pushIsElsewhere(b, i);
+  ifThen();
+  goOnBehind(b, i);
+  end();
+  resume(b);
+}
+
+/** An instruction for the engine to do, with all registers in memory. */
+export function emitSystem(b: Block, i: Insn): void {
+  writeBack(dirty);
+  setDirty(0);
+  i64Const(<i64>(i.pc | INTERPRET));
+  set(ADDRESS);
+  // It is taken off already, but the engine does so, too.
+  get(STEPS);
+  i32Const(1);
+  byte(Wasm.I32_ADD);
+  set(STEPS);
+  goOnBehind(b, i);
+  resume(b);
+}
+
+/** The engine goes on at ADDRESS until it comes to the instruction behind `i`; if it does not, the region is left. */
+function goOnBehind(b: Block, i: Insn): void {
+  goOn(i.pc + lengthOf(i));
+  pushIsElsewhere(b, i);
+  ifThen();
+  countWay(Way.RETURNED_ELSEWHERE, i.pc);
+  get(ADDRESS);
+  get(STEPS);
+  byte(Wasm.RETURN);
+  end();
+}
+
+/** Goes on behind a call, with registers as they are in memory. */
+function resume(b: Block): void {
+  const next = successor(b, 0);
+  const to = blockAt(next);
+  checkFloat(to.pc);
+  readRegisters(to.live);
+}
+
+/** Pushes whether ADDRESS is not behind `i`, or too few steps are left to go on there. The engine gives none where all must return. */
+function pushIsElsewhere(b: Block, i: Insn): void {
+  get(ADDRESS);
+  i64Const(<i64>(i.pc + lengthOf(i)));
+  byte(Wasm.I64_NE);
+  get(STEPS);
+  i32Const(max<u32>(blockAt(successor(b, 0)).length, 1));
+  byte(Wasm.I32_LT_S);
+  byte(Wasm.I32_OR);
+}
