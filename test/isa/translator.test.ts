@@ -107,7 +107,8 @@ describe("found by random programs", () => {
   });
 
   // Each of these calls nests a run of the interpreter in the host's stack, or a translated function, until that is deep enough.
-  test("calls may be nested as deep as the guest likes", () => {
+  // The second kind takes as much of the stack as it can: a page and a host address for each of many base registers.
+  test.each([0, 20])("calls may be nested as deep as the guest likes, with %d pointers in use", (pointers) => {
     const depth = 20_000;
     const recursion = (asm: Assembler) => {
       const enter = (name: string) => {
@@ -122,6 +123,7 @@ describe("found by random programs", () => {
       };
       asm.li(8, 0x1000_0000);
       asm.li(9, depth);
+      for (let n = 0; n < pointers; n++) asm.li(12 + n, 0x8050_0000 + 4096 * n);
       asm.label("again");
       asm.li(2, 0x8040_0000);
       asm.i("addi", 10, 0, 0);
@@ -132,6 +134,11 @@ describe("found by random programs", () => {
       asm.to("jal", "inner", { rd: 1 });
       leave();
       enter("inner");
+      for (let n = 0; n < pointers; n++) {
+        asm.load("ld", 5, 0, 12 + n);
+        asm.i("addi", 5, 5, 1);
+        asm.store("sd", 5, 2032, 12 + n);
+      }
       asm.load("lbu", 5, 5, 8); // the UART's line status: the interpreter's
       asm.i("addi", 10, 10, 1);
       asm.to("bge", "deep", { rs1: 10, rs2: 9 });
