@@ -5,9 +5,13 @@ import { ClockMode, Machine } from "./abi/layout";
 import { sliceSteps } from "./hart/counters";
 import { now } from "./host";
 
+export function isVirtual(): bool {
+  return load<u32>(<usize>Machine.CLOCK) == <u32>ClockMode.VIRTUAL;
+}
+
 /** Ticks since the guest started. */
 export function ticks(): u64 {
-  if (load<u32>(<usize>Machine.CLOCK) == <u32>ClockMode.VIRTUAL) {
+  if (isVirtual()) {
     const total = load<u64>(<usize>Machine.INSTRUCTIONS) + <u64>sliceSteps();
     return total / <u64>load<u32>(<usize>Machine.VIRTUAL_RATE) + load<u64>(<usize>Machine.SKIPPED);
   }

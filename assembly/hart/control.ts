@@ -137,10 +137,20 @@ function fenceRange(start: u64, size: u64): void {
   hart().redirected = 1;
 }
 
+// @ts-ignore: decorator
+@inline
+function requestsAt(): usize {
+  return <usize>Machine.HART_REQUESTS + ((<usize>currentHart()) << 2);
+}
+
+/** Did other harts ask something of the running one? */
+export function hasRequests(): bool {
+  return load<u32>(requestsAt()) != 0;
+}
+
 /** Serves what other harts asked of the running one while it did not run. */
 export function serveRequests(): void {
-  const at = <usize>Machine.HART_REQUESTS + ((<usize>currentHart()) << 2);
-  const requests = atomic.xchg<u32>(at, 0);
+  const requests = atomic.xchg<u32>(requestsAt(), 0);
   if (requests & HartRequest.FENCE_VMA) flushAll();
 }
 

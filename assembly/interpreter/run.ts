@@ -1,21 +1,17 @@
 // The outer loop: harts take turns on one thread, and time passes between.
 import { Exit } from "../abi/exit";
 import { Layout, Machine } from "../abi/layout";
-import { ticks } from "../clock";
-import { nextDeadline, updateTimers } from "../devices/timer/aclint";
+import { isVirtual, ticks } from "../clock";
+import { NEVER, nextDeadline, updateTimers } from "../devices/timer/aclint";
 import { serveRequests } from "../hart/control";
 import { currentHart, hartCount, hartOf, Run, switchHart } from "../hart/state";
 import { selectBanks } from "../hart/tlb";
-import { takeInterrupt, wouldWake } from "../hart/trap";
-import { forgetDropped } from "../code/predecode";
-import { codeDropped } from "../memory/code-map";
+import { wouldWake } from "../hart/trap";
 import { batchIsDue, installBatch } from "../translator/modules";
 import { interpret } from "./fast.gen";
-import { fetch, nextBias, setStepsLeft, stepsLeft } from "./step";
+import { nextBias, start, stepsLeft } from "./step";
 import { beginCalls } from "./translated";
-import { beginRun, beginTurn, endTurn, isVirtual, runIsOver, spend, stepsOfTurn } from "./turns";
-
-const NEVER: u64 = ~(<u64>0);
+import { beginRun, beginTurn, endTurn, runIsOver, spend, stepsOfTurn } from "./turns";
 
 /** The next hart after the current one that can run; MAX_HARTS if none. Harts that an interrupt wakes become runnable. */
 function nextRunnable(): u32 {
@@ -70,16 +66,12 @@ function sleep(): bool {
 function turn(h: u32): void {
   switchHart(h);
   serveRequests();
-  if (codeDropped()) forgetDropped();
   selectBanks();
   store<u32>(<usize>Machine.EXIT_HART, h);
   const steps = stepsOfTurn();
   beginTurn(steps);
-  setStepsLeft(steps);
   beginCalls();
-  store<u32>(<usize>Machine.ATTENTION, 0);
-  takeInterrupt();
-  const p = fetch();
+  const p = start(steps);
   // A fetch that faulted took steps of its own.
   if (p != 0) interpret(p, stepsLeft, nextBias);
   endTurn();

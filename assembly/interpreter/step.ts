@@ -2,10 +2,11 @@
 // dropped code, fetches.
 import { Exit } from "../abi/exit";
 import { Machine } from "../abi/layout";
+import { hasRequests } from "../hart/control";
 import { countUnretired, setSliceLeft } from "../hart/counters";
 import { accessFault, leafGlobal, leafSize, OK, physical, translate } from "../hart/mmu";
 import { Access } from "../hart/access-kind";
-import { currentHart, hart, pc, Run, setPc } from "../hart/state";
+import { hart, pc, Run, setPc } from "../hart/state";
 import { fillInstruction, lookupInstruction } from "../hart/tlb";
 import { raise, takeInterrupt } from "../hart/trap";
 import { decode } from "../isa/decode.gen";
@@ -67,18 +68,32 @@ function afterTrap(): usize {
   return resume();
 }
 
+/** Does the hart, or the host, have something else to do than go on? */
+export function mustLeave(): bool {
+  const s = hart();
+  return load<u32>(<usize>Machine.EXIT) != Exit.BUDGET || s.waiting != 0 || s.run != <u32>Run.STARTED;
+}
+
+/** A turn of `steps` begins, at the hart's pc. As fetch(). */
+export function start(steps: u32): usize {
+  stepsLeft = <i32>steps;
+  if (codeDropped()) forgetDropped();
+  store<u32>(<usize>Machine.ATTENTION, 0);
+  takeInterrupt();
+  return fetch();
+}
+
 /** Goes on at the hart's pc: takes what interrupts are due, finds the code. 0 leaves the loop. */
 export function resume(): usize {
-  const s = hart();
   if (codeDropped()) forgetDropped();
-  if (load<u32>(<usize>Machine.EXIT) != Exit.BUDGET || s.waiting || s.run != <u32>Run.STARTED || stepsLeft <= 1) {
+  if (mustLeave() || stepsLeft <= 1) {
     // Let the outer loop decide; this step itself still counts.
     setSliceLeft(<u32>(stepsLeft > 0 ? stepsLeft - 1 : 0));
     return 0;
   }
   if (load<u32>(<usize>Machine.ATTENTION)) {
     store<u32>(<usize>Machine.ATTENTION, 0);
-    if (load<u32>(<usize>Machine.HART_REQUESTS + ((<usize>currentHart()) << 2))) {
+    if (hasRequests()) {
       setSliceLeft(<u32>(stepsLeft - 1));
       return 0;
     }
@@ -170,10 +185,6 @@ function halfword(va: u64, report: u64): i32 {
     return -1;
   }
   return <i32>load<u16>(page + <usize>(physical & 0xfff));
-}
-
-export function setStepsLeft(n: u32): void {
-  stepsLeft = <i32>n;
 }
 
 /** What the loop goes on with, as after a step. */

@@ -1,16 +1,15 @@
 // From the run loop into translated code and back. The loop comes here with whatever it
 // cannot do: an instruction of the slow path, or the beginning of a region.
 import { Machine } from "../abi/layout";
-import { forgetDropped, pageOfEntry, predecode, slotForPage } from "../code/predecode";
+import { pageOfEntry, predecode, slotForPage } from "../code/predecode";
 import { nextRegionAt, regionAt, regionDistance, regionPage, RegionState } from "../code/regions";
+import { hasRequests } from "../hart/control";
 import { setSliceLeft, stepsInSlice } from "../hart/counters";
 import { fillJump, jumpEpoch, lookupJump, noteJumpPage } from "../hart/jumps";
 import { leafGlobal, leafSize, OK, peek, physical } from "../hart/mmu";
-import { currentHart, hart, Run, setPc } from "../hart/state";
+import { hart, setPc } from "../hart/state";
 import { lookupInstruction } from "../hart/tlb";
-import { takeInterrupt } from "../hart/trap";
 import { Op, REGION_HEAD } from "../isa/op.gen";
-import { codeDropped } from "../memory/code-map";
 import { hostPage, pageIndex } from "../memory/physical";
 import { MAX_DEPTH } from "../translator/buffers";
 import { arrive } from "../translator/heat";
@@ -21,13 +20,11 @@ import { noteMiss } from "../translator/sites";
 import { isSettled, noteJump } from "../translator/targets";
 import { suits, translateRegion } from "../translator/translate";
 import { interpret } from "./fast.gen";
-import { enter, fetch, nextBias, setContinuation, setStepsLeft, step, stepsLeft } from "./step";
-import { mayEndEarly, renewTurn } from "./turns";
+import { enter, mustLeave, nextBias, setContinuation, start, step, stepsLeft } from "./step";
+import { FEWEST_STEPS, mayEndEarly, renewTurn } from "./turns";
 
 /** What a nested run of the interpreter costs of the host's stack, in calls. */
 const NEST: i32 = 2;
-/** Fewer are not worth going on with: a turn begins at once. */
-const FEWEST_STEPS: i32 = 1024;
 /** No address that code comes back to. */
 const NOWHERE: u64 = 1;
 
@@ -171,7 +168,7 @@ function runUntilBack(address: u64, n: i32, to: u64): bool {
   const epoch = jumpEpoch;
   const at = listenAt(to);
   let p: usize;
-  if (n >= FEWEST_STEPS || !mayEndEarly() || (address & INTERPRET) != 0) p = receive(address, n);
+  if (n >= <i32>FEWEST_STEPS || !mayEndEarly() || (address & INTERPRET) != 0) p = receive(address, n);
   else {
     noteTarget(address);
     p = leave(address, n);
@@ -190,25 +187,15 @@ function runUntilBack(address: u64, n: i32, to: u64): bool {
         unwind(to, left);
         return false;
       }
-      if (left >= FEWEST_STEPS || !mayEndEarly()) return true;
+      if (left >= <i32>FEWEST_STEPS || !mayEndEarly()) return true;
     }
-    if (mustLeave() || !renewTurn(<u32>left)) {
+    if (mustLeave() || hasRequests() || !renewTurn()) {
       unwinds = true;
       leaves = true;
       return false;
     }
-    setStepsLeft(stepsInSlice());
-    if (codeDropped()) forgetDropped();
-    store<u32>(<usize>Machine.ATTENTION, 0);
-    takeInterrupt();
-    p = fetch();
+    p = start(stepsInSlice());
   }
-}
-
-/** Did the loop end because the hart, or the host, has something else to do? */
-function mustLeave(): bool {
-  const s = hart();
-  return s.waiting || s.run != <u32>Run.STARTED || load<u32>(<usize>Machine.HART_REQUESTS + ((<usize>currentHart()) << 2)) != 0;
 }
 
 /** Makes the loop come by proceed() at `to`; the entry there, or 0. */

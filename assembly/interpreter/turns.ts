@@ -1,11 +1,10 @@
 // A turn is what a hart runs at a time; then timers and interrupts are looked at. A run, which
 // is what the host asks for, has many. Where nothing else is to be done in between a turn begins
 // while calls of translated code wait in the host's stack (translated.ts).
-import { Exit } from "../abi/exit";
-import { ClockMode, Machine } from "../abi/layout";
-import { ticks } from "../clock";
-import { nextDeadline, updateTimers } from "../devices/timer/aclint";
-import { beginSlice, endSlice, setSliceLeft, sliceSteps } from "../hart/counters";
+import { Machine } from "../abi/layout";
+import { isVirtual, ticks } from "../clock";
+import { NEVER, nextDeadline, updateTimers } from "../devices/timer/aclint";
+import { beginSlice, endSlice, sliceSteps } from "../hart/counters";
 import { currentHart, hart, hartCount } from "../hart/state";
 import { staUpdate } from "../sbi/sta";
 import { batchIsDue } from "../translator/modules";
@@ -17,11 +16,10 @@ const TURN: u32 = 25_000;
 const TURN_TICKS: u64 = 300;
 const SHORTEST_TURN: u32 = 10_000;
 const LONGEST_TURN: u32 = 250_000;
-/** A turn that ended so many steps early was cut short by something. */
-const CUT_SHORT: u32 = 1024;
+/** Fewer steps are not worth going on with where a turn may end early; one that left more was cut short by something. */
+export const FEWEST_STEPS: u32 = 1024;
 /** After this many ticks the host has its say. */
 const RUN_TICKS: u64 = 10_000;
-const NEVER: u64 = ~(<u64>0);
 
 /** Steps of a turn on the host's clock, after what the last ones took. */
 let pace: u32 = TURN;
@@ -32,10 +30,6 @@ let turnEnd: u64 = 0;
 /** Steps that the run has left, and those that the turn began with. */
 let stepsLeft: i64 = 0;
 let turnSteps: u32 = 0;
-
-export function isVirtual(): bool {
-  return load<u32>(<usize>Machine.CLOCK) == <u32>ClockMode.VIRTUAL;
-}
 
 export function beginRun(budget: i32): void {
   stepsLeft = budget;
@@ -106,7 +100,7 @@ export function endTurn(): void {
 
 /** Fits the next turns to what the last one took. One that was cut short says nothing. */
 function keepPace(done: u32): void {
-  if (done + CUT_SHORT < turnSteps) return;
+  if (done + FEWEST_STEPS < turnSteps) return;
   const took = turnEnd - turnBegin;
   if (took > 2 * TURN_TICKS) pace = max(SHORTEST_TURN, pace >> 1);
   else if (took > TURN_TICKS) pace = max(SHORTEST_TURN, pace - (pace >> 3));
@@ -118,10 +112,9 @@ export function mayEndEarly(): bool {
   return !isVirtual() && hartCount() == 1 && stepsLeft - <i64>turnSteps >= <i64>SHORTEST_TURN;
 }
 
-/** The turn has `left` steps, none or too few: begins another one, unless something comes first that the outer loop sees to. */
-export function renewTurn(left: u32): bool {
-  setSliceLeft(left);
-  if (hartCount() > 1 || load<u32>(<usize>Machine.EXIT) != Exit.BUDGET || batchIsDue()) return false;
+/** The turn has no steps left, or too few: begins another one, unless something comes first that the outer loop sees to. */
+export function renewTurn(): bool {
+  if (hartCount() > 1 || batchIsDue()) return false;
   endTurn();
   if (runIsOver()) {
     beginTurn(0); // which the outer loop ends

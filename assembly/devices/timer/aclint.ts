@@ -15,7 +15,7 @@ import { Line, setLine } from "../../irq";
 import { TimerAt, hartCount, machineTimer, mtime, resetHartTimers, setMachineTimer, setMtime } from "./hart-timers";
 
 export { nextDeadline, updateTimers } from "./deadline";
-export { mtime, setSupervisorTimer, supervisorTimer } from "./hart-timers";
+export { mtime, NEVER, setSupervisorTimer, supervisorTimer } from "./hart-timers";
 
 const enum Reg {
   MSIP = 0x0000,

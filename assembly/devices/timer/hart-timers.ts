@@ -13,7 +13,7 @@ import { Layout, Machine } from "../../abi/layout";
 import { ticks } from "../../clock";
 import { Line, setLine } from "../../irq";
 
-const NEVER: u64 = ~0;
+export const NEVER: u64 = ~0;
 
 export const enum TimerAt {
   OFFSET = 0x000,
