@@ -6,12 +6,13 @@ import { Layout, Machine } from "../abi/layout";
 import { decode } from "../isa/decode.gen";
 import { Entry } from "../isa/entry";
 import { Op, REGION_HEAD, shortForm, SLOW_ONLY } from "../isa/op.gen";
+import { OK, peek, physical } from "../hart/mmu";
 import { forbidFastWrites, forgetSlots } from "../hart/tlb";
 import {
   ENTRIES, markCode, NO_MORE, PAGE_AT, REGIONS_ONLY, resetMarks, setSlot, slotAddress, slotOf, SLOT_SIZE, takeDropped,
   TOO_MANY,
 } from "../memory/code-map";
-import { hostOfIndex } from "../memory/physical";
+import { hostOfIndex, hostPage, pageIndex } from "../memory/physical";
 import { beginsRegion, dropAllRegions, dropRegionsOn, hasRegions } from "./regions";
 
 export const SLOTS: u32 = <u32>((<usize>Layout.CODE_POOL_END - <usize>Layout.CODE_POOL) / SLOT_SIZE) - 1;
@@ -26,6 +27,13 @@ export function resetPredecode(): void {
   hand = 0;
   used = 0;
   memory.fill(<usize>Layout.CODE_MAP, 0, <usize>Layout.CODE_MAP_END - <usize>Layout.CODE_MAP);
+}
+
+/** Index of the memory page that a fetch at `va` in `mode` would come from, -1 if it would not succeed. Sets what peek() does. */
+export function codePageAt(va: u64, mode: u32): i32 {
+  if (peek(va, mode) != OK) return -1;
+  const page = physical & ~(<u64>0xfff);
+  return hostPage(page) == 0 ? -1 : <i32>pageIndex(page);
 }
 
 /** Slot (address) of the memory page with this index, newly made if it has none. */

@@ -1,16 +1,15 @@
 // From the run loop into translated code and back. The loop comes here with whatever it
 // cannot do: an instruction of the slow path, or the beginning of a region.
 import { Machine } from "../abi/layout";
-import { pageOfEntry, predecode, slotForPage } from "../code/predecode";
+import { codePageAt, pageOfEntry, predecode, slotForPage } from "../code/predecode";
 import { nextRegionAt, regionAt, regionDistance, regionPage, RegionState } from "../code/regions";
 import { hasRequests } from "../hart/control";
 import { setSliceLeft, stepsInSlice } from "../hart/counters";
 import { fillJump, jumpEpoch, lookupJump, noteJumpPage } from "../hart/jumps";
-import { leafGlobal, leafSize, OK, peek, physical } from "../hart/mmu";
+import { leafGlobal, leafSize } from "../hart/mmu";
 import { hart, setPc } from "../hart/state";
 import { lookupInstruction } from "../hart/tlb";
 import { Op, REGION_HEAD } from "../isa/op.gen";
-import { hostPage, pageIndex } from "../memory/physical";
 import { MAX_DEPTH } from "../translator/buffers";
 import { arrive } from "../translator/heat";
 import { enterFunction } from "../translator/host";
@@ -202,10 +201,9 @@ function runUntilBack(address: u64, n: i32, to: u64): bool {
 function listenAt(to: u64): usize {
   let p = lookupInstruction(to);
   if (p == 0) {
-    if (peek(to, hart().mode) != OK) return 0;
-    const page = physical & ~(<u64>0xfff);
-    if (hostPage(page) == 0) return 0;
-    p = slotForPage(pageIndex(page)) + ((<usize>to & 0xffe) << 3);
+    const index = codePageAt(to, hart().mode);
+    if (index < 0) return 0;
+    p = slotForPage(index) + ((<usize>to & 0xffe) << 3);
   }
   if (load<u16>(p) == <u16>Op.UNDECODED) predecode(p);
   store<u16>(p, load<u16>(p) | REGION_HEAD);
@@ -239,9 +237,7 @@ function isMapped(id: u32): bool {
   allGlobal = true;
   for (let k: u32 = 0; k < r.pageCount; k++) {
     const va = first + (<u64>regionDistance(id, k) << 12);
-    if (peek(va, r.mode) != OK) return false;
-    const page = physical & ~(<u64>0xfff);
-    if (hostPage(page) == 0 || pageIndex(page) != regionPage(id, k)) return false;
+    if (codePageAt(va, r.mode) != <i32>regionPage(id, k)) return false;
     allGlobal = allGlobal && leafGlobal;
     noteJumpPage(va, leafSize);
   }

@@ -3,14 +3,14 @@
 // is cold, and left out. Pages are joined while they are mapped and hold decoded code.
 import { Ext } from "../abi/ext";
 import { Machine } from "../abi/layout";
+import { codePageAt } from "../code/predecode";
 import { MAX_PAGES, nextRegionAt } from "../code/regions";
-import { OK, peek, physical } from "../hart/mmu";
 import { hart } from "../hart/state";
 import { decode } from "../isa/decode.gen";
 import { Entry } from "../isa/entry";
 import { Op } from "../isa/op.gen";
 import { markCode, REGIONS_ONLY, slotAddress, slotOf } from "../memory/code-map";
-import { hostOfIndex, hostPage, pageIndex } from "../memory/physical";
+import { hostOfIndex } from "../memory/physical";
 import { BY_ADDRESS, INSN_SIZE, MAX_BLOCKS, MAX_INSNS, PAGES, SUCCESSORS, WORK } from "./buffers";
 import { kindOf, rounds } from "./emit.gen";
 import { Block, blockAt, End, Insn, insnAt, lengthOf, registerBit } from "./insn";
@@ -73,10 +73,9 @@ function addPage(va: u64, index: u32, slot: usize): u32 {
 function pageOf(pc: u64): i32 {
   const va = pc & ~(<u64>0xfff);
   for (let k: u32 = 0; k < pageCount; k++) if (pageAddress(k) == va) return k;
-  if (pageCount == MAX_PAGES || complete || peek(va, hart().mode) != OK) return -1;
-  const page = physical & ~(<u64>0xfff);
-  if (hostPage(page) == 0) return -1;
-  const index = pageIndex(page);
+  if (pageCount == MAX_PAGES || complete) return -1;
+  const index = codePageAt(va, hart().mode);
+  if (index < 0) return -1;
   const slot = slotOf(index);
   if (slot == 0 || slot == REGIONS_ONLY) return -1;
   return addPage(va, index, slotAddress(slot));
