@@ -11,7 +11,7 @@ import { Entry } from "../isa/entry";
 import { Op } from "../isa/op.gen";
 import { markCode, REGIONS_ONLY, slotAddress, slotOf } from "../memory/code-map";
 import { hostOfIndex } from "../memory/physical";
-import { BY_ADDRESS, INSN_SIZE, MAX_BLOCKS, MAX_INSNS, PAGES, SUCCESSORS, WORK } from "./buffers";
+import { BY_ADDRESS, INSN_SIZE, MAX_INSNS, PAGES, SUCCESSORS, WORK } from "./buffers";
 import { kindOf, rounds } from "./emit.gen";
 import { Block, blockAt, End, Insn, insnAt, lengthOf, registerBit } from "./insn";
 import { Kind } from "./kind";
@@ -265,13 +265,11 @@ export function successor(b: Block, n: u32): u32 {
   return load<u16>(SUCCESSORS + ((<usize>(b.successors + n)) << 1));
 }
 
-/** Makes successor `n` of `b` a block that leaves for its address. False if there is no room for one. */
-export function leaveInstead(b: Block, n: u32): bool {
-  if (blockCount == MAX_BLOCKS) return false;
+/** Makes successor `n` of `b` a block that leaves for its address: there must be room for one (MAX_BLOCKS). */
+export function leaveInstead(b: Block, n: u32): void {
   const pc = blockAt(successor(b, n)).pc;
   store<u16>(SUCCESSORS + ((<usize>(b.successors + n)) << 1), <u16>blockCount);
   newBlock(pc);
-  return true;
 }
 
 function instructionAt(pc: u64): i32 {

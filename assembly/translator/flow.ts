@@ -1,6 +1,6 @@
 // What the region's graph says: an order, dominators, loops, which registers are in locals
 // and dirty where, and how many steps a path may take before the budget is looked at.
-import { ORDER, PREDECESSORS } from "./buffers";
+import { MAX_BLOCKS, ORDER, PREDECESSORS } from "./buffers";
 import { blockCount, leaveInstead, successor } from "./discover";
 import { Block, blockAt, definesOf, End, Insn, insnAt, usesOf } from "./insn";
 import { Kind } from "./kind";
@@ -70,11 +70,12 @@ function cutStrays(): bool {
       if (b.end == End.JUMP_REGISTER || ++strays > MOST_STRAYS) return false;
     }
   }
+  if (blockCount + strays > MAX_BLOCKS) return false;
   for (let n: u32 = 0; n < orderCount; n++) {
     const own = inOrder(n);
     const b = blockAt(own);
     for (let i: u32 = 0; i < b.successorCount; i++) {
-      if (isStray(b, own, successor(b, i)) && !leaveInstead(b, i)) return false;
+      if (isStray(b, own, successor(b, i))) leaveInstead(b, i);
     }
   }
   return strays != 0;

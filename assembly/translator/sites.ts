@@ -21,7 +21,8 @@ const PERIOD: u32 = 16;
 
 let slices: u32 = 0;
 export function resetSites(): void {
-  memory.fill(SITES, 0, <usize>SITE_COUNT * 3);
+  memory.fill(SITES, 0, <usize>SITE_COUNT * 2);
+  memory.fill(SITE_MISSES, 0, SITE_COUNT);
 }
 
 /** Address of the site of the access at `pc`. */
