@@ -6,6 +6,7 @@
 //   0x0000_0400  the running hart (see hart/state.ts)
 //   0x0000_1000  machine-wide state: clock, run record, interrupt lines, options
 //   0x0000_4000  harts that are not running: one 2 KiB image each
+//   0x0000_8000  pages that base registers point to (see hart/base-pages.ts)
 //   0x0001_0000  devices, PAGE apart (see Dev)
 //   0x0005_0000  exit counters
 //   0x0008_0000  static data of the compiled module (asc --memoryBase)
@@ -24,6 +25,9 @@ export const enum Layout {
 
   HARTS = 0x4000,
   MAX_HARTS = 8,
+
+  BASE_PAGES = 0x8000,
+  BASE_PAGES_END = 0x8c10,
 
   DEVICES = 0x1_0000,
   DEVICES_END = 0x5_0000,
@@ -100,6 +104,16 @@ export const enum Machine {
   REGION_LOG = 0x1130,
 
   SCRATCH = 0x2000, // 8 KiB for test and diagnostic calls from the host
+}
+
+/** Tables of hart/base-pages.ts: for each mode and register an entry for loads and one for stores. */
+export const enum BasePage {
+  PAGE = 0,
+  ADDEND = 8,
+  ENTRY = 16,
+  TABLE = 1024,
+  /** U, S, M. */
+  TABLES = 3,
 }
 
 /** Host address of the 2 KiB image of hart `h` while another hart runs is HARTS + h * HART_SIZE. */

@@ -102,16 +102,12 @@ export const enum FixedLocal {
 export const enum LocalKey {
   X = 0,
   F = 32,
-  READ_PAGE = 64,
-  READ_ADDEND = 96,
-  WRITE_PAGE = 128,
-  WRITE_ADDEND = 160,
-  SINGLE = 192,
-  F64_TEMP = 224,
-  F32_TEMP = 240,
+  SINGLE = 64,
+  F64_TEMP = 96,
+  F32_TEMP = 112,
   /** Host address of a group of accesses: its leader's number is added. */
-  GROUP = 256,
-  END = 512,
+  GROUP = 128,
+  END = 384,
   FIXED = 0xffff,
 }
 

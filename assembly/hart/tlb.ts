@@ -11,6 +11,7 @@
 //
 // Code pages and devices never get a write (or any) tag: they take the slow way.
 import { Layout } from "../abi/layout";
+import { forgetBasePages, useBasePages } from "./base-pages";
 import { clearJumps, clearJumpsOn, clearNonGlobalJumps, regionBit, regionsOf, resetJumps } from "./jumps";
 import { currentHart, Hart, hart, hartCount, hartOf, Mode } from "./state";
 import { Status } from "./bits";
@@ -49,9 +50,11 @@ export function selectBanks(): void {
     if (key != s.otherBankKey) {
       s.otherBankKey = key;
       clearBank(tlb + 3 * BANK);
+      forgetBasePages();
     }
   }
   s.tlb = tlb + bank * BANK;
+  useBasePages(s.mode, s.tlb);
 }
 
 function clearBank(bank: u32): void {
@@ -67,6 +70,7 @@ function clearInstructionTlb(h: u32): void {
 export function resetTlb(h: u32): void {
   for (let bank: u32 = 0; bank < 4; bank++) clearBank(base(h) + bank * BANK);
   clearInstructionTlb(h);
+  forgetBasePages();
   resetJumps(h);
   const s = hartOf(h);
   s.tlbLogCount = 0;
@@ -102,11 +106,13 @@ export function flushAll(): void {
   s.tlbLogCount = 0;
   s.superpageRegions = 0;
   clearInstructionTlb(currentHart());
+  forgetBasePages();
   clearJumps(currentHart());
 }
 
 /** A change of address space: global mappings stay. */
 export function flushNonGlobal(): void {
+  forgetBasePages();
   clearNonGlobalJumps();
   const s = hart();
   const origin = base(currentHart());
@@ -155,6 +161,7 @@ export function flushAddress(va: u64): void {
     const at = origin + INSTRUCTION_BANKS + bank * INSTRUCTION_BANK + instruction;
     if (load<u64>(at) == page) store<u64>(at, EMPTY);
   }
+  forgetBasePages();
   clearJumpsOn(va);
   if (s.superpageRegions & regionBit(va)) flushSuperpage(va);
 }
@@ -176,6 +183,7 @@ function clearIfPiece(at: u32, va: u64): void {
 
 /** Takes every hart's fast write tag for the host page away: it now holds predecoded code. */
 export function forbidFastWrites(hostPage: usize): void {
+  forgetBasePages();
   for (let h: u32 = 0; h < hartCount(); h++) {
     const origin = base(h);
     const n = hartOf(h).tlbLogCount;

@@ -3,11 +3,13 @@
 //
 // Accesses of a block through one base register that lie near each other are a group: the
 // first looks whether all of it is on one page, and the others need no look of their own.
-// A base register has the page that it pointed to last, and what to add on it, in locals:
-// most checks compare with that alone. Others look in the TLB, as the interpreter does, and
+// Of a base register the page that it pointed to last, and what to add on it, are remembered
+// (hart/base-pages.ts): most checks compare with that alone. Others look in the TLB, as the interpreter does, and
 // an access that was seen to change pages all the time (sites.ts) does so at once. What the
 // TLB does not know, or a group that crosses into another page, is the interpreter's.
-import { Hart } from "../hart/state";
+import { BasePage } from "../abi/layout";
+import { basePage } from "../hart/base-pages";
+import { Hart, hart } from "../hart/state";
 import { WRITE_HALF } from "../hart/tlb";
 import { Op } from "../isa/op.gen";
 import { Block, definesOf, Insn, insnAt, registerBit } from "./insn";
@@ -114,36 +116,40 @@ function check(i: Insn, size: u32, write: bool, isGroup: bool): void {
     byte(Wasm.I32_ADD);
     return;
   }
-  const base = registerNumber(i.rs1);
-  const page = localFor((write ? Key.WRITE_PAGE : Key.READ_PAGE) + base);
-  const addend = localFor((write ? Key.WRITE_ADDEND : Key.READ_ADDEND) + base);
+  const page = basePage(hart().mode, registerNumber(i.rs1), write);
   tee(ADDRESS);
   if (isGroup) {
     // Both ends on the base's page.
     i64Const(-4096);
     byte(Wasm.I64_AND);
-    get(page);
+    pushPage(page);
     byte(Wasm.I64_NE);
     pushLast(size);
-    get(page);
+    pushPage(page);
     byte(Wasm.I64_NE);
     byte(Wasm.I32_OR);
   } else {
     // Alignment says that the bits of ~(4096 - size) below a page's are zero.
     i64Const(~<i64>(4096 - size));
     byte(Wasm.I64_AND);
-    get(page);
+    pushPage(page);
     byte(Wasm.I64_NE);
   }
   ifThen();
   countChange(i.pc);
   lookUp(i, size, write, isGroup);
-  keepPage(page, addend, write);
+  keepPage(page, write);
   end();
   get(ADDRESS);
   byte(Wasm.I32_WRAP_I64);
-  get(addend);
+  i32Const(0);
+  access(Wasm.I32_LOAD, page + <u32>BasePage.ADDEND);
   byte(Wasm.I32_ADD);
+}
+
+function pushPage(page: u32): void {
+  i32Const(0);
+  access(Wasm.I64_LOAD, page);
 }
 
 /** Pushes the page of the last of `size` bytes at ADDRESS. */
@@ -200,12 +206,14 @@ function lookUp(i: Insn, size: u32, write: bool, isGroup: bool): void {
 }
 
 /** Remembers the page that HOST is of. */
-function keepPage(page: u32, addend: u32, write: bool): void {
+function keepPage(page: u32, write: bool): void {
   const half = write ? WRITE_HALF : 0;
+  i32Const(0);
   get(HOST);
   access(Wasm.I64_LOAD, half);
-  set(page);
+  access(Wasm.I64_STORE, page);
+  i32Const(0);
   get(HOST);
   access(Wasm.I32_LOAD, half + 8);
-  set(addend);
+  access(Wasm.I32_STORE, page + <u32>BasePage.ADDEND);
 }

@@ -1,8 +1,8 @@
-// Locals of the function under construction. The first ones are fixed; a register, a page
-// that a base register points to, or a temporary has one from its first use on.
+// Locals of the function under construction. The first ones are fixed; a register, a group's
+// host address or a temporary has one from its first use on.
 import { FixedLocal, LocalKey as Key } from "../abi/translated";
 import { LOCALS, LOCALS_SIZE } from "./buffers";
-import { byte, i64Const, set, unsigned } from "./writer";
+import { byte, unsigned } from "./writer";
 import { Type } from "./wasm";
 
 /** Parameters: steps left, depth of calls. Then scratch that no instruction relies on. */
@@ -21,8 +21,6 @@ const FIRST_FREE: u32 = FixedLocal.COUNT;
 export { LocalKey as Key } from "../abi/translated";
 
 const TYPES: usize = LOCALS + 1024;
-/** Never the page of an address: accesses clear all bits but a page's and the lowest three. */
-const NO_PAGE: i64 = 0x800;
 
 let count: u32 = 0;
 
@@ -37,8 +35,7 @@ export function resetLocals(): void {
 
 function typeOf(key: u32): Type {
   if (key < <u32>Key.F) return Type.I64;
-  if (key < <u32>Key.READ_PAGE) return Type.F64;
-  if (key < <u32>Key.SINGLE) return (key & 32) == 0 ? Type.I64 : Type.I32;
+  if (key < <u32>Key.SINGLE) return Type.F64;
   if (key >= <u32>Key.GROUP) return Type.I32;
   return key >= <u32>Key.F64_TEMP && key < <u32>Key.F32_TEMP ? Type.F64 : Type.F32;
 }
@@ -55,7 +52,7 @@ export function localFor(key: u32): u32 {
   return n;
 }
 
-/** Writes the declarations, and the first values of those that do not begin as zero. */
+/** Writes the declarations. */
 export function writeLocals(): void {
   let groups: u32 = 0;
   for (let n = ADDRESS; n < count; n++) if (n == ADDRESS || load<u8>(TYPES + n) != load<u8>(TYPES + n - 1)) groups++;
@@ -67,16 +64,5 @@ export function writeLocals(): void {
     unsigned(length);
     byte(type);
     n += length;
-  }
-  writeNoPages(Key.READ_PAGE);
-  writeNoPages(Key.WRITE_PAGE);
-}
-
-function writeNoPages(first: u32): void {
-  for (let key = first; key < first + 32; key++) {
-    const n = load<u16>(LOCALS + (<usize>key << 1));
-    if (n == 0) continue;
-    i64Const(NO_PAGE);
-    set(n);
   }
 }

@@ -1,5 +1,5 @@
 // Names for what is a number in translated code: locals, and addresses of the hart's state.
-import { HartAt, Machine } from "../../assembly/abi/layout.ts";
+import { BasePage, HartAt, Layout, Machine } from "../../assembly/abi/layout.ts";
 import { FixedLocal, HartField, LocalKey, RegionLog } from "../../assembly/abi/translated.ts";
 import type { Inspect } from "./inspect.ts";
 
@@ -28,10 +28,6 @@ const FIELDS: Record<Exclude<HartField, HartField.COUNT>, string> = {
 const LOCALS: Record<number, string> = {
   [LocalKey.X >> 5]: "",
   [LocalKey.F >> 5]: "",
-  [LocalKey.READ_PAGE >> 5]: "readPage.",
-  [LocalKey.READ_ADDEND >> 5]: "readAddend.",
-  [LocalKey.WRITE_PAGE >> 5]: "writePage.",
-  [LocalKey.WRITE_ADDEND >> 5]: "writeAddend.",
   [LocalKey.SINGLE >> 5]: "single.",
 };
 
@@ -62,6 +58,13 @@ export function addressNames(view: DataView, log: number, inspect: Inspect): Map
   for (let n = 0; n < 32; n++) {
     names.set(HartAt.X + 8 * n, inspect.integerName(n));
     names.set(HartAt.F + 8 * n, inspect.floatName(n));
+  }
+  for (let entry = 0; entry < BasePage.TABLES * 64; entry++) {
+    const at = Layout.BASE_PAGES + entry * BasePage.ENTRY;
+    const what = entry % 2 === 0 ? "read" : "write";
+    const register = inspect.integerName((entry >> 1) % 32);
+    names.set(at + BasePage.PAGE, `${what}Page.${register}`);
+    names.set(at + BasePage.ADDEND, `${what}Addend.${register}`);
   }
   for (let field = 0; field < HartField.COUNT; field++) {
     names.set(view.getUint32(log + RegionLog.FIELDS + 4 * field, true), FIELDS[field as keyof typeof FIELDS]);
