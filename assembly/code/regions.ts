@@ -19,8 +19,9 @@ export class Region {
   pc: u64;
   mode: u32;
   state: u32; // RegionState
-  fn: u32; // index in the table of functions
   module: u32;
+  /** Number of its function in the module. The host's table has it at the region's own number. */
+  place: u32;
   /** Steps that must be left to enter it. */
   minimum: u32;
   flags: u32; // RegionFlag

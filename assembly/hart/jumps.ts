@@ -3,8 +3,8 @@
 // or jumps; an entry vanishes with the mapping of any page that its function runs on.
 //
 //   entry  i64 tag       pc + 1, with the mode exclusive-ored into bits 61:60; 0 if empty
-//          u32 function  index in the table of translated functions
-//          u32 region    its record (code/regions.ts), GLOBAL if all its pages are
+//          u32 function  index in the table of translated functions: the number of its region (code/regions.ts)
+//          u32 flags     GLOBAL if all its pages are
 //
 // A log of filled entries makes a flush cost what was filled, as for the TLB.
 import { Layout } from "../abi/layout";
@@ -20,7 +20,7 @@ export const INDEX_MASK: u32 = (ENTRIES - 1) << 4;
 /** An address is shifted left by the one and right by the other, so that code at the same place of other pages goes elsewhere. */
 export const INDEX_SHIFT: u32 = 3;
 export const INDEX_FOLD: u32 = 9;
-const GLOBAL: u32 = 0x8000_0000;
+const GLOBAL: u32 = 1;
 
 /** Offset of the entry for `pc` in the table. */
 // @ts-ignore: decorator
@@ -44,11 +44,11 @@ function base(h: u32): u32 {
 @inline
 export function lookupJump(pc: u64, mode: u32): u32 {
   const at = hart().jumps + jumpOffset(pc);
-  return load<u64>(at) == jumpTag(pc, mode) ? load<u32>(at, 12) & ~GLOBAL : 0;
+  return load<u64>(at) == jumpTag(pc, mode) ? load<u32>(at, 8) : 0;
 }
 
 /** Caches the function of `region`, whose pages are mapped as they were when it was translated. */
-export function fillJump(pc: u64, mode: u32, fn: u32, region: u32, global: bool): void {
+export function fillJump(pc: u64, mode: u32, region: u32, global: bool): void {
   const s = hart();
   const offset = jumpOffset(pc);
   const at = s.jumps + offset;
@@ -58,8 +58,8 @@ export function fillJump(pc: u64, mode: u32, fn: u32, region: u32, global: bool)
     s.jumpLogCount++;
   }
   store<u64>(at, jumpTag(pc, mode));
-  store<u32>(at, fn, 8);
-  store<u32>(at, global ? region | GLOBAL : region, 12);
+  store<u32>(at, region, 8);
+  store<u32>(at, global ? GLOBAL : 0, 12);
 }
 
 /** Remembers that a cached function runs on the page of `va`, cut from one of 2^sizeLog2 bytes. */

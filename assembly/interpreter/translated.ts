@@ -64,7 +64,7 @@ export function proceed(p: usize, n: i32, bias: i64): usize {
     if (id == 0 || n < <i32>regionAt(id).minimum) return step(p, n, bias);
     const r = regionAt(id);
     r.entries++;
-    let result = <u64>enterFunction(r.fn, n, depth);
+    let result = <u64>enterFunction(id, n, depth);
     n = load<i32>(<usize>Machine.STEPS);
     if (unwinds) {
       if (depth != 0) return 0;
@@ -219,7 +219,7 @@ function regionFor(p: usize, at: u64): u32 {
   for (let id = nextRegionAt(0, at, mode, index); id != 0; id = nextRegionAt(id, at, mode, index)) {
     const r = regionAt(id);
     if (r.state != <u32>RegionState.LIVE || !suits(r.flags) || !isMapped(id)) continue;
-    fillJump(at, mode, r.fn, id, allGlobal);
+    fillJump(at, mode, id, allGlobal);
     useModule(r.module);
     return id;
   }

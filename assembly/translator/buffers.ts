@@ -60,7 +60,7 @@ export const HEADER_SIZE: usize = 0x1000;
 export const MODULE_SIZE: usize = 0x4_0000;
 /** Records of modules: modules.ts. */
 export const MODULES: usize = MODULE + MODULE_SIZE;
-export const MOST_MODULES: u32 = 128;
+export const MOST_MODULES: u32 = 1024;
 export const MODULE_RECORD: usize = 16;
 export const BUFFERS_END: usize = MODULES + <usize>MOST_MODULES * MODULE_RECORD;
 // Behind it lies guest RAM.

@@ -9,7 +9,7 @@ import { hasArithmetic, hasDynamicRounding, hasFloat, successor } from "./discov
 import { writeBack } from "./exits";
 import { Block, blockAt, Insn, lengthOf, registerBit } from "./insn";
 import {
-  dirty, FUNCTION_TYPE, goOn, INTERPRET, pushAddressEntry, pushAddressTag, pushJumpEntry, pushState, readRegisters, returnTo,
+  CALL, dirty, goOn, INTERPRET, pushAddressEntry, pushAddressTag, pushJumpEntry, pushState, readRegisters, returnTo,
   setDirty,
 } from "./leave";
 import { ADDRESS, DEPTH, HOST, STEPS } from "./locals";
@@ -108,9 +108,8 @@ function beginCall(): void {
   byte(Wasm.I32_ADD);
   get(HOST);
   access(Wasm.I32_LOAD, 8);
-  byte(Wasm.CALL_INDIRECT);
-  unsigned(FUNCTION_TYPE);
-  byte(0);
+  byte(Wasm.CALL);
+  unsigned(CALL);
   set(STEPS);
   set(ADDRESS);
   byte(Wasm.ELSE);

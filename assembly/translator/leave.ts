@@ -15,11 +15,10 @@ import { access, byte, end, get, i32Const, i64Const, ifThen, set, tee, unsigned 
 /** For an instruction of the interpreter's. */
 export const INTERPRET: u64 = 1;
 
-/** The type of translated functions, in the module's type section. */
-export const FUNCTION_TYPE: u32 = 0;
-/** That of the function with which a call goes on in the engine, which is function 0. */
-export const GO_ON_TYPE: u32 = 1;
+// What a module imports: the way to go on in the engine, and the way to other translated functions.
 const GO_ON: u32 = 0;
+export const CALL: u32 = 1;
+export const IMPORTED_FUNCTIONS: u32 = 2;
 
 /** Registers that are not as the hart's block has them, where code is being emitted. */
 export let dirty: u64 = 0;
@@ -204,8 +203,7 @@ function tailCall(pc: u64, way: Way): void {
   get(DEPTH);
   get(HOST);
   access(Wasm.I32_LOAD, 8);
-  byte(Wasm.RETURN_CALL_INDIRECT);
-  unsigned(FUNCTION_TYPE);
-  byte(0);
+  byte(Wasm.RETURN_CALL);
+  unsigned(CALL);
   end();
 }

@@ -1,7 +1,6 @@
-// Translated functions become WebAssembly in batches: one module costs the host some 100 us,
-// each of its functions a few. A module's functions have a fixed range of the table. When
-// modules, functions or bytes run out, a clock hand evicts a module that nothing entered
-// since it last came by.
+// Translated functions become WebAssembly in batches: one module costs the host some 500 us,
+// each of its functions a few. When modules or bytes run out, those go whose regions are all
+// dropped, and then a clock hand evicts a module that nothing entered since it last came by.
 import { Machine, Tier } from "../abi/layout";
 import { dropOlder, dropRegion, MAX_REGIONS, regionAt, regionPage, RegionState } from "../code/regions";
 import { clearAllJumps } from "../hart/jumps";
@@ -12,8 +11,8 @@ import { forgetFunctions, installModule } from "./host";
 import { writeLocals } from "./locals";
 import { keepRecord, loggedBytes } from "./log";
 import { Section, Type, Wasm } from "./wasm";
-import { GO_ON_TYPE } from "./leave";
-import { byte, cursor, i32Const, moveTo, unsigned } from "./writer";
+import { IMPORTED_FUNCTIONS } from "./leave";
+import { byte, cursor, moveTo, unsigned } from "./writer";
 
 /** Functions of a module. */
 const MOST_FUNCTIONS: u32 = 32;
@@ -33,7 +32,8 @@ class Module {
   size: u32;
   /** Entered since the clock's hand passed. */
   used: u32;
-  reserved: u32;
+  /** Regions in force, when they were last counted. */
+  live: u32;
 }
 
 let moduleCount: u32 = 0;
@@ -58,13 +58,8 @@ function moduleAt(m: u32): Module {
   return changetype<Module>(MODULES + <usize>m * MODULE_RECORD);
 }
 
-/** Index in the table of function `n` of module `m`; 0 is no function. */
-function functionIndex(m: u32, n: u32): u32 {
-  return 1 + m * MOST_FUNCTIONS + n;
-}
-
 export function resetModules(): void {
-  for (let m: u32 = 0; m < moduleCount; m++) forgetFunctions(functionIndex(m, 0), moduleAt(m).functions);
+  forgetFunctions(0, MAX_REGIONS);
   memory.fill(MODULES, 0, <usize>MOST_MODULES * MODULE_RECORD);
   moduleCount = 0;
   hand = 0;
@@ -108,7 +103,7 @@ export function addFunction(id: u32): void {
   writeFixed(at, <u32>(end - at - 5));
   const r = regionAt(id);
   r.module = current;
-  r.fn = functionIndex(current, pending);
+  r.place = pending;
   r.size = <u32>(end - at);
   store<u16>(BATCH + ((<usize>pending) << 1), <u16>id);
   keepRecord(id, installs, pending);
@@ -135,12 +130,12 @@ export function batchIsDue(): bool {
   return pending == MOST_FUNCTIONS || end - logged >= MODULE + ENOUGH_BYTES || age >= patience;
 }
 
-/** Installs the batch. No translated code may wait for a call to return: the host may make a new table. */
+/** Installs the batch. */
 export function installBatch(): void {
   const m = moduleAt(current);
   const start = writeModule();
   const size = <u32>(end - start) - logged;
-  const done = installModule(start, <u32>(end - start), functionIndex(current, 0)) == 0;
+  const done = installModule(start, <u32>(end - start), BATCH, pending) == 0;
   installs++;
   m.functions = pending;
   m.size = size;
@@ -150,7 +145,7 @@ export function installBatch(): void {
     const id = <u32>load<u16>(BATCH + ((<usize>n) << 1));
     const r = regionAt(id);
     // Its page may have been written meanwhile, and the record be another's by now.
-    if (r.fn != functionIndex(current, n) || r.state != <u32>RegionState.PENDING) continue;
+    if (r.module != current || r.place != n || r.state != <u32>RegionState.PENDING) continue;
     if (!done) {
       dropRegion(id);
       continue;
@@ -190,30 +185,12 @@ function writeHeader(bodiesSize: u32): void {
   store<u32>(cursor, 0x6d73_6100);
   store<u32>(cursor, 1, 4);
   moveTo(cursor + 8);
-  // (i32 i32) -> (i64 i32): steps left and depth to address and steps left.
-  // (i64 i32 i32 i64) -> i64: goOn() of interpreter/translated.ts.
-  section(Section.TYPE, 16);
-  byte(2);
-  byte(Type.FUNCTION);
-  byte(2);
-  byte(Type.I32);
-  byte(Type.I32);
-  byte(2);
-  byte(Type.I64);
-  byte(Type.I32);
-  byte(Type.FUNCTION);
-  byte(4);
-  byte(Type.I64);
-  byte(Type.I32);
-  byte(Type.I32);
-  byte(Type.I64);
-  byte(1);
-  byte(Type.I64);
+  writeTypes();
   writeImports();
   section(Section.FUNCTION, 1 + pending);
   byte(pending);
-  for (let n: u32 = 0; n < pending; n++) byte(0);
-  writeElements();
+  for (let n: u32 = 0; n < pending; n++) byte(FUNCTION_TYPE);
+  writeExports();
   byte(Section.CODE);
   unsigned(bodiesSize + 1);
   byte(pending);
@@ -224,7 +201,46 @@ function section(id: Section, size: u32): void {
   unsigned(size);
 }
 
-/** "e" "m" the memory, "e" "t" the table, "e" "g" the way into the engine (leave.ts). */
+const FUNCTION_TYPE: u32 = 0;
+const GO_ON_TYPE: u32 = 1;
+const CALL_TYPE: u32 = 2;
+
+/** Types of translated functions, (steps, depth) to (address, steps), and of what they import. */
+function writeTypes(): void {
+  const at = cursor + 2;
+  moveTo(at);
+  byte(3);
+  writeType(2, 2);
+  // goOn() of interpreter/translated.ts: (address, steps, depth, back) to an address.
+  byte(Type.FUNCTION);
+  byte(4);
+  byte(Type.I64);
+  byte(Type.I32);
+  byte(Type.I32);
+  byte(Type.I64);
+  byte(1);
+  byte(Type.I64);
+  // As a translated function, which is that of the region in a third parameter.
+  writeType(3, 2);
+  endSection(at, Section.TYPE);
+}
+
+/** So many numbers to an address and steps. */
+function writeType(parameters: u32, results: u32): void {
+  byte(Type.FUNCTION);
+  byte(parameters);
+  for (let n: u32 = 0; n < parameters; n++) byte(Type.I32);
+  byte(results);
+  byte(Type.I64);
+  byte(Type.I32);
+}
+
+function endSection(at: usize, id: Section): void {
+  store<u8>(at - 2, id);
+  store<u8>(at - 1, <u8>(cursor - at));
+}
+
+/** "e" "m" the memory, and the functions that leave.ts numbers: "e" "g" the way into the engine, "e" "c" that to other functions. */
 function writeImports(): void {
   const at = cursor + 2;
   moveTo(at);
@@ -233,16 +249,13 @@ function writeImports(): void {
   byte(2);
   byte(0);
   unsigned(0);
-  importName(0x74);
-  byte(1);
-  byte(Type.FUNCREF);
-  byte(0);
-  unsigned(0);
   importName(0x67);
   byte(0);
   unsigned(GO_ON_TYPE);
-  store<u8>(at - 2, Section.IMPORT);
-  store<u8>(at - 1, <u8>(cursor - at));
+  importName(0x63);
+  byte(0);
+  unsigned(CALL_TYPE);
+  endSection(at, Section.IMPORT);
 }
 
 function importName(letter: u32): void {
@@ -252,19 +265,16 @@ function importName(letter: u32): void {
   byte(letter);
 }
 
-/** The functions take their places in the table when the module is instantiated. */
-function writeElements(): void {
-  const at = cursor + 2;
-  moveTo(at);
-  byte(1);
-  byte(0);
-  i32Const(functionIndex(current, 0));
-  byte(Wasm.END);
+/** Each function by its number, as one character from "0" on. */
+function writeExports(): void {
+  section(Section.EXPORT, 1 + 4 * pending);
   byte(pending);
-  // Behind the imported function.
-  for (let n: u32 = 0; n < pending; n++) byte(n + 1);
-  store<u8>(at - 2, Section.ELEMENT);
-  store<u8>(at - 1, <u8>(cursor - at));
+  for (let n: u32 = 0; n < pending; n++) {
+    byte(1);
+    byte(0x30 + n);
+    byte(0);
+    byte(IMPORTED_FUNCTIONS + n);
+  }
 }
 
 // --- room ---
@@ -272,10 +282,30 @@ function writeElements(): void {
 /** Number for a new module. */
 function takeModule(): u32 {
   const limit = load<u32>(<usize>Machine.CODE_CACHE) / HOST_BYTES;
-  if (moduleCount == 0 || (moduleCount < MOST_MODULES && totalSize < limit)) return moduleCount++;
+  if (moduleCount == MOST_MODULES || totalSize >= limit) evictDropped();
+  while (totalSize >= limit && evictNext()) {}
+  if (moduleCount < MOST_MODULES) return moduleCount++;
   while (true) {
+    for (let m: u32 = 0; m < MOST_MODULES; m++) if (moduleAt(m).functions == 0) return m;
+    evictNext();
+  }
+}
+
+/** Evicts the modules of which no region is in force. */
+function evictDropped(): void {
+  for (let m: u32 = 0; m < moduleCount; m++) moduleAt(m).live = 0;
+  for (let id: u32 = 1; id < MAX_REGIONS; id++) {
+    if (regionAt(id).state == <u32>RegionState.LIVE) moduleAt(regionAt(id).module).live++;
+  }
+  for (let m: u32 = 0; m < moduleCount; m++) if (moduleAt(m).functions != 0 && moduleAt(m).live == 0) evict(m);
+}
+
+/** Evicts the next module that nothing entered since the hand last came by. False if there is none. */
+function evictNext(): bool {
+  for (let looks: u32 = 0; looks < 2 * moduleCount; looks++) {
     hand = hand + 1 >= moduleCount ? 0 : hand + 1;
     const m = moduleAt(hand);
+    if (m.functions == 0) continue;
     if (m.used) {
       // Whoever still calls it says so when the jump caches have to be filled anew.
       m.used = 0;
@@ -283,17 +313,20 @@ function takeModule(): u32 {
       continue;
     }
     evict(hand);
-    if (totalSize < limit || moduleCount == 1) return hand;
+    return true;
   }
+  return false;
 }
 
 function evict(n: u32): void {
   const m = moduleAt(n);
   for (let id: u32 = 1; id < MAX_REGIONS; id++) {
     const r = regionAt(id);
-    if (r.state == <u32>RegionState.LIVE && r.module == n) dropRegion(id);
+    // One that waits for its module has its number of before.
+    if (r.module != n || r.state == <u32>RegionState.PENDING) continue;
+    dropRegion(id);
+    forgetFunctions(id, 1);
   }
-  forgetFunctions(functionIndex(n, 0), m.functions);
   totalSize -= m.size;
   m.functions = 0;
   m.size = 0;

@@ -1,15 +1,18 @@
 // Translated code on the host's side: modules that the engine wrote into its memory are
-// instantiated around one table of functions, which calls between them go through.
+// instantiated, and their functions put into one table, at the numbers of their regions.
+//
+// Modules do not import the table: V8 would copy all of it into each instance (some 400 us), and
+// keep every instance that ever had it alive. They import a function that calls what is there.
 import { Machine } from "../../assembly/abi/layout.ts";
 
-/** Functions that the table has room for (assembly/translator/modules.ts). */
-const TABLE_SIZE = 1 + 128 * 32;
+/** Regions that there can be (assembly/code/regions.ts). */
+const TABLE_SIZE = 4096;
 
 /** What the engine imports as `translated`. */
 export interface TranslatedCode {
-  enter(index: number, steps: number, depth: number): bigint;
-  /** `first` is the index of its first function. */
-  install(address: number, length: number, first: number): number;
+  enter(region: number, steps: number, depth: number): bigint;
+  /** `regions` is the address of `count` u16. */
+  install(address: number, length: number, regions: number, count: number): number;
   forget(first: number, count: number): void;
 }
 
@@ -21,27 +24,6 @@ const HEADER = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
 const [I32, I64] = [0x7f, 0x7e];
 const unsigned = (value: number): number[] =>
   value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...unsigned(value >>> 7)];
-
-/**
- * A module that calls a translated function, which gives an address and the steps left, for
- * the engine, whose compiler knows functions of one result alone.
- */
-function entryModule(): Uint8Array<ArrayBuffer> {
-  const code = [
-    0, // no locals
-    ...[0x20, 1, 0x20, 2, 0x20, 0, 0x11, 0, 0], // call_indirect function(steps, depth)
-    ...[0x21, 1, 0x41, 0, 0x20, 1, 0x36, 0, ...unsigned(Machine.STEPS)], // store the steps left
-    0x0b,
-  ];
-  return new Uint8Array([
-    ...HEADER,
-    ...section(1, 2, 0x60, 2, I32, I32, 2, I64, I32, 0x60, 3, I32, I32, I32, 1, I64),
-    ...section(2, 2, 1, 0x65, 1, 0x6d, 2, 0, 0, 1, 0x65, 1, 0x74, 1, 0x70, 0, 0),
-    ...section(3, 1, 1),
-    ...section(7, 1, 1, 0x66, 0, 0), // "f"
-    ...section(10, 1, code.length, ...code),
-  ]);
-}
 
 /** Does the host's WebAssembly have tail calls? */
 export function hasTailCalls(): boolean {
@@ -56,27 +38,47 @@ export function hasTailCalls(): boolean {
   );
 }
 
+const TABLE_IMPORT = [1, 0x65, 1, 0x74, 1, 0x70, 0, 0]; // "e" "t"
+
 /**
- * The way into translated code that the engine imports for good: its one-place table holds
- * the entry to the functions' table of the day.
+ * The way from one translated function to another: (steps, depth, region) to (address, steps). Where calls in tail
+ * position are ones it is not on the stack itself.
  */
-function gateModule(): Uint8Array<ArrayBuffer> {
-  const code = [0, 0x20, 0, 0x20, 1, 0x20, 2, 0x41, 0, 0x11, 0, 0, 0x0b]; // call_indirect entry(index, steps, depth) at 0
+function callModule(): Uint8Array<ArrayBuffer> {
+  const code = [0, 0x20, 0, 0x20, 1, 0x20, 2, hasTailCalls() ? 0x13 : 0x11, 0, 0, 0x0b];
   return new Uint8Array([
     ...HEADER,
-    ...section(1, 1, 0x60, 3, I32, I32, I32, 1, I64),
-    ...section(2, 1, 1, 0x65, 1, 0x67, 1, 0x70, 0, 1), // "e" "g"
-    ...section(3, 1, 0),
-    ...section(7, 1, 1, 0x66, 0, 0),
+    ...section(1, 2, 0x60, 2, I32, I32, 2, I64, I32, 0x60, 3, I32, I32, I32, 2, I64, I32),
+    ...section(2, 1, ...TABLE_IMPORT),
+    ...section(3, 1, 1),
+    ...section(7, 1, 1, 0x66, 0, 0), // "f"
     ...section(10, 1, code.length, ...code),
   ]);
 }
 
-/** Instances that share a table of functions. V8 keeps all of them alive with it, forgotten or not. */
-const MOST_INSTANCES = 512;
+/**
+ * The way from the engine: (region, steps, depth) to the address, with the steps left in memory, since the engine's
+ * compiler knows functions of one result alone.
+ */
+function entryModule(): Uint8Array<ArrayBuffer> {
+  const code = [
+    0, // no locals
+    ...[0x20, 1, 0x20, 2, 0x20, 0, 0x11, 0, 0], // call_indirect function(steps, depth)
+    ...[0x21, 1, 0x41, 0, 0x20, 1, 0x36, 0, ...unsigned(Machine.STEPS)], // store the steps left
+    0x0b,
+  ];
+  return new Uint8Array([
+    ...HEADER,
+    ...section(1, 2, 0x60, 2, I32, I32, 2, I64, I32, 0x60, 3, I32, I32, I32, 1, I64),
+    ...section(2, 2, 1, 0x65, 1, 0x6d, 2, 0, 0, ...TABLE_IMPORT),
+    ...section(3, 1, 1),
+    ...section(7, 1, 1, 0x66, 0, 0), // "f"
+    ...section(10, 1, code.length, ...code),
+  ]);
+}
 
 /**
- * What modules import besides memory and table comes from `goOn`, which is asked when the first one is there: the
+ * What modules import of the engine comes from `goOn`, which is asked when the first one is there: the
  * engine is an instance by then. `keep`, if it is given, gets the bytes of each module before it is compiled.
  */
 export function translatedCode(
@@ -85,38 +87,25 @@ export function translatedCode(
   keep?: (module: Uint8Array) => void,
 ): TranslatedCode {
   const bytes = new Uint8Array(memory.buffer);
-  const entryCode = new WebAssembly.Module(entryModule());
-  const gate = new WebAssembly.Table({ element: "anyfunc", initial: 1 });
-  const { f: enter } = new WebAssembly.Instance(new WebAssembly.Module(gateModule()), { e: { g: gate } }).exports;
-  /** Modules in force, by the index of their first function. */
-  const modules = new Map<number, WebAssembly.Module>();
-  let table: WebAssembly.Table;
-  let instances: number;
+  const table = new WebAssembly.Table({ element: "anyfunc", initial: TABLE_SIZE });
+  const environment = { m: memory, t: table };
+  const only = (module: Uint8Array<ArrayBuffer>) =>
+    new WebAssembly.Instance(new WebAssembly.Module(module), { e: environment }).exports.f;
+  const enter = only(entryModule());
+  const call = only(callModule());
 
-  function instantiate(module: WebAssembly.Module): WebAssembly.Instance {
-    instances++;
-    return new WebAssembly.Instance(module, { e: { m: memory, t: table, g: goOn() } });
-  }
-
-  /** A new table, with what is in force in it. Compiled code stays with the modules. */
-  function renew(): void {
-    table = new WebAssembly.Table({ element: "anyfunc", initial: TABLE_SIZE });
-    instances = 0;
-    for (const module of modules.values()) instantiate(module);
-    gate.set(0, new WebAssembly.Instance(entryCode, { e: { m: memory, t: table } }).exports.f);
-  }
-
-  renew();
   return {
     enter: enter as TranslatedCode["enter"],
-    install(address, length, first) {
+    install(address, length, regions, count) {
       const code = bytes.slice(address, address + length);
       keep?.(code);
       try {
-        if (instances >= MOST_INSTANCES) renew();
         const module = new WebAssembly.Module(code);
-        instantiate(module);
-        modules.set(first, module);
+        const { exports } = new WebAssembly.Instance(module, { e: { m: memory, g: goOn(), c: call } });
+        const numbers = new Uint16Array(memory.buffer, regions, count);
+        numbers.forEach((region, n) => {
+          table.set(region, exports[String.fromCharCode(0x30 + n)]);
+        });
         return 0;
       } catch (error) {
         // Out of memory for code: the interpreter goes on alone. Anything else is a fault of the translator's.
@@ -125,8 +114,7 @@ export function translatedCode(
       }
     },
     forget(first, count) {
-      modules.delete(first);
-      for (let index = first; index < first + count; index++) table.set(index, null);
+      for (let region = first; region < first + count; region++) table.set(region, null);
     },
   };
 }
