@@ -12,12 +12,13 @@ import { basePage } from "../hart/base-pages";
 import { Hart, hart } from "../hart/state";
 import { WRITE_HALF } from "../hart/tlb";
 import { Op } from "../isa/op.gen";
+import { longestPath } from "./flow";
 import { Block, definesOf, Insn, insnAt, registerBit } from "./insn";
 import { Kind } from "./kind";
 import { interpretHere, pushState } from "./leave";
-import { ADDRESS, HOST, Key, localFor } from "./locals";
+import { ADDRESS, HOST, Key, localFor, STEPS } from "./locals";
 import { pushRegister, registerNumber } from "./registers";
-import { CHANGE, CHANGES, changesPages, isAlone, SiteReport, siteOf } from "./sites";
+import { CHANGE, CHANGES, changesPages, isAlone, LAST_CHANGE, SiteReport, siteOf, SOON } from "./sites";
 import { Wasm } from "./wasm";
 import { access, byte, end, get, i32Const, i64Const, ifThen, set, tee } from "./writer";
 
@@ -163,9 +164,16 @@ function pushLast(size: u32): void {
   byte(Wasm.I64_AND);
 }
 
-/** Counts that the page changed; once too often, and the region is left, to be translated anew. */
+/** Counts that the page changed soon after the last time; once too often, and the region is left, to be translated anew. */
 function countChange(pc: u64): void {
   const site = <u32>siteOf(pc);
+  i32Const(0);
+  access(Wasm.I32_LOAD, site + LAST_CHANGE);
+  get(STEPS);
+  byte(Wasm.I32_SUB);
+  i32Const(SOON * longestPath);
+  byte(Wasm.I32_LT_U);
+  ifThen();
   i32Const(0);
   i32Const(0);
   access(Wasm.I32_LOAD16_U, site);
@@ -180,6 +188,10 @@ function countChange(pc: u64): void {
   ifThen();
   interpretHere(SiteReport.CHANGES_PAGES);
   end();
+  end();
+  i32Const(0);
+  get(STEPS);
+  access(Wasm.I32_STORE, site + LAST_CHANGE);
 }
 
 /** HOST = the TLB's entry for ADDRESS; what it does not hold is the interpreter's. */

@@ -21,13 +21,12 @@ export const HEAT_MASK: usize = 0x1_fffe;
 export const TARGETS: usize = HEAT + HEAT_MASK + 2;
 export const TARGETS_SIZE: usize = 1024 * 80;
 
-/** How often accesses miss their base's page, u16 each (sites.ts). */
+/** What was learnt of accesses (sites.ts). */
 export const SITES: usize = TARGETS + TARGETS_SIZE;
 export const SITE_COUNT: u32 = 4096;
-/** And how often a group that begins there was left to the interpreter, u8 each. */
-export const SITE_MISSES: usize = SITES + <usize>SITE_COUNT * 2;
+export const SITE_SIZE: usize = 8;
 
-export const INSNS: usize = SITE_MISSES + <usize>SITE_COUNT;
+export const INSNS: usize = SITES + <usize>SITE_COUNT * SITE_SIZE;
 export const INSN_SIZE: usize = 48;
 export const BLOCKS: usize = INSNS + <usize>MAX_INSNS * INSN_SIZE;
 export const BLOCK_SIZE: usize = 128;

@@ -9,11 +9,12 @@ import { hasArithmetic, hasDynamicRounding, hasFloat, successor } from "./discov
 import { writeBack } from "./exits";
 import { Block, blockAt, Insn, lengthOf, registerBit } from "./insn";
 import {
-  CALL, dirty, goOn, INTERPRET, pushAddressEntry, pushAddressTag, pushJumpEntry, pushState, readRegisters, returnTo,
+  CALL, dirty, goOn, IMPORTED_FUNCTIONS, INTERPRET, pushAddressEntry, pushAddressTag, pushJumpEntry, pushState, readRegisters, returnTo,
   setDirty,
 } from "./leave";
 import { ADDRESS, DEPTH, HOST, STEPS } from "./locals";
 import { countWay } from "./log";
+import { upcomingPlace } from "./modules";
 import { pushRegister, setRegister } from "./registers";
 import { Wasm } from "./wasm";
 import { access, byte, end, get, i32Const, i64Const, ifThen, set, tee, unsigned } from "./writer";
@@ -68,6 +69,10 @@ export function emitCall(b: Block, i: Insn): void {
   setLink(i);
   writeBack(dirty);
   setDirty(0);
+  if (target == blockAt(0).pc) {
+    callItself(b, i);
+    return;
+  }
   pushJumpEntry(target);
   tee(HOST);
   access(Wasm.I64_LOAD, 0);
@@ -76,6 +81,27 @@ export function emitCall(b: Block, i: Insn): void {
   beginCall();
   countWay(Way.CALL_OUT, target);
   i64Const(<i64>target);
+  set(ADDRESS);
+  endCall(b, i);
+}
+
+/** As long as this region is good for its address it is so for that of its own beginning: no need to look. */
+function callItself(b: Block, i: Insn): void {
+  get(DEPTH);
+  i32Const(MAX_DEPTH);
+  byte(Wasm.I32_LT_S);
+  ifThen();
+  get(STEPS);
+  get(DEPTH);
+  i32Const(1);
+  byte(Wasm.I32_ADD);
+  byte(Wasm.CALL);
+  unsigned(IMPORTED_FUNCTIONS + upcomingPlace());
+  set(STEPS);
+  set(ADDRESS);
+  byte(Wasm.ELSE);
+  countWay(Way.CALL_OUT, blockAt(0).pc);
+  i64Const(<i64>blockAt(0).pc);
   set(ADDRESS);
   endCall(b, i);
 }

@@ -269,7 +269,11 @@ function dirtyBefore(b: Block, n: u32): u64 {
 
 // --- steps ---
 
+/** Most steps that a path through the region takes before the budget is looked at. */
+export let longestPath: u32 = 0;
+
 function measure(): void {
+  longestPath = 1;
   for (let n = <i32>orderCount - 1; n >= 0; n--) {
     const b = blockAt(inOrder(n));
     let longest: u32 = 0;
@@ -281,5 +285,6 @@ function measure(): void {
       }
     }
     b.length = b.count + longest;
+    longestPath = max(longestPath, b.length);
   }
 }

@@ -7,7 +7,7 @@ import { FixedLocal, HartField, LocalKey, RegionLog, RegionRecord, Way } from ".
 import { regionAt } from "../code/regions";
 import { Hart } from "../hart/state";
 import { BOOT_ROM, hostOfIndex } from "../memory/physical";
-import { BODY_SIZE, LOCALS, MAX_INSNS, SITE_COUNT, SITES } from "./buffers";
+import { BODY_SIZE, LOCALS, MAX_INSNS, SITE_COUNT, SITE_SIZE, SITES } from "./buffers";
 import { insnCount, pageAddress, pageCount, pageIndexOf, pageUsed } from "./discover";
 import { Block, Insn, insnAt, lengthOf } from "./insn";
 import { Wasm } from "./wasm";
@@ -47,7 +47,7 @@ export function resetLog(): void {
   nameField(HartField.RESERVED_VALUE, offsetof<Hart>("reservedValue"));
   nameField(HartField.RESERVED_SIZE, offsetof<Hart>("reservedSize"));
   store<u32>(log, <u32>SITES, RegionLog.SITES);
-  store<u32>(log, SITE_COUNT * 2, RegionLog.SITES + 4);
+  store<u32>(log, SITE_COUNT * <u32>SITE_SIZE, RegionLog.SITES + 4);
 }
 
 function nameField(field: u32, offset: usize): void {

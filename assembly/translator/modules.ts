@@ -75,6 +75,11 @@ export function hasRoom(): bool {
   return pending < MOST_FUNCTIONS && joined < MOST_IN_A_SLICE && end < MODULE + MODULE_SIZE - 0x1_4000;
 }
 
+/** Number in its module of the function that is added next. */
+export function upcomingPlace(): u32 {
+  return pending;
+}
+
 /** Says that a module is in use. */
 // @ts-ignore: decorator
 @inline

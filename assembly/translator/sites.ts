@@ -1,11 +1,17 @@
 // What was learnt of single loads and stores while their region ran, by a hash of their
-// address. One that finds its base register's page changed all the time is looked up in the
+// address. One that finds its base register's page changed every few steps is looked up in the
 // TLB at once, in the next translation; one whose group was left for the interpreter again
 // and again is checked alone.
 import { Machine } from "../abi/layout";
-import { SITE_COUNT, SITE_MISSES, SITES } from "./buffers";
+import { SITE_COUNT, SITE_SIZE, SITES } from "./buffers";
 
-// A site: bit 0 changes pages too often, bit 1 checked alone; bits 15:6 page changes since the last look.
+// A site:
+//   u16 state   bit 0 changes pages too often, bit 1 checked alone; bits 15:6 page changes since the last look
+//   u8  misses  how often a group that begins there was left to the interpreter
+//   u8  unused
+//   u32 steps   that were left at the last change
+const MISSES: usize = 2;
+export const LAST_CHANGE: u32 = 4;
 const TOO_MANY: u16 = 1;
 const ALONE: u16 = 2;
 /** A change, and the bits that count them: once they are all zero again, there were too many. */
@@ -13,6 +19,11 @@ export const CHANGE: i32 = 0x40;
 export const CHANGES: i32 = 0xffc0;
 /** When a region is translated anew, so many changes are enough for the other sites. */
 const MANY: u32 = 0x40 * 128;
+/**
+ * A change counts if another came so few times of the region's longest path before: seldomer ones, as of pointers that
+ * run over memory, cost less than a look at the TLB each time.
+ */
+export const SOON: u32 = 4;
 
 /** Groups that miss this often between two looks are none any more. */
 const MOST_MISSES: u32 = 64;
@@ -21,13 +32,12 @@ const PERIOD: u32 = 16;
 
 let slices: u32 = 0;
 export function resetSites(): void {
-  memory.fill(SITES, 0, <usize>SITE_COUNT * 2);
-  memory.fill(SITE_MISSES, 0, SITE_COUNT);
+  memory.fill(SITES, 0, <usize>SITE_COUNT * SITE_SIZE);
 }
 
 /** Address of the site of the access at `pc`. */
 export function siteOf(pc: u64): usize {
-  return SITES + ((<usize>(pc >> 1) & (SITE_COUNT - 1)) << 1);
+  return SITES + (<usize>(pc >> 1) & (SITE_COUNT - 1)) * SITE_SIZE;
 }
 
 /** Does the access at `pc` find another page most of the time? */
@@ -53,10 +63,9 @@ export function noteMiss(pc: u64): bool {
     judgeOthers();
     return true;
   }
-  const at = SITE_MISSES + ((site - SITES) >> 1);
-  const misses = <u32>load<u8>(at) + 1;
+  const misses = <u32>load<u8>(site, MISSES) + 1;
   if (misses < MOST_MISSES) {
-    store<u8>(at, <u8>misses);
+    store<u8>(site, <u8>misses, MISSES);
     return false;
   }
   if (load<u16>(site) & ALONE) return false;
@@ -66,7 +75,7 @@ export function noteMiss(pc: u64): bool {
 
 /** Whoever is on the way to too many changes need not report them one by one, each with a translation of its own. */
 function judgeOthers(): void {
-  for (let at = SITES, end = SITES + <usize>SITE_COUNT * 2; at < end; at += 2) {
+  for (let at = SITES, end = SITES + <usize>SITE_COUNT * SITE_SIZE; at < end; at += SITE_SIZE) {
     const site = load<u16>(at);
     if (site >= MANY) store<u16>(at, site | TOO_MANY);
   }
@@ -76,7 +85,8 @@ function judgeOthers(): void {
 export function ageSites(): void {
   if (++slices < PERIOD) return;
   slices = 0;
-  memory.fill(SITE_MISSES, 0, SITE_COUNT);
-  const keep = ~((<u64>CHANGES) * 0x0001_0001_0001_0001);
-  for (let at = SITES, end = SITES + <usize>SITE_COUNT * 2; at < end; at += 8) store<u64>(at, load<u64>(at) & keep);
+  const keep: u64 = 0xffff_ffff_0000_0000 | <u64>(~CHANGES & 0xffff);
+  for (let at = SITES, end = SITES + <usize>SITE_COUNT * SITE_SIZE; at < end; at += SITE_SIZE) {
+    store<u64>(at, load<u64>(at) & keep);
+  }
 }

@@ -71,6 +71,9 @@ export function addressNames(view: DataView, log: number, inspect: Inspect): Map
   }
   const sites = view.getUint32(log + RegionLog.SITES, true);
   const sitesEnd = sites + view.getUint32(log + RegionLog.SITES + 4, true);
-  for (let at = sites; at < sitesEnd; at += 2) names.set(at, "site");
+  for (let at = sites; at < sitesEnd; at += 8) {
+    names.set(at, "site");
+    names.set(at + 4, "siteSteps");
+  }
   return names;
 }
