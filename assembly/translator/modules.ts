@@ -17,7 +17,7 @@ import { byte, cursor, moveTo, unsigned } from "./writer";
 /** Functions of a module. */
 const MOST_FUNCTIONS: u32 = 32;
 /** A batch is installed when it is this old, in slices; where the translator is under test, at once. */
-const PATIENCE: u32 = 30;
+const PATIENCE: u32 = 60;
 /** Host memory that a byte of WebAssembly takes, about: itself, and two machine codes of some three times its size. */
 const HOST_BYTES: u32 = 8;
 /** A batch of this size is installed at once: the host compiles some 10 KiB a millisecond. */
