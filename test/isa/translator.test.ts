@@ -172,4 +172,39 @@ describe("found by random programs", () => {
     run(1000, 15);
     expect(engine.exports.getReg(0, 6)).toBeGreaterThan(0n);
   });
+
+  // Far more code than the cache holds: modules are evicted while functions of theirs wait for calls to come back.
+  test("code that was evicted is translated again", () => {
+    const write = (asm: Assembler) => {
+      asm.to("jal", "start", { rd: 0 });
+      for (let n = 0; n < 120; n++) {
+        asm.label(`call-${n}`);
+        asm.i("addi", 7, 1, 0);
+        asm.i("addi", 5, 0, 3);
+        asm.label(`loop-${n}`);
+        asm.i("addi", 6, 6, n);
+        asm.i("xori", 6, 6, 0x55 + n);
+        asm.i("addi", 5, 5, -1);
+        asm.to("bne", `loop-${n}`, { rs1: 5, rs2: 0 });
+        asm.i("jalr", 0, 7, 0);
+      }
+      asm.label("start");
+      for (let n = 0; n < 120; n++) asm.to("jal", `call-${n}`, { rd: 1 });
+      asm.i("addi", 8, 8, 1);
+      asm.to("jal", "start", { rd: 0 });
+    };
+    const asm = new Assembler(0x4000);
+    write(asm);
+    const image = asm.finish();
+    const run = (tier: Tier) => {
+      const engine = startEngine(image, { tier, codeCache: 20_000 });
+      return Array.from({ length: 60 }, () => {
+        engine.exports.run(3001);
+        return registers(engine);
+      });
+    };
+    const interpreted = run(Tier.INTERPRETER);
+    expect(run(Tier.TRANSLATOR)).toEqual(interpreted);
+    expect(interpreted.at(-1)?.[8]).toBeGreaterThan(10n);
+  });
 });
