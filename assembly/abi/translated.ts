@@ -74,6 +74,11 @@ export const enum Way {
   FLOAT_STATE,
 }
 
+/** Regions have numbers below this one, from 1 on; at these the host's table has their functions. */
+export const enum RegionNumber {
+  END = 4096,
+}
+
 /** What must hold when a region is entered. */
 export const enum RegionFlag {
   /** floatReady: it has floating-point instructions. */

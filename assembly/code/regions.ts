@@ -2,7 +2,7 @@
 // pages that they run on. A region is one function of translated code: instructions on up
 // to four pages, entered at its first alone. It is good wherever its address is mapped to
 // the same pages, in the mode that it was translated for.
-import { RegionFlag, RegionRecord } from "../abi/translated";
+import { RegionFlag, RegionNumber, RegionRecord } from "../abi/translated";
 import { JUMPS_END, clearAllJumps } from "../hart/jumps";
 
 export { RegionFlag } from "../abi/translated";
@@ -43,7 +43,7 @@ const PAGES_AT: usize = offsetof<Region>();
 const PAGE_SIZE: usize = 16;
 const LINK: usize = 4;
 const RECORD: usize = 128;
-export const MAX_REGIONS: u32 = 4096;
+export const MAX_REGIONS: u32 = RegionNumber.END;
 
 const PC_HASH: usize = JUMPS_END;
 const PC_BUCKETS: u32 = 4096;

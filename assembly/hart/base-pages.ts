@@ -2,7 +2,7 @@
 // accesses need no look into the TLB. A table for each privilege mode, with two entries for
 // each register, for loads and for stores:
 //
-//   entry  i64 page    virtual page that the register pointed to last, or NONE
+//   entry  i64 page    virtual page that the register pointed to last, or all bits set
 //          u32 addend  host address = u32(virtual address) + addend
 //          u32 unused
 //

@@ -69,39 +69,21 @@ export function emitCall(b: Block, i: Insn): void {
   setLink(i);
   writeBack(dirty);
   setDirty(0);
+  // As long as this region is good for its address it is so for that of its own beginning: no need to look.
   if (target == blockAt(0).pc) {
-    callItself(b, i);
-    return;
+    pushMayNest();
+    beginCall();
+    call(IMPORTED_FUNCTIONS + upcomingPlace());
+  } else {
+    pushJumpEntry(target);
+    tee(HOST);
+    access(Wasm.I64_LOAD, 0);
+    i64Const(<i64>jumpTag(target, hart().mode));
+    byte(Wasm.I64_EQ);
+    callCached();
   }
-  pushJumpEntry(target);
-  tee(HOST);
-  access(Wasm.I64_LOAD, 0);
-  i64Const(<i64>jumpTag(target, hart().mode));
-  byte(Wasm.I64_EQ);
-  beginCall();
   countWay(Way.CALL_OUT, target);
   i64Const(<i64>target);
-  set(ADDRESS);
-  endCall(b, i);
-}
-
-/** As long as this region is good for its address it is so for that of its own beginning: no need to look. */
-function callItself(b: Block, i: Insn): void {
-  get(DEPTH);
-  i32Const(MAX_DEPTH);
-  byte(Wasm.I32_LT_S);
-  ifThen();
-  get(STEPS);
-  get(DEPTH);
-  i32Const(1);
-  byte(Wasm.I32_ADD);
-  byte(Wasm.CALL);
-  unsigned(IMPORTED_FUNCTIONS + upcomingPlace());
-  set(STEPS);
-  set(ADDRESS);
-  byte(Wasm.ELSE);
-  countWay(Way.CALL_OUT, blockAt(0).pc);
-  i64Const(<i64>blockAt(0).pc);
   set(ADDRESS);
   endCall(b, i);
 }
@@ -116,29 +98,44 @@ export function emitCallRegister(b: Block, i: Insn): void {
   access(Wasm.I64_LOAD, 0);
   pushAddressTag();
   byte(Wasm.I64_EQ);
-  beginCall();
+  callCached();
   countWay(Way.CALL_REGISTER_OUT, i.pc);
   endCall(b, i);
 }
 
-/** Calls the function whose jump cache entry is at HOST, if the i32 on the stack is not zero; else what follows is done. */
-function beginCall(): void {
+/** Pushes whether calls are not too deep for another one. */
+function pushMayNest(): void {
   get(DEPTH);
   i32Const(MAX_DEPTH);
   byte(Wasm.I32_LT_S);
-  byte(Wasm.I32_AND);
+}
+
+/** If the i32 on the stack is not zero a function is called with what this leaves there; else what follows call() is done. */
+function beginCall(): void {
   ifThen();
   get(STEPS);
   get(DEPTH);
   i32Const(1);
   byte(Wasm.I32_ADD);
-  get(HOST);
-  access(Wasm.I32_LOAD, 8);
+}
+
+/** Calls function `index` of the module. */
+function call(index: u32): void {
   byte(Wasm.CALL);
-  unsigned(CALL);
+  unsigned(index);
   set(STEPS);
   set(ADDRESS);
   byte(Wasm.ELSE);
+}
+
+/** Calls the function whose jump cache entry is at HOST, if the i32 on the stack is not zero; else what follows is done. */
+function callCached(): void {
+  pushMayNest();
+  byte(Wasm.I32_AND);
+  beginCall();
+  get(HOST);
+  access(Wasm.I32_LOAD, 8);
+  call(CALL);
 }
 
 /** A call came back, or could not be made: ADDRESS says where to go on. That should be the next instruction. */

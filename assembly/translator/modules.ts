@@ -59,7 +59,7 @@ function moduleAt(m: u32): Module {
 }
 
 export function resetModules(): void {
-  forgetFunctions(0, MAX_REGIONS);
+  if (installs != 0) forgetFunctions(0, MAX_REGIONS);
   memory.fill(MODULES, 0, <usize>MOST_MODULES * MODULE_RECORD);
   moduleCount = 0;
   hand = 0;

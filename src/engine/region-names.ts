@@ -59,7 +59,7 @@ export function addressNames(view: DataView, log: number, inspect: Inspect): Map
     names.set(HartAt.X + 8 * n, inspect.integerName(n));
     names.set(HartAt.F + 8 * n, inspect.floatName(n));
   }
-  for (let entry = 0; entry < BasePage.TABLES * 64; entry++) {
+  for (let entry = 0; entry < (BasePage.TABLES * BasePage.TABLE) / BasePage.ENTRY; entry++) {
     const at = Layout.BASE_PAGES + entry * BasePage.ENTRY;
     const what = entry % 2 === 0 ? "read" : "write";
     const register = inspect.integerName((entry >> 1) % 32);

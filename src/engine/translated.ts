@@ -4,9 +4,7 @@
 // Modules do not import the table: V8 would copy all of it into each instance (some 400 us), and
 // keep every instance that ever had it alive. They import a function that calls what is there.
 import { Machine } from "../../assembly/abi/layout.ts";
-
-/** Regions that there can be (assembly/code/regions.ts). */
-const TABLE_SIZE = 4096;
+import { RegionNumber } from "../../assembly/abi/translated.ts";
 
 /** What the engine imports as `translated`. */
 export interface TranslatedCode {
@@ -87,7 +85,7 @@ export function translatedCode(
   keep?: (module: Uint8Array) => void,
 ): TranslatedCode {
   const bytes = new Uint8Array(memory.buffer);
-  const table = new WebAssembly.Table({ element: "anyfunc", initial: TABLE_SIZE });
+  const table = new WebAssembly.Table({ element: "anyfunc", initial: RegionNumber.END });
   const environment = { m: memory, t: table };
   const only = (module: Uint8Array<ArrayBuffer>) =>
     new WebAssembly.Instance(new WebAssembly.Module(module), { e: environment }).exports.f;

@@ -1,34 +1,16 @@
 // What translated code remembers of the pages that its base registers point to must go when a
 // guest changes what it may do there, while a call or a CSR keeps the code's place.
 import { describe, expect, test } from "vitest";
-import { Tier } from "../../assembly/abi/layout.ts";
-import type { Engine } from "../../src/engine/engine.ts";
 import { Assembler } from "./generator/assembler.ts";
-import { startEngine } from "./generator/machines.ts";
+import { onBothTiers, registers } from "./generator/tiers.ts";
 
 const [MTVEC, MEPC, MCAUSE, MSTATUS, PMPADDR0, PMPCFG0, SATP, SSTATUS] = [
   0x305, 0x341, 0x342, 0x300, 0x3b0, 0x3a0, 0x180, 0x100,
 ];
 const SUM = 1 << 18;
 
-/** The registers after each of some runs, which both tiers must agree on. */
-function onBothTiers(write: (asm: Assembler) => void): bigint[] {
-  const asm = new Assembler(0x2_0000);
-  write(asm);
-  const image = asm.finish();
-  const run = (tier: Tier) => {
-    const engine = startEngine(image, { tier });
-    return Array.from({ length: 12 }, () => {
-      engine.exports.run(1000);
-      return registers(engine);
-    });
-  };
-  const interpreted = run(Tier.INTERPRETER);
-  expect(run(Tier.TRANSLATOR)).toEqual(interpreted);
-  return interpreted.at(-1) as bigint[];
-}
-
-const registers = (engine: Engine) => Array.from({ length: 33 }, (_, n) => engine.exports.getReg(0, n));
+const BUDGETS = Array.from({ length: 12 }, () => 1000);
+const SIZE = 0x2_0000;
 
 /** A handler that counts in s10 and goes on behind the instruction; then to `start` in M-mode, with all memory granted. */
 function prologue(asm: Assembler): void {
@@ -69,7 +51,7 @@ function toSupervisor(asm: Assembler): void {
 
 describe("pages that base registers point to", () => {
   test("stores reach code that was decoded meanwhile", () => {
-    const last = onBothTiers((asm) => {
+    const program = (asm: Assembler) => {
       const target = 0x8001_0000;
       const encodings = [1, 2].map((n) => {
         const other = new Assembler(64);
@@ -93,12 +75,13 @@ describe("pages that base registers point to", () => {
         asm.i("jalr", 1, 8, 0x100);
       }
       asm.to("jal", "loop", { rd: 0 });
-    });
+    };
+    const last = onBothTiers(program, BUDGETS, registers, { size: SIZE });
     expect(last[10]).toBeGreaterThan(30n);
   });
 
   test("a user's pages are the supervisor's only while SUM is set", () => {
-    const last = onBothTiers((asm) => {
+    const program = (asm: Assembler) => {
       prologue(asm);
       toSupervisor(asm);
       asm.li(8, 0xc001_2000);
@@ -113,7 +96,8 @@ describe("pages that base registers point to", () => {
       asm.op("csrrc", { rd: 0, rs1: 9, imm: SSTATUS });
       asm.load("ld", 12, 0, 8);
       asm.to("jal", "loop", { rd: 0 });
-    });
+    };
+    const last = onBothTiers(program, BUDGETS, registers, { size: SIZE });
     expect(last[11]).toBeGreaterThan(100n);
     expect(last[26]).toBe(last[11]);
   });

@@ -11,6 +11,7 @@ import { fuzz } from "./fuzz/main.ts";
 import { Assembler } from "./generator/assembler.ts";
 import { resetEngine, startEngine } from "./generator/machines.ts";
 import { built, LONG, missing, QEMU_SYSTEM } from "./generator/requirements.ts";
+import { onBothTiers, registers } from "./generator/tiers.ts";
 
 describe("random programs", () => {
   const disassembler = async () => (await loadInspect(readFileSync(built("inspect.wasm")))).disassemble;
@@ -25,20 +26,6 @@ describe("random programs", () => {
     expect(report).toBe("");
   });
 });
-
-/** Runs a program on both tiers, a few steps at a time. */
-function onBothTiers(write: (asm: Assembler) => void, budgets: number[], look: (engine: Engine) => unknown): void {
-  const asm = new Assembler(0x1_0000);
-  write(asm);
-  const image = asm.finish();
-  const engines = [Tier.INTERPRETER, Tier.TRANSLATOR].map((tier) => startEngine(image, { tier }));
-  for (const budget of budgets) {
-    const [interpreted, translated] = engines.map((engine) => [engine.exports.run(budget), look(engine)]);
-    expect(translated).toEqual(interpreted);
-  }
-}
-
-const registers = (engine: Engine) => Array.from({ length: 33 }, (_, n) => engine.exports.getReg(0, n));
 
 describe("found by random programs", () => {
   test("a fence writes no register, whatever its reserved fields say", () => {
@@ -193,18 +180,8 @@ describe("found by random programs", () => {
       asm.i("addi", 8, 8, 1);
       asm.to("jal", "start", { rd: 0 });
     };
-    const asm = new Assembler(0x4000);
-    write(asm);
-    const image = asm.finish();
-    const run = (tier: Tier) => {
-      const engine = startEngine(image, { tier, codeCache: 20_000 });
-      return Array.from({ length: 60 }, () => {
-        engine.exports.run(3001);
-        return registers(engine);
-      });
-    };
-    const interpreted = run(Tier.INTERPRETER);
-    expect(run(Tier.TRANSLATOR)).toEqual(interpreted);
-    expect(interpreted.at(-1)?.[8]).toBeGreaterThan(10n);
+    const budgets = Array.from({ length: 60 }, () => 3001);
+    const last = onBothTiers(write, budgets, registers, { codeCache: 20_000 });
+    expect(last[8]).toBeGreaterThan(10n);
   });
 });
