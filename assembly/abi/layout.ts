@@ -13,7 +13,7 @@
 //   0x0010_0000  software TLBs, 160 KiB a hart
 //   0x0024_0000  map from physical page to predecoded slot, 2 bytes a page
 //   0x003d_0000  staging: console rings, DMA bounce, boot ROM
-//   0x0050_0000  predecoded instructions (16-byte entries), bounded, evicting
+//   0x0050_0000  predecoded instructions (8-byte entries), bounded, evicting
 //   0x0160_0000  the translator: jump caches, regions, the module under construction
 //   0x0180_0000  guest RAM (guest physical 0x8000_0000), up to 3 GiB
 

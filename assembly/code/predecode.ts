@@ -4,13 +4,13 @@
 import { Ext } from "../abi/ext";
 import { Layout, Machine } from "../abi/layout";
 import { decode } from "../isa/decode.gen";
-import { Entry } from "../isa/entry";
-import { Op, REGION_HEAD, shortForm, SLOW_ONLY } from "../isa/op.gen";
+import { Decoded, Entry, pack } from "../isa/entry";
+import { hasFar, Op, REGION_HEAD, shortForm, SLOW_ONLY } from "../isa/op.gen";
 import { OK, peek, physical } from "../hart/mmu";
 import { forbidFastWrites, forgetSlots } from "../hart/tlb";
 import {
-  ENTRIES, markCode, NO_MORE, PAGE_AT, REGIONS_ONLY, resetMarks, setSlot, slotAddress, slotOf, SLOT_SIZE, takeDropped,
-  TOO_MANY,
+  ENTRIES, markCode, NO_MORE, PAGE_AT, REGIONS_ONLY, resetMarks, SCALE,
+  setSlot, SLOT_SIZE, slotAddress, slotOf, takeDropped, TOO_MANY,
 } from "../memory/code-map";
 import { hostOfIndex, hostPage, pageIndex } from "../memory/physical";
 import { beginsRegion, dropAllRegions, dropRegionsOn, hasRegions } from "./regions";
@@ -49,7 +49,7 @@ export function slotForPage(index: u32): usize {
   memory.fill(at, 0, ENTRIES);
   resetMarks(at, known == REGIONS_ONLY);
   store<u16>(at, Op.PAGE_END, ENTRIES);
-  store<u16>(at, Op.PAGE_END, ENTRIES + 16);
+  store<u16>(at, Op.PAGE_END, ENTRIES + 8);
   store<u32>(at, index, PAGE_AT);
   store<u32>(at, 1, PAGE_AT + 4);
   setSlot(index, slot);
@@ -93,41 +93,46 @@ export function slotOfEntry(p: usize): usize {
 /** Decodes the instruction that entry `p` stands for. */
 export function predecode(p: usize): void {
   const slot = slotOfEntry(p);
-  const offset = <u32>(p - slot) >> 3;
+  const offset = <u32>(p - slot) >> SCALE;
   const index = load<u32>(slot, PAGE_AT);
   const host = hostOfIndex(index) + offset;
-  const e = changetype<Entry>(p);
   const low = <u32>load<u16>(host);
   markCode(slot, offset);
   if (offset == 4094 && (low & 3) == 3) {
-    e.op = <u16>Op.CROSSES_PAGE;
-    e.stride = 32;
+    changetype<Entry>(p).op = <u16>Op.CROSSES_PAGE;
     return;
   }
   const word = offset == 4094 ? low : load<u32>(host);
   const extensions = load<u64>(<usize>Machine.CPU_EXTENSIONS);
-  decode(word, e, extensions);
-  const long = e.op;
-  if (e.stride == 16) e.op = <u16>shortForm(long);
+  memory.fill(DECODED, 0, offsetof<Decoded>());
+  const d = changetype<Decoded>(DECODED);
+  decode(word, d, extensions);
+  const long = <u32>d.op;
+  let op = long;
+  if (d.size == 2) op = shortForm(long);
   else markCode(slot, offset + 2);
-  if (beginsRegion(index, offset)) e.op |= REGION_HEAD;
-  // Reserved rounding modes are illegal, which only the slow path looks at.
-  if (<u32>e.rm - 5 < 2) e.op |= SLOW_ONLY;
-  if (!hasTarget(long)) return;
-  if (long != <u16>Op.JALR) {
+  if (hasFar(long)) {
     // A target on this page becomes a distance in entries; another page's is looked up.
-    const target = <i32>offset + e.imm;
-    if (target >= 0 && target < 4096) e.imm <<= 3;
-    else e.op = (long + 1) | (e.op & REGION_HEAD);
+    const target = <i32>offset + d.imm;
+    if (target >= 0 && target < 4096) d.imm <<= SCALE;
+    else op++;
   }
-  // Without C a jump must check its target's alignment, which only the slow path does.
-  if (!((extensions >> Ext.C) & 1)) e.op |= SLOW_ONLY;
+  // Without C a jump must check its target's alignment, which only the slow path does. It alone
+  // looks at rounding modes, of which the reserved ones are illegal.
+  const jumps = long == <u32>Op.JALR || hasFar(long);
+  if ((jumps && !((extensions >> Ext.C) & 1)) || <u32>d.rm - 5 < 2) op |= SLOW_ONLY;
+  if (beginsRegion(index, offset)) op |= REGION_HEAD;
+  d.op = <u16>op;
+  pack(d, changetype<Entry>(p));
 }
+const DECODED: usize = memory.data(16);
 
-// @ts-ignore: decorator
-@inline
-function hasTarget(op: u16): bool {
-  return op >= <u16>Op.JAL && op <= <u16>Op.BGEU + 1;
+/** Decodes a word that no page holds whole into the lone entry. */
+export function decodeLone(word: u32): void {
+  memory.fill(DECODED, 0, offsetof<Decoded>());
+  decode(word, changetype<Decoded>(DECODED), load<u64>(<usize>Machine.CPU_EXTENSIONS));
+  pack(changetype<Decoded>(DECODED), changetype<Entry>(LONE_ENTRY));
+  store<u32>(LONE_ENTRY, word, 16);
 }
 
 /** Index of the page that entry `p` lies on. */
@@ -139,7 +144,7 @@ export function pageOfEntry(p: usize): u32 {
 export function wordOf(p: usize): u32 {
   if (p == LONE_ENTRY) return load<u32>(LONE_ENTRY, 16);
   const slot = slotOfEntry(p);
-  const host = hostOfIndex(load<u32>(slot, PAGE_AT)) + ((p - slot) >> 3);
+  const host = hostOfIndex(load<u32>(slot, PAGE_AT)) + ((p - slot) >> SCALE);
   const low = <u32>load<u16>(host);
   return (low & 3) == 3 ? load<u32>(host) : low;
 }

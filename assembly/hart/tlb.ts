@@ -10,6 +10,7 @@
 // pages to predecoded slots. A log of filled entries makes a flush cost what was filled.
 //
 // Code pages and devices never get a write (or any) tag: they take the slow way.
+import { SCALE } from "../memory/code-map";
 import { Layout } from "../abi/layout";
 import { forgetBasePages, useBasePages } from "./base-pages";
 import { clearJumps, clearJumpsOn, clearNonGlobalJumps, regionBit, regionsOf, resetJumps } from "./jumps";
@@ -213,7 +214,7 @@ export function fillInstruction(va: u64, slot: usize, global: bool, sizeLog2: u3
 @inline
 export function lookupInstruction(pc: u64): usize {
   const at = hart().itlb + ((<u32>(pc >> 8)) & 0xff0);
-  return load<u64>(at) == (pc & ~(<u64>0xfff)) ? <usize>load<u32>(at, 8) + ((<usize>pc & 0xffe) << 3) : 0;
+  return load<u64>(at) == (pc & ~(<u64>0xfff)) ? <usize>load<u32>(at, 8) + ((<usize>pc & 0xffe) << SCALE) : 0;
 }
 
 /** After predecoded slots moved or vanished. */

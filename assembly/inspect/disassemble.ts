@@ -1,6 +1,6 @@
 // Assembly text of an instruction word, from the instruction table's operand columns.
 // Registers go by their ABI names; a compressed instruction shows as what it stands for.
-import { Entry } from "../isa/entry";
+import { Decoded } from "../isa/entry";
 import { decode } from "../isa/decode.gen";
 import { Op } from "../isa/op.gen";
 import { HartAt } from "../abi/layout";
@@ -33,7 +33,7 @@ export function floatName(n: u32): string {
   return F[n & 31];
 }
 
-function rounding(e: Entry): string {
+function rounding(e: Decoded): string {
   return e.rm == 7 ? "" : ", " + RM[e.rm];
 }
 
@@ -43,7 +43,7 @@ function hex(value: u64): string {
 
 /** Text of `word` at the address given in halves: its low 16 bits alone if they encode a compressed instruction. */
 export function disassemble(pcLow: u32, pcHigh: u32, word: u32): string {
-  const e = changetype<Entry>(scratch);
+  const e = changetype<Decoded>(scratch);
   memory.fill(scratch, 0, 16);
   decode(word, e, ~(<u64>0));
   if (e.op == <u16>Op.ILLEGAL) return (word & 3) == 3 ? "unimp  # " + hex(word) : "c.unimp  # " + hex(word & 0xffff);
@@ -53,7 +53,7 @@ export function disassemble(pcLow: u32, pcHigh: u32, word: u32): string {
   return text == "" ? name : name + " " + text;
 }
 
-function operands(e: Entry, target: u64): string {
+function operands(e: Decoded, target: u64): string {
   const imm = e.imm.toString();
   switch (names.shapeOf(e.op)) {
     case names.RD_IMM: return register(e.rd) + ", " + hex(<u64>(<u32>e.imm >> 12));

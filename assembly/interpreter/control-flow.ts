@@ -1,4 +1,5 @@
 // Jumps, links and floating-point preconditions of the slow path.
+import { SCALE } from "../memory/code-map";
 import { Cause } from "../abi/csr";
 import { Ext } from "../abi/ext";
 import { HartAt } from "../abi/layout";
@@ -6,7 +7,7 @@ import { Status } from "../hart/bits";
 import { setFloatDirty } from "../hart/csr";
 import { hart, hasExtension, pc } from "../hart/state";
 import { raise } from "../hart/trap";
-import { Entry } from "../isa/entry";
+import { Entry, RM, X_RD } from "../isa/entry";
 import { LONE_ENTRY, wordOf } from "../code/predecode";
 
 /** Where the next instruction is, unless a trap decides otherwise. */
@@ -26,26 +27,26 @@ export function jump(target: u64): void {
   else nextPc = target;
 }
 
-/** Target of a near branch, whose distance is scaled to entries; a straddling one is never scaled. */
-export function near(p: usize): u64 {
-  const imm = <i64>changetype<Entry>(p).imm;
-  return pc() + <u64>(p == LONE_ENTRY ? imm : imm >> 3);
+/** Target of a near branch or jal, whose distance is scaled to entries; a straddling one is never scaled. */
+export function near(p: usize, distance: i64): u64 {
+  return pc() + <u64>(p == LONE_ENTRY ? distance : distance >> SCALE);
 }
 
-export function far(p: usize): u64 {
-  return pc() + <u64>(<i64>changetype<Entry>(p).imm);
+/** Of one with a target on another page. */
+export function far(distance: i64): u64 {
+  return pc() + <u64>distance;
 }
 
 export function link(p: usize): void {
-  store<u64>(<usize>changetype<Entry>(p).rd, nextPc);
+  store<u64>(<usize>changetype<Entry>(p).rd, nextPc, X_RD);
 }
 
 export function jumpRegister(p: usize): void {
   const e = changetype<Entry>(p);
-  const target = (load<u64>(<usize>e.rs1) + <u64>(<i64>e.imm)) & ~(<u64>1);
+  const target = (load<u64>(<usize>e.rs1, HartAt.X) + <u64>(<i64>e.imm)) & ~(<u64>1);
   const after = nextPc;
   jump(target);
-  if (!hart().trapped) store<u64>(<usize>e.rd, after);
+  if (!hart().trapped) store<u64>(<usize>e.rd, after, X_RD);
 }
 
 /** mstatus.FS is on; whatever follows leaves the state dirty. */
@@ -57,6 +58,6 @@ export function floatAllowed(): bool {
 
 /** Rounding modes 5 and 6 are reserved, 7 means frm. */
 export function roundingValid(p: usize): bool {
-  const rm = <u32>changetype<Entry>(p).rm;
+  const rm = <u32>load<u8>(p, RM);
   return (rm == 7 ? load<u32>(<usize>HartAt.FRM) : rm) <= 4;
 }

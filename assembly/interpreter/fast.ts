@@ -88,7 +88,7 @@ export class Fast extends Compute {
 
   // @ts-ignore: decorator
   @inline store8(): bool {
-    const va = this.rs1() + this.imm();
+    const va = this.rs1() + this.offset();
     const e = slotFor(va);
     if (load<i64>(e, WRITE_HALF) != ((va) & PAGE)) return false;
     store<i8>(<usize>(<u32>va + load<u32>(e, WRITE_HALF + 8)), <i8>this.rs2());
@@ -97,7 +97,7 @@ export class Fast extends Compute {
 
   // @ts-ignore: decorator
   @inline store16(): bool {
-    const va = this.rs1() + this.imm();
+    const va = this.rs1() + this.offset();
     const e = slotFor(va);
     if (load<i64>(e, WRITE_HALF) != ((va + 1) & PAGE)) return false;
     store<i16>(<usize>(<u32>va + load<u32>(e, WRITE_HALF + 8)), <i16>this.rs2());
@@ -106,7 +106,7 @@ export class Fast extends Compute {
 
   // @ts-ignore: decorator
   @inline store32(): bool {
-    const va = this.rs1() + this.imm();
+    const va = this.rs1() + this.offset();
     const e = slotFor(va);
     if (load<i64>(e, WRITE_HALF) != ((va + 3) & PAGE)) return false;
     store<i32>(<usize>(<u32>va + load<u32>(e, WRITE_HALF + 8)), <i32>this.rs2());
@@ -115,7 +115,7 @@ export class Fast extends Compute {
 
   // @ts-ignore: decorator
   @inline store64(): bool {
-    const va = this.rs1() + this.imm();
+    const va = this.rs1() + this.offset();
     const e = slotFor(va);
     if (load<i64>(e, WRITE_HALF) != ((va + 7) & PAGE)) return false;
     store<i64>(<usize>(<u32>va + load<u32>(e, WRITE_HALF + 8)), <i64>this.rs2());
@@ -142,11 +142,19 @@ export class Fast extends Compute {
 
   // @ts-ignore: decorator
   @inline storeFloat32(): bool {
-    return this.store32();
+    const va = this.rs1() + this.offset();
+    const e = slotFor(va);
+    if (load<i64>(e, WRITE_HALF) != ((va + 3) & PAGE)) return false;
+    store<u32>(<usize>(<u32>va + load<u32>(e, WRITE_HALF + 8)), <u32>this.fs2D());
+    return true;
   }
 
   // @ts-ignore: decorator
   @inline storeFloat64(): bool {
-    return this.store64();
+    const va = this.rs1() + this.offset();
+    const e = slotFor(va);
+    if (load<i64>(e, WRITE_HALF) != ((va + 7) & PAGE)) return false;
+    store<u64>(<usize>(<u32>va + load<u32>(e, WRITE_HALF + 8)), this.fs2D());
+    return true;
   }
 }

@@ -12,7 +12,7 @@ import { flushAddress, flushAll, flushNonGlobal } from "../hart/tlb";
 import { raise, returnFromMachine, returnFromSupervisor } from "../hart/trap";
 import { Amo } from "../isa/a";
 import { Compute } from "../isa/compute";
-import { Entry } from "../isa/entry";
+import { Entry, RS2, X_RD } from "../isa/entry";
 import { sbiCall } from "../sbi/dispatch";
 import { amo32, amo64 } from "./amo";
 import { wordOf } from "../code/predecode";
@@ -28,6 +28,7 @@ export class Slow extends Compute {
 
   // --- loads and stores ---
   ea(): u64 { return <u64>(this.rs1() + this.imm()); }
+  storeEa(): u64 { return <u64>(this.rs1() + this.offset()); }
 
   // @ts-ignore: decorator
   @inline finish(value: i64): bool {
@@ -43,10 +44,10 @@ export class Slow extends Compute {
   loadU8(): bool { return this.finish(<i64>readMemory(this.ea(), 1)); }
   loadU16(): bool { return this.finish(<i64>readMemory(this.ea(), 2)); }
   loadU32(): bool { return this.finish(<i64>readMemory(this.ea(), 4)); }
-  store8(): bool { return writeMemory(this.ea(), 1, <u64>this.rs2()); }
-  store16(): bool { return writeMemory(this.ea(), 2, <u64>this.rs2()); }
-  store32(): bool { return writeMemory(this.ea(), 4, <u64>this.rs2()); }
-  store64(): bool { return writeMemory(this.ea(), 8, <u64>this.rs2()); }
+  store8(): bool { return writeMemory(this.storeEa(), 1, <u64>this.rs2()); }
+  store16(): bool { return writeMemory(this.storeEa(), 2, <u64>this.rs2()); }
+  store32(): bool { return writeMemory(this.storeEa(), 4, <u64>this.rs2()); }
+  store64(): bool { return writeMemory(this.storeEa(), 8, <u64>this.rs2()); }
 
   loadFloat32(): bool {
     const value = <u32>readMemory(this.ea(), 4);
@@ -60,8 +61,8 @@ export class Slow extends Compute {
     this.setFdD(value);
     return true;
   }
-  storeFloat32(): bool { return this.store32(); }
-  storeFloat64(): bool { return this.store64(); }
+  storeFloat32(): bool { return writeMemory(this.storeEa(), 4, this.fs2D()); }
+  storeFloat64(): bool { return writeMemory(this.storeEa(), 8, this.fs2D()); }
 
   // --- atomics ---
   loadReserved32(): bool { return this.loadReserved(4); }
@@ -114,8 +115,8 @@ export class Slow extends Compute {
   // --- CSRs ---
   uimm(): i64 { return (this.imm() >> 12) & 31; }
   csr(): u32 { return <u32>this.imm() & 0xfff; }
-  rs1Named(): bool { return load<u16>(changetype<usize>(this), offsetof<Entry>("rs1")) != <u16>HartAt.X; }
-  rdNamed(): bool { return load<u16>(changetype<usize>(this), offsetof<Entry>("rd")) != <u16>HartAt.X_SINK; }
+  rs1Named(): bool { return load<u8>(changetype<usize>(this), offsetof<Entry>("rs1")) != 0; }
+  rdNamed(): bool { return <usize>load<u8>(changetype<usize>(this), offsetof<Entry>("rd")) + X_RD != HartAt.X_SINK; }
 
   csrWrite(value: i64): void { this.csrAccess(this.rdNamed(), true, <u64>value, 0); }
   csrSet(mask: i64, writes: bool): void { this.csrAccess(true, writes, <u64>mask, 1); }
@@ -178,7 +179,7 @@ export class Slow extends Compute {
     const s = hart();
     if (s.mode == <u32>Mode.U || (s.mode == <u32>Mode.S && (s.mstatus & Status.TVM) != 0)) return this.illegal();
     if (this.rs1Named()) flushAddress(<u64>this.rs1());
-    else if (load<u16>(changetype<usize>(this), offsetof<Entry>("rs2")) != <u16>HartAt.X) flushNonGlobal();
+    else if (load<u8>(changetype<usize>(this), RS2) != 0) flushNonGlobal();
     else flushAll();
     s.redirected = 1;
   }

@@ -9,18 +9,16 @@ import { Access } from "../hart/access-kind";
 import { hart, pc, Run, setPc } from "../hart/state";
 import { fillInstruction, lookupInstruction } from "../hart/tlb";
 import { raise, takeInterrupt } from "../hart/trap";
-import { decode } from "../isa/decode.gen";
-import { Entry } from "../isa/entry";
-import { Op, REGION_HEAD } from "../isa/op.gen";
-import { codeDropped } from "../memory/code-map";
+import { Op, REGION_HEAD, sizeOf } from "../isa/op.gen";
+import { codeDropped, SCALE } from "../memory/code-map";
 import { hostPage, pageIndex } from "../memory/physical";
 import { arrive } from "../translator/heat";
 import { translateRegion } from "../translator/translate";
 import { nextPc, setNextPc } from "./control-flow";
-import { forgetDropped, LONE_ENTRY, predecode, slotForPage } from "../code/predecode";
+import { decodeLone, forgetDropped, LONE_ENTRY, predecode, slotForPage } from "../code/predecode";
 import { executeSlow } from "./slow.gen";
 
-/** What the loop goes on with after a step: budget left, and pc - (entry >> 3). */
+/** What the loop goes on with after a step: budget left, and pc - (entry >> SCALE). */
 export let stepsLeft: i32 = 0;
 export let nextBias: i64 = 0;
 
@@ -32,7 +30,7 @@ export function step(p: usize, n: i32, bias: i64): usize {
   stepsLeft = n;
   nextBias = bias;
   setSliceLeft(<u32>n);
-  const at = <u64>(bias + <i64>(p >> 3));
+  const at = <u64>(bias + <i64>(p >> SCALE));
   const op = <u32>(load<u16>(p) & ~REGION_HEAD);
   if (op <= <u32>Op.CROSSES_PAGE) {
     if (op == Op.UNDECODED) {
@@ -50,15 +48,16 @@ export function step(p: usize, n: i32, bias: i64): usize {
   }
   const s = hart();
   setPc(at);
-  setNextPc(at + (<u64>changetype<Entry>(p).stride >> 3));
+  const size = sizeOf(<u32>load<u16>(p));
+  setNextPc(at + <u64>size);
   s.trapped = 0;
   s.redirected = 0;
   executeSlow(p);
   // 1: an exception. 2: the instruction chose the pc itself (mret, sret, some hypercalls).
   if (s.trapped) return s.trapped == 1 ? afterTrap() : resume();
   const next = nextPc;
-  const straight = p != LONE_ENTRY && next == at + (<u64>changetype<Entry>(p).stride >> 3);
-  if (straight && !s.redirected && !load<u32>(<usize>Machine.ATTENTION) && !codeDropped()) return p + <usize>changetype<Entry>(p).stride;
+  const straight = p != LONE_ENTRY && next == at + <u64>size;
+  if (straight && !s.redirected && !load<u32>(<usize>Machine.ATTENTION) && !codeDropped()) return p + (<usize>size << SCALE);
   setPc(next);
   return resume();
 }
@@ -128,7 +127,7 @@ export function fetch(own: i32 = 0): usize {
     let p = lookupInstruction(at);
     if (p == 0) p = find(at);
     if (p != 0) {
-      nextBias = <i64>at - <i64>(p >> 3);
+      nextBias = <i64>at - <i64>(p >> SCALE);
       return p;
     }
     // The handler itself cannot be fetched, again: this would never end.
@@ -162,7 +161,7 @@ function find(at: u64): usize {
   }
   const slot = slotForPage(pageIndex(page));
   fillInstruction(at, slot, leafGlobal, leafSize);
-  return slot + ((<usize>at & 0xffe) << 3);
+  return slot + ((<usize>at & 0xffe) << SCALE);
 }
 
 /** A 32-bit instruction in the last halfword of a page: both halves are fetched anew each time. */
@@ -172,8 +171,7 @@ function straddling(at: u64): usize {
   const second = halfword(at + 2, at + 2);
   if (second < 0) return 0;
   const word = <u32>first | (<u32>second << 16);
-  decode(word, changetype<Entry>(LONE_ENTRY), load<u64>(<usize>Machine.CPU_EXTENSIONS));
-  store<u32>(LONE_ENTRY, word, 16);
+  decodeLone(word);
   return LONE_ENTRY;
 }
 

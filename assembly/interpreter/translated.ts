@@ -1,5 +1,6 @@
 // From the run loop into translated code and back. The loop comes here with whatever it
 // cannot do: an instruction of the slow path, or the beginning of a region.
+import { SCALE } from "../memory/code-map";
 import { Machine } from "../abi/layout";
 import { codePageAt, pageOfEntry, predecode, slotForPage } from "../code/predecode";
 import { nextRegionAt, regionAt, regionDistance, regionPage, RegionState } from "../code/regions";
@@ -53,7 +54,7 @@ export function beginCalls(): void {
  */
 export function proceed(p: usize, n: i32, bias: i64): usize {
   if (!(load<u16>(p) & REGION_HEAD)) return step(p, n, bias);
-  let at = <u64>(bias + <i64>(p >> 3));
+  let at = <u64>(bias + <i64>(p >> SCALE));
   while (true) {
     if (at == back && hart().mode == backMode) {
       isBack = true;
@@ -82,7 +83,7 @@ export function proceed(p: usize, n: i32, bias: i64): usize {
       setContinuation(n + 1, bias); // the loop takes a step off
       return p;
     }
-    at = <u64>(bias + <i64>(p >> 3));
+    at = <u64>(bias + <i64>(p >> SCALE));
   }
 }
 
@@ -92,7 +93,7 @@ function receive(result: u64, n: i32): usize {
   noteTarget(at);
   if (n <= 0) return leave(at, 0);
   let p = lookupInstruction(at);
-  if (p != 0) setContinuation(n, <i64>at - <i64>(p >> 3));
+  if (p != 0) setContinuation(n, <i64>at - <i64>(p >> SCALE));
   else {
     p = enter(at, n, 0);
     if (p == 0) return 0;
@@ -117,7 +118,7 @@ function leave(at: u64, n: i32): usize {
 /** One instruction that translated code could not do; what follows it may be worth a region of its own. */
 function stepAndCount(p: usize, n: i32, bias: i64): usize {
   const next = step(p, n, bias);
-  if (next != 0 && arrive(next)) translateRegion(next, <u64>(nextBias + <i64>(next >> 3)));
+  if (next != 0 && arrive(next)) translateRegion(next, <u64>(nextBias + <i64>(next >> SCALE)));
   return next;
 }
 
@@ -174,7 +175,7 @@ function runUntilBack(address: u64, n: i32, to: u64): bool {
   }
   while (true) {
     // An instruction that the engine was asked to do may be all.
-    if (p != 0 && p == at && nextBias == <i64>to - <i64>(at >> 3) && hart().mode == backMode) {
+    if (p != 0 && p == at && nextBias == <i64>to - <i64>(at >> SCALE) && hart().mode == backMode) {
       isBack = true;
       leave(to, stepsLeft);
     } else if (p != 0) interpret(p, stepsLeft, nextBias);
@@ -203,7 +204,7 @@ function listenAt(to: u64): usize {
   if (p == 0) {
     const index = codePageAt(to, hart().mode);
     if (index < 0) return 0;
-    p = slotForPage(index) + ((<usize>to & 0xffe) << 3);
+    p = slotForPage(index) + ((<usize>to & 0xffe) << SCALE);
   }
   if (load<u16>(p) == <u16>Op.UNDECODED) predecode(p);
   store<u16>(p, load<u16>(p) | REGION_HEAD);

@@ -5,7 +5,7 @@ import { HartAt } from "../abi/layout";
 import * as double from "../fp/double";
 import * as single from "../fp/single";
 import { divS, divS32, divU, divU32, mulHigh, mulHighSU, mulHighU, orCombineBytes, remS, remS32, remU, remU32 } from "./arithmetic";
-import { Entry } from "./entry";
+import { Entry, OFFSET, RM, RS2, RS3, X_RD } from "./entry";
 
 const SIGN32: u32 = 0x8000_0000;
 const SIGN64: u64 = 0x8000_0000_0000_0000;
@@ -23,21 +23,23 @@ function unbox(bits: u64): u32 {
 export class Compute {
   // --- operands ---
   // @ts-ignore: decorator
-  @inline rs1(): i64 { return load<i64>(<usize>load<u16>(changetype<usize>(this), offsetof<Entry>("rs1"))); }
+  @inline rs1(): i64 { return load<i64>(<usize>load<u8>(changetype<usize>(this), offsetof<Entry>("rs1")), HartAt.X); }
   // @ts-ignore: decorator
-  @inline rs2(): i64 { return load<i64>(<usize>load<u16>(changetype<usize>(this), offsetof<Entry>("rs2"))); }
+  @inline rs2(): i64 { return load<i64>(<usize>load<u8>(changetype<usize>(this), RS2), HartAt.X); }
   // @ts-ignore: decorator
   @inline imm(): i64 { return <i64>load<i32>(changetype<usize>(this), offsetof<Entry>("imm")); }
   // @ts-ignore: decorator
-  @inline setRd(value: i64): void { store<i64>(<usize>load<u16>(changetype<usize>(this), offsetof<Entry>("rd")), value); }
+  @inline offset(): i64 { return <i64>load<i16>(changetype<usize>(this), OFFSET); }
+  // @ts-ignore: decorator
+  @inline setRd(value: i64): void { store<i64>(<usize>load<u8>(changetype<usize>(this), offsetof<Entry>("rd")), value, X_RD); }
   // @ts-ignore: decorator
   @inline constant(n: i64): i64 { return n; }
   // @ts-ignore: decorator
-  @inline fs1D(): u64 { return load<u64>(<usize>load<u16>(changetype<usize>(this), offsetof<Entry>("rs1"))); }
+  @inline fs1D(): u64 { return load<u64>(<usize>load<u8>(changetype<usize>(this), offsetof<Entry>("rs1")), HartAt.F); }
   // @ts-ignore: decorator
-  @inline fs2D(): u64 { return load<u64>(<usize>load<u16>(changetype<usize>(this), offsetof<Entry>("rs2"))); }
+  @inline fs2D(): u64 { return load<u64>(<usize>load<u8>(changetype<usize>(this), RS2), HartAt.F); }
   // @ts-ignore: decorator
-  @inline fs3D(): u64 { return load<u64>(<usize>load<u16>(changetype<usize>(this), offsetof<Entry>("rs3"))); }
+  @inline fs3D(): u64 { return load<u64>(<usize>load<u8>(changetype<usize>(this), RS3), HartAt.F); }
   // @ts-ignore: decorator
   @inline fs1S(): u32 { return unbox(this.fs1D()); }
   // @ts-ignore: decorator
@@ -47,11 +49,11 @@ export class Compute {
   // @ts-ignore: decorator
   @inline fs1Bits(): i64 { return <i64>this.fs1D(); }
   // @ts-ignore: decorator
-  @inline setFdD(value: u64): void { store<u64>(<usize>load<u16>(changetype<usize>(this), offsetof<Entry>("rd")), value); }
+  @inline setFdD(value: u64): void { store<u64>(<usize>load<u8>(changetype<usize>(this), offsetof<Entry>("rd")), value, HartAt.F); }
   // @ts-ignore: decorator
-  @inline setFdS(value: u32): void { store<u64>(<usize>load<u16>(changetype<usize>(this), offsetof<Entry>("rd")), BOX | <u64>value); }
+  @inline setFdS(value: u32): void { store<u64>(<usize>load<u8>(changetype<usize>(this), offsetof<Entry>("rd")), BOX | <u64>value, HartAt.F); }
   // @ts-ignore: decorator
-  @inline rm(): u32 { const rm = <u32>load<u8>(changetype<usize>(this), offsetof<Entry>("rm")); return rm == DYNAMIC ? load<u32>(<usize>HartAt.FRM) : rm; }
+  @inline rm(): u32 { const rm = <u32>load<u8>(changetype<usize>(this), RM); return rm == DYNAMIC ? load<u32>(<usize>HartAt.FRM) : rm; }
 
   // --- integers ---
   // @ts-ignore: decorator

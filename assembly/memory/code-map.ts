@@ -6,16 +6,18 @@
 // touches an instruction drops what is known of the page. A slot is
 //
 //      0  2,048 entries, one a halfword
-//  32768  two entries PAGE_END: running off the page lands here, whatever the last length
-//  32800  u32 index of the page, u32 referenced since the clock passed
-//  32832  a bit for each halfword that belongs to a decoded instruction
+//  16384  two entries PAGE_END: running off the page lands here, whatever the last length
+//  16400  u32 index of the page, u32 referenced since the clock passed
+//  16448  a bit for each halfword that belongs to a decoded instruction
 import { Layout } from "../abi/layout";
 
 /** Pages of boot ROM that precede RAM's in the map. */
 export const ROM_PAGES: u32 = 16;
 
-export const ENTRIES: usize = 2048 * 16;
-export const PAGE_AT: usize = ENTRIES + 32;
+/** Entries (isa/entry.ts) are larger than the code they stand for, by this power of two. */
+export const SCALE: u32 = 2;
+export const ENTRIES: usize = 0x1000 << SCALE;
+export const PAGE_AT: usize = ENTRIES + 16;
 const MARKS_AT: usize = ENTRIES + 64;
 export const SLOT_SIZE: usize = ENTRIES + 64 + 256;
 

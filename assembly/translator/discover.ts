@@ -7,9 +7,9 @@ import { codePageAt } from "../code/predecode";
 import { MAX_PAGES, nextRegionAt } from "../code/regions";
 import { hart } from "../hart/state";
 import { decode } from "../isa/decode.gen";
-import { Entry } from "../isa/entry";
+import { Decoded } from "../isa/entry";
 import { Op } from "../isa/op.gen";
-import { markCode, REGIONS_ONLY, slotAddress, slotOf } from "../memory/code-map";
+import { markCode, REGIONS_ONLY, SCALE, slotAddress, slotOf } from "../memory/code-map";
 import { hostOfIndex } from "../memory/physical";
 import { BY_ADDRESS, INSN_SIZE, MAX_INSNS, PAGES, SUCCESSORS, WORK } from "./buffers";
 import { kindOf, rounds } from "./emit.gen";
@@ -93,7 +93,7 @@ function place(k: u32, pc: u64): usize {
 function include(k: u32, pc: u64): bool {
   const at = pageSlot(k);
   const offset = <usize>(pc & 0xfff);
-  if (load<u16>(<usize>load<u32>(at, 12) + (offset << 3)) == <u16>Op.UNDECODED) return false;
+  if (load<u16>(<usize>load<u32>(at, 12) + (offset << SCALE)) == <u16>Op.UNDECODED) return false;
   const host = <usize>load<u32>(at, 16) + offset;
   let word = <u32>load<u16>(host);
   if ((word & 3) == 3) {
@@ -109,7 +109,7 @@ function include(k: u32, pc: u64): bool {
   store<u32>(at, 1, 20);
   const i = insnAt(insnCount);
   memory.fill(changetype<usize>(i), 0, INSN_SIZE);
-  decode(word, changetype<Entry>(i), load<u64>(<usize>Machine.CPU_EXTENSIONS));
+  decode(word, changetype<Decoded>(i), load<u64>(<usize>Machine.CPU_EXTENSIONS));
   i.pc = pc;
   i.index = insnCount;
   i.kind = kindFor(i);

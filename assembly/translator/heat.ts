@@ -1,5 +1,6 @@
 // Which code is worth translating: arrivals are counted, at loop heads, call targets and
 // wherever else the run loop arrives by a jump.
+import { SCALE } from "../memory/code-map";
 import { Tier, Machine } from "../abi/layout";
 import { HEAT, HEAT_MASK } from "./buffers";
 
@@ -22,7 +23,7 @@ export function resetHeat(): void {
 // @ts-ignore: decorator
 @inline
 export function arrive(p: usize): bool {
-  const at = HEAT + ((p >> 3) & HEAT_MASK);
+  const at = HEAT + ((p >> SCALE) & HEAT_MASK);
   const count = <u32>load<u16>(at) + 1;
   store<u16>(at, <u16>count);
   return (count & threshold) == 0;

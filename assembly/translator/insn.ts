@@ -3,7 +3,7 @@ import { HartAt } from "../abi/layout";
 import { Op } from "../isa/op.gen";
 import { BLOCKS, BLOCK_SIZE, INSNS, INSN_SIZE } from "./buffers";
 
-/** Begins with the decoded entry (isa/entry.ts), so that bodies take either. */
+/** Begins with what the decoder gives (Decoded of isa/entry.ts). */
 @unmanaged
 export class Insn {
   op: u16;
@@ -12,7 +12,7 @@ export class Insn {
   rs2: u16;
   imm: i32;
   rs3: u16;
-  stride: u8;
+  size: u8;
   rm: u8;
   pc: u64;
   kind: u32; // Kind
@@ -35,7 +35,7 @@ export function insnAt(index: u32): Insn {
 // @ts-ignore: decorator
 @inline
 export function lengthOf(i: Insn): u64 {
-  return <u64>i.stride >> 3;
+  return <u64>i.size;
 }
 
 /** How a block ends. */

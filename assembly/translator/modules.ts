@@ -5,7 +5,7 @@ import { Machine, Tier } from "../abi/layout";
 import { dropOlder, dropRegion, MAX_REGIONS, regionAt, regionPage, RegionState } from "../code/regions";
 import { clearAllJumps } from "../hart/jumps";
 import { Op, REGION_HEAD } from "../isa/op.gen";
-import { slotAddress, slotOf, REGIONS_ONLY } from "../memory/code-map";
+import { REGIONS_ONLY, SCALE, slotAddress, slotOf } from "../memory/code-map";
 import { BODY, HEADER_SIZE, MODULE, MODULE_RECORD, MODULE_SIZE, MODULES, MOST_MODULES } from "./buffers";
 import { forgetFunctions, installModule } from "./host";
 import { writeLocals } from "./locals";
@@ -168,7 +168,7 @@ export function installBatch(): void {
 function markHead(index: u32, offset: u32): void {
   const slot = slotOf(index);
   if (slot == 0 || slot == REGIONS_ONLY) return;
-  const entry = slotAddress(slot) + ((<usize>offset) << 3);
+  const entry = slotAddress(slot) + ((<usize>offset) << SCALE);
   const op = load<u16>(entry);
   if (op != <u16>Op.UNDECODED) store<u16>(entry, op | REGION_HEAD);
 }

@@ -47,7 +47,7 @@ function extraction(row: Row): string {
     const value = immediateValue(row.immediate);
     statements.push(`e.imm = ${row.fields.uimm ? `${value} | (${fieldValue(row.fields.uimm)} << 12)` : value};`);
   }
-  statements.push(`e.stride = ${row.length * 8};`);
+  statements.push(`e.size = ${row.length};`);
   return statements.join(" ");
 }
 
@@ -104,7 +104,7 @@ export function generateDecoder(): string {
   return `${HEAD}
 import { Ext } from "../abi/ext";
 import { HartAt } from "../abi/layout";
-import { Entry } from "./entry";
+import { Decoded } from "./entry";
 import { Op } from "./op.gen";
 
 // @ts-ignore: decorator
@@ -144,21 +144,21 @@ ${narrowText.join("\n")}
   return Op.ILLEGAL;
 }
 
-/** Fills \`e\` with the instruction \`word\` (its low half if compressed) as \`extensions\` allow; unscaled, near form. */
-export function decode(word: u32, e: Entry, extensions: u64): void {
+/** Fills \`e\` with the instruction \`word\` (its low half if compressed) as \`extensions\` allow. */
+export function decode(word: u32, e: Decoded, extensions: u64): void {
   const narrow = (word & 3) != 3;
   const w = narrow ? word & 0xffff : word;
   const found = narrow ? recognise16(w, extensions) : recognise32(w, extensions);
   e.op = <u16>found;
   if (<u16>found == Op.ILLEGAL) {
     e.imm = <i32>w;
-    e.stride = narrow ? 16 : 32;
+    e.size = narrow ? 2 : 4;
     return;
   }
   extract(w, e, found >> 16);
 }
 
-function extract(w: u32, e: Entry, shape: u32): void {
+function extract(w: u32, e: Decoded, shape: u32): void {
   switch (shape) {
 ${shapeText.join("\n")}
   }

@@ -29,6 +29,10 @@ function imports(): string {
   return [...new Set(instructions.map(fileOf))].map((f) => `import * as ${f} from "../isa/${f}";`).join("\n");
 }
 
+/** As SCALE in assembly/isa/entry.ts. */
+const SCALE = 2;
+/** Numbers below it belong to the predecode cache. */
+const FIRST = 4;
 const NUMBERS = opNumbers();
 const SHORT = shortNumbers();
 
@@ -36,36 +40,39 @@ const SHORT = shortNumbers();
  * The label of an operation's arm. A number, not the enum's name: asc makes one dense
  * br_table of a switch only if it sees literals, and the loop is half as fast without.
  */
-function label(insn: Instruction, far = false): string {
-  return `case ${NUMBERS.get(insn.name)! + (far ? 1 : 0)}: /* ${opName(insn.name)}${far ? ", far" : ""} */`;
+function label(insn: Instruction, far = false, short = false): string {
+  const number = (short ? SHORT : NUMBERS).get(insn.name)! + (far ? 1 : 0);
+  return `case ${number}: /* ${opName(insn.name)}${short ? ", short" : ""}${far ? ", far" : ""} */`;
 }
 
 /** Done with this instruction. */
 const NEXT = "{ n--; continue; }";
 /** On to the next entry: its distance is a constant wherever the operation tells the length. */
-const after = (bytes: number) => `p += ${bytes * 8}; ${NEXT}`;
+const after = (bytes: number) => `p += ${bytes << SCALE}; ${NEXT}`;
 /** Leaves the switch: the slow step that follows it does the instruction at p. */
 const SLOW = "break;";
 /** Continue at `target`. */
-const PC = "bias + <i64>(p >> 3)";
+const PC = `bias + <i64>(p >> ${SCALE})`;
 /** Counts the arrival at p, and translates what was arrived at often enough. */
 const ARRIVE = `if (arrive(p)) translateRegion(p, ${PC});`;
 /** A taken branch; backwards is a loop's. */
-const BRANCH = `distance = load<i32>(p, IMM); p += <usize>distance; if (distance < 0) { ${ARRIVE} } ${NEXT}`;
+const BRANCH = `distance = <i32>load<i16>(p, OFFSET); p += <usize>distance; if (distance < 0) { ${ARRIVE} } ${NEXT}`;
 const JUMP =
-  "p = lookupInstruction(<u64>target); if (p == 0) { p = enter(<u64>target, n); if (p == 0) return; n = stepsLeft; bias = nextBias; } else bias = target - <i64>(p >> 3);" +
+  `p = lookupInstruction(<u64>target); if (p == 0) { p = enter(<u64>target, n); if (p == 0) return; n = stepsLeft; bias = nextBias; } else bias = target - <i64>(p >> ${SCALE});` +
   ` ${ARRIVE} ${NEXT}`;
-const LINK = `store<i64>(<usize>load<u16>(p, RD), ${PC} + (<i64>load<u8>(p, STRIDE) >> 3));`;
+const SET_RD = "store<i64>(<usize>load<u8>(p, RD), ";
+const link = (bytes: number) => `${SET_RD}${PC} + ${bytes}, X_RD);`;
 
-function arms(insn: Instruction, at: string, bytes: number): string[] {
+function arms(insn: Instruction, short: boolean): string[] {
+  const at = label(insn, false, short);
+  const far = label(insn, true, short);
+  const bytes = short ? 2 : 4;
   const body = call(insn, "Fast");
   const next = after(bytes);
   switch (insn.kind) {
     case "alu":
       // The one body that reads the pc: the loop knows it, the entry does not.
-      if (insn.name === "auipc") {
-        return [`${at} store<i64>(<usize>load<u16>(p, RD), ${PC} + <i64>load<i32>(p, IMM)); ${next}`];
-      }
+      if (insn.name === "auipc") return [`${at} ${SET_RD}${PC} + <i64>load<i32>(p, IMM), X_RD); ${next}`];
       return [`${at} ${body}; ${next}`];
     case "memory":
       return [`${at} if (${body}) { ${next} } ${SLOW}`];
@@ -74,50 +81,40 @@ function arms(insn: Instruction, at: string, bytes: number): string[] {
     case "float-memory":
       return [`${at} if (floatReady() && ${body}) { ${next} } ${SLOW}`];
     case "branch":
-      return [`${at} if (${body}) { ${BRANCH} } ${next}`];
+      return [
+        `${at} if (${body}) { ${BRANCH} } ${next}`,
+        `${far} if (${body}) { target = ${PC} + <i64>load<i16>(p, OFFSET); ${JUMP} } ${next}`,
+      ];
+    case "jal":
+      return [
+        `${at} ${link(bytes)} p += <usize>load<i32>(p, IMM); ${ARRIVE} ${NEXT}`,
+        `${far} target = ${PC} + <i64>load<i32>(p, IMM); ${link(bytes)} ${JUMP}`,
+      ];
+    case "jalr":
+      return [
+        `${at} target = (load<i64>(<usize>load<u8>(p, RS1), HartAt.X) + <i64>load<i32>(p, IMM)) & ~1; ${link(bytes)} ${JUMP}`,
+      ];
     default:
       return [];
   }
 }
 
 function fastArms(insn: Instruction): string[] {
-  const body = call(insn, "Fast");
-  const short = SHORT.get(insn.name);
-  const both = [
-    ...arms(insn, label(insn), 4),
-    ...(short === undefined ? [] : arms(insn, `case ${short}: /* ${opName(insn.name)}, short */`, 2)),
-  ];
-  switch (insn.kind) {
-    case "branch":
-      return [
-        ...both,
-        `${label(insn, true)} if (${body}) { target = ${PC} + <i64>load<i32>(p, IMM); ${JUMP} } p += <usize>load<u8>(p, STRIDE); ${NEXT}`,
-      ];
-    case "jal":
-      return [
-        `${label(insn)} ${LINK} p += <usize>load<i32>(p, IMM); ${ARRIVE} ${NEXT}`,
-        `${label(insn, true)} target = ${PC} + <i64>load<i32>(p, IMM); ${LINK} ${JUMP}`,
-      ];
-    case "jalr":
-      return [
-        `${label(insn)} target = (load<i64>(<usize>load<u16>(p, RS1)) + <i64>load<i32>(p, IMM)) & ~1; ${LINK} ${JUMP}`,
-      ];
-    default:
-      return both;
-  }
+  return [...arms(insn, false), ...(SHORT.has(insn.name) ? arms(insn, true) : [])];
 }
 
 /** Labels of all operations without an arm of their own, so that the table has no holes. */
 function slowLabels(): string {
   const fast = new Set(
     instructions
-      .filter((i) => fastArms(i).length > 0)
-      .flatMap((i) => [NUMBERS.get(i.name)!, ...(hasFar(i.kind) ? [NUMBERS.get(i.name)! + 1] : [])]),
+      .filter((i) => arms(i, false).length > 0)
+      .flatMap((i) =>
+        [NUMBERS.get(i.name)!, SHORT.get(i.name) ?? 0].flatMap((n) => (hasFar(i.kind) ? [n, n + 1] : [n])),
+      ),
   );
-  for (const n of SHORT.values()) fast.add(n);
-  const last = Math.max(...NUMBERS.values(), ...SHORT.values());
+  const last = Math.max(...NUMBERS.values(), ...SHORT.values()) + 1;
   return Array.from({ length: last + 1 }, (_, n) => n)
-    .filter((n) => !fast.has(n))
+    .filter((n) => n < FIRST || !fast.has(n))
     .map((n) => `case ${n}:`)
     .join(" ");
 }
@@ -129,7 +126,7 @@ import { HartAt } from "../abi/layout";
 import { setSliceLeft } from "../hart/counters";
 import { Hart } from "../hart/state";
 import { lookupInstruction } from "../hart/tlb";
-import { Entry } from "../isa/entry";
+import { Entry, OFFSET, X_RD } from "../isa/entry";
 ${imports().replace(/import \* as system.*\n?/, "")}
 import { Fast } from "./fast";
 import { arrive } from "../translator/heat";
@@ -140,7 +137,6 @@ import { proceed } from "./translated";
 const RD: usize = offsetof<Entry>("rd");
 const RS1: usize = offsetof<Entry>("rs1");
 const IMM: usize = offsetof<Entry>("imm");
-const STRIDE: usize = offsetof<Entry>("stride");
 
 // @ts-ignore: decorator
 @inline
@@ -150,7 +146,7 @@ function floatReady(): bool {
 
 /**
  * Runs from entry \`p\` until \`n\` instructions are done or something needs the outer loop.
- * The pc is \`bias + (p >> 3)\`; it is stored when the loop ends by itself.
+ * The pc is \`bias + (p >> ${SCALE})\`; it is stored when the loop ends by itself.
  */
 export function interpret(p: usize, n: i32, bias: i64): void {
   let target: i64 = 0;
@@ -166,43 +162,47 @@ ${arms.join("\n")}
     n = stepsLeft - 1;
     bias = nextBias;
   }
-  store<i64>(<usize>HartAt.PC, bias + <i64>(p >> 3));
+  store<i64>(<usize>HartAt.PC, ${PC});
   setSliceLeft(0);
 }
 `;
 }
 
-function slowArm(insn: Instruction): string {
-  const short = SHORT.get(insn.name);
-  return short === undefined ? slowBody(insn) : `case ${short}:\n    ${slowBody(insn)}`;
+/** Both forms of an instruction that has a compressed encoding: the slow path knows its length. */
+function labels(insn: Instruction, far = false): string {
+  return [label(insn, far), ...(SHORT.has(insn.name) ? [label(insn, far, true)] : [])].join(" ");
 }
 
-function slowBody(insn: Instruction): string {
+function slowArm(insn: Instruction): string {
   const body = call(insn, "Slow");
+  const at = labels(insn);
   switch (insn.kind) {
     case "branch":
-      return `${label(insn)} if (${body}) jump(near(p)); break;\n    ${label(insn, true)} if (${body}) jump(far(p)); break;`;
+      return `${at} if (${body}) jump(near(p, <i64>load<i16>(p, OFFSET))); break;\n    ${labels(insn, true)} if (${body}) jump(far(<i64>load<i16>(p, OFFSET))); break;`;
     case "jal":
-      return `${label(insn)} link(p); jump(near(p)); break;\n    ${label(insn, true)} link(p); jump(far(p)); break;`;
+      return `${at} link(p); jump(near(p, <i64>load<i32>(p, IMM))); break;\n    ${labels(insn, true)} link(p); jump(far(<i64>load<i32>(p, IMM))); break;`;
     case "jalr":
-      return `${label(insn)} jumpRegister(p); break;`;
+      return `${at} jumpRegister(p); break;`;
     case "float":
     case "float-memory": {
       const check = insn.operands.includes("rm") ? "floatAllowed() && roundingValid(p)" : "floatAllowed()";
-      return `${label(insn)} if (${check}) ${body}; else illegal(p); break;`;
+      return `${at} if (${check}) ${body}; else illegal(p); break;`;
     }
     default:
-      return `${label(insn)} ${body}; break;`;
+      return `${at} ${body}; break;`;
   }
 }
 
 export function generateSlow(): string {
   const arms = instructions.map(slowArm).map((arm) => `    ${arm}`);
   return `${HEAD}
+import { Entry, OFFSET } from "../isa/entry";
 import { OP_MASK } from "../isa/op.gen";
 ${imports()}
 import { far, floatAllowed, illegal, jump, jumpRegister, link, near, roundingValid } from "./control-flow";
 import { Slow } from "./slow";
+
+const IMM: usize = offsetof<Entry>("imm");
 
 /** Does the instruction of entry \`p\`, whose address is the hart's pc. */
 export function executeSlow(p: usize): void {

@@ -25,19 +25,29 @@ export function opNumbers(): Map<string, number> {
 /**
  * Instructions with a compressed encoding have a second operation for it, in which the way
  * to the next entry is a constant: loading it would make every instruction wait for the last.
+ * They come after all others, a far form after its near one here, too.
  */
 export function shortNumbers(): Map<string, number> {
   const bases = new Set(compressedInstructions.map(({ base }) => base));
-  const unlike = ["jal", "jalr", "system"];
-  const short = instructions.filter(({ name, kind }) => bases.has(name) && !unlike.includes(kind));
-  const first = Math.max(...opNumbers().values()) + 2;
-  return new Map(short.map(({ name }, i) => [name, first + i]));
+  const numbers = new Map<string, number>();
+  let next = firstShort();
+  for (const { name, kind } of instructions) {
+    if (!bases.has(name)) continue;
+    numbers.set(name, next++);
+    if (hasFar(kind)) next++;
+  }
+  return numbers;
+}
+
+function firstShort(): number {
+  return Math.max(...opNumbers().values()) + 2;
 }
 
 export function generateOps(): string {
   const short = shortNumbers();
   const lines = [...opNumbers()].map(([name, n]) => `  ${opName(name)} = ${n},`);
   lines.push(...[...short].map(([name, n]) => `  ${opName(name)}_SHORT = ${n},`));
+  const far = instructions.filter(({ kind }) => hasFar(kind)).map(({ name }) => `op == ${opNumbers().get(name)}`);
   const cases = [...short].map(([name, n]) => `    case ${opNumbers().get(name)}: return ${n};`);
   return `${HEAD}
 export const enum Op {
@@ -62,6 +72,18 @@ export function shortForm(op: u32): u32 {
 ${cases.join("\n")}
   }
   return op;
+}
+
+/** Does the operation, not a short one, have a target: is it followed by its far form? */
+export function hasFar(op: u32): bool {
+  return ${far.join(" || ")};
+}
+
+/** Bytes of the instruction's encoding. */
+// @ts-ignore: decorator
+@inline
+export function sizeOf(op: u32): u32 {
+  return (op & OP_MASK) >= ${firstShort()} ? 2 : 4;
 }
 `;
 }
