@@ -3,10 +3,10 @@
 //
 // Accesses of a block through one base register that lie near each other are a group: the
 // first looks whether all of it is on one page, and the others need no look of their own.
-// Of a base register the page that it pointed to last, and what to add on it, are remembered
-// (hart/base-pages.ts): most checks compare with that alone. Others look in the TLB, as the interpreter does, and
-// an access that was seen to change pages all the time (sites.ts) does so at once. What the
-// TLB does not know, or a group that crosses into another page, is the interpreter's.
+// Most look in the TLB, as the interpreter does. In loops the page that a base register pointed
+// to last, and what to add on it, are remembered (hart/base-pages.ts), and checks compare with that first: less to
+// do, but far more to write. An access that was seen to change pages all the time (sites.ts) has no use of it. What
+// the TLB does not know, or a group that crosses into another page, is the interpreter's.
 import { BasePage } from "../abi/layout";
 import { basePage } from "../hart/base-pages";
 import { Hart, hart } from "../hart/state";
@@ -48,8 +48,12 @@ function isStore(i: Insn): bool {
   return i.rd == 0;
 }
 
+/** Is the code that is being written part of a loop? */
+let inLoop: bool = false;
+
 /** Gathers the block's groups, before its code is written. */
 export function findGroups(b: Block): void {
+  inLoop = b.loop != 0;
   for (let n: u32 = 0; n < b.count; n++) insnAt(b.first + n).leader = 0;
   for (let n: u32 = 0; n < b.count; n++) {
     const i = insnAt(b.first + n);
@@ -107,7 +111,7 @@ export function pushAtomicAddress(i: Insn, size: u32, write: bool): void {
 
 /** The address of `size` bytes is on the stack: leaves their host address there. */
 function check(i: Insn, size: u32, write: bool, isGroup: bool): void {
-  if (changesPages(i.pc)) {
+  if (!inLoop || changesPages(i.pc)) {
     set(ADDRESS);
     lookUp(i, size, write, isGroup);
     get(ADDRESS);

@@ -1,6 +1,6 @@
 // What the region's graph says: an order, dominators, loops, which registers are in locals
 // and dirty where, and how many steps a path may take before the budget is looked at.
-import { MAX_BLOCKS, ORDER, PREDECESSORS } from "./buffers";
+import { MAX_BLOCKS, ORDER, PREDECESSORS, WORK } from "./buffers";
 import { blockCount, leaveInstead, successor } from "./discover";
 import { Block, blockAt, definesOf, End, Insn, insnAt, usesOf } from "./insn";
 import { Kind } from "./kind";
@@ -28,6 +28,7 @@ export function analyse(whole: bool): void {
     forgetShape();
     shape();
   }
+  markLoops();
   spreadDirty();
   spreadLive();
   measure();
@@ -193,6 +194,34 @@ function markJoins(): void {
       parent.child = own;
     }
   }
+}
+
+/** Finds the blocks of loops: those from which an edge leads back to the head, and what leads to them. */
+function markLoops(): void {
+  for (let n: u32 = 0; n < orderCount; n++) {
+    const head = inOrder(n);
+    const h = blockAt(head);
+    if (!h.isLoop) continue;
+    let work: u32 = 0;
+    for (let i: u32 = 0; i < h.predecessorCount; i++) {
+      const p = predecessor(h, i);
+      if (blockAt(p).order >= n) work = join(p, head, work);
+    }
+    h.loop = head + 1;
+    for (let done: u32 = 0; done < work; done++) {
+      const b = blockAt(load<u16>(WORK + ((<usize>done) << 1)));
+      for (let i: u32 = 0; i < b.predecessorCount; i++) work = join(predecessor(b, i), head, work);
+    }
+  }
+}
+
+/** Block `n` is of the loop at `head`: to be looked at, as the `work`th, if that is new. How many are. */
+function join(n: u32, head: u32, work: u32): u32 {
+  const b = blockAt(n);
+  if (n == head || b.loop == head + 1) return work;
+  b.loop = head + 1;
+  store<u16>(WORK + ((<usize>work) << 1), <u16>n);
+  return work + 1;
 }
 
 // --- registers ---

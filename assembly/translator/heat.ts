@@ -5,7 +5,7 @@ import { Tier, Machine } from "../abi/layout";
 import { HEAT, HEAT_MASK } from "./buffers";
 
 /** Arrivals at an entry between two attempts to translate what begins there. */
-const THRESHOLD: u32 = 32768;
+const THRESHOLD: u32 = 16384;
 
 let threshold: u32 = THRESHOLD - 1;
 

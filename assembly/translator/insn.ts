@@ -78,6 +78,8 @@ export class Block {
   sibling: u32;
   /** Has an edge from a block that is not before it. */
   isLoop: u32;
+  /** Lies in a loop: the number of the head of one + 1. */
+  loop: u32;
   /** Is reached by several edges from before. */
   isMerge: u32;
   /** Most steps from here to where the budget is next looked at. */

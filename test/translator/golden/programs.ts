@@ -96,6 +96,24 @@ export const programs: Record<string, (asm: Assembler) => void> = {
     });
   },
 
+  "leaf-function": (asm) => {
+    // Saves a register and reads it again: no loop, where pages are looked up in the TLB.
+    asm.i("addi", R.sp, s0, 64);
+    asm.to("jal", "start", { rd: zero });
+    asm.label("sum");
+    asm.i("addi", R.sp, R.sp, -16);
+    asm.store("sd", s1, 8, R.sp);
+    asm.load("lw", s1, 4, s0);
+    asm.r("add", a0, a0, s1);
+    asm.load("ld", s1, 8, R.sp);
+    asm.i("addi", R.sp, R.sp, 16);
+    asm.i("jalr", zero, ra, 0);
+    asm.label("start");
+    repeat(asm, () => {
+      asm.to("jal", "sum", { rd: ra });
+    });
+  },
+
   "indirect-jump": (asm) =>
     repeat(asm, () => {
       // Goes to one of two cases, 8 bytes apart, by the round's parity.
