@@ -5,7 +5,7 @@ import { Ext } from "../abi/ext";
 import { Layout, Machine } from "../abi/layout";
 import { decode } from "../isa/decode.gen";
 import { Decoded, Entry, pack } from "../isa/entry";
-import { hasFar, Op, REGION_HEAD, shortForm, SLOW_ONLY } from "../isa/op.gen";
+import { firstOf, hasFar, Op, OP_MASK, pairOf, REGION_HEAD, shortForm, sizeOf, SLOW_ONLY } from "../isa/op.gen";
 import { OK, peek, physical } from "../hart/mmu";
 import { forbidFastWrites, forgetSlots } from "../hart/tlb";
 import {
@@ -124,7 +124,28 @@ export function predecode(p: usize): void {
   if (beginsRegion(index, offset)) op |= REGION_HEAD;
   d.op = <u16>op;
   pack(d, changetype<Entry>(p));
+  pairWithNext(p, slot);
+  if (p >= slot + 8) pairWithNext(p - 8, slot);
+  if (p >= slot + 16) pairWithNext(p - 16, slot);
 }
+
+/** Entry `p` does the next one too, if they are a frequent pair and nothing is to be looked at in between. */
+function pairWithNext(p: usize, slot: usize): void {
+  const op = <u32>load<u16>(p);
+  const next = p + (<usize>sizeOf(op) << SCALE);
+  if (next >= slot + ENTRIES) return;
+  store<u16>(p, <u16>pairOf(op, firstOf(<u32>load<u16>(next))));
+}
+
+/** Entry `p` is one to look at: none before it does it, too. */
+export function splitBefore(p: usize): void {
+  for (let before = p - 8; before >= p - 16; before -= 8) {
+    if (before < slotOfEntry(p)) return;
+    const op = <u32>load<u16>(before);
+    store<u16>(before, <u16>(firstOf(op & OP_MASK) | (op & ~OP_MASK)));
+  }
+}
+
 const DECODED: usize = memory.data(16);
 
 /** Decodes a word that no page holds whole into the lone entry. */

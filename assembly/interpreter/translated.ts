@@ -2,7 +2,7 @@
 // cannot do: an instruction of the slow path, or the beginning of a region.
 import { SCALE } from "../memory/code-map";
 import { Machine } from "../abi/layout";
-import { codePageAt, pageOfEntry, predecode, slotForPage } from "../code/predecode";
+import { codePageAt, pageOfEntry, predecode, slotForPage, splitBefore } from "../code/predecode";
 import { nextRegionAt, regionAt, regionDistance, regionPage, RegionState } from "../code/regions";
 import { hasRequests } from "../hart/control";
 import { setSliceLeft, stepsInSlice } from "../hart/counters";
@@ -208,6 +208,7 @@ function listenAt(to: u64): usize {
   }
   if (load<u16>(p) == <u16>Op.UNDECODED) predecode(p);
   store<u16>(p, load<u16>(p) | REGION_HEAD);
+  splitBefore(p);
   return p;
 }
 

@@ -2,6 +2,7 @@
 // each of its functions a few. When modules or bytes run out, those go whose regions are all
 // dropped, and then a clock hand evicts a module that nothing entered since it last came by.
 import { Machine, Tier } from "../abi/layout";
+import { splitBefore } from "../code/predecode";
 import { dropOlder, dropRegion, MAX_REGIONS, regionAt, regionPage, RegionState } from "../code/regions";
 import { clearAllJumps } from "../hart/jumps";
 import { Op, REGION_HEAD } from "../isa/op.gen";
@@ -170,7 +171,9 @@ function markHead(index: u32, offset: u32): void {
   if (slot == 0 || slot == REGIONS_ONLY) return;
   const entry = slotAddress(slot) + ((<usize>offset) << SCALE);
   const op = load<u16>(entry);
-  if (op != <u16>Op.UNDECODED) store<u16>(entry, op | REGION_HEAD);
+  if (op == <u16>Op.UNDECODED) return;
+  store<u16>(entry, op | REGION_HEAD);
+  splitBefore(entry);
 }
 
 // --- the module's bytes: sections, then the bodies that are there already ---

@@ -2,8 +2,9 @@
 // single step of the slow path. Each arm names the instruction's body; a body that is
 // missing does not compile.
 import type { Instruction } from "./extension.ts";
-import { HEAD, hasFar, opName, opNumbers, shortNumbers } from "./generate-ops.ts";
-import { identifier, instructions } from "./table.ts";
+import { HEAD, hasFar, opName, opNumbers, pairNumbers, shortNumbers } from "./generate-ops.ts";
+import { type Half, type Pair, pairs } from "./pairs.ts";
+import { byName, identifier, instructions } from "./table.ts";
 
 /** Extension of the table -> file of bodies under assembly/isa. */
 const FILES: Record<string, string> = {
@@ -35,6 +36,7 @@ const SCALE = 2;
 const FIRST = 4;
 const NUMBERS = opNumbers();
 const SHORT = shortNumbers();
+const PAIRS = pairNumbers();
 
 /**
  * The label of an operation's arm. A number, not the enum's name: asc makes one dense
@@ -103,6 +105,24 @@ function fastArms(insn: Instruction): string[] {
   return [...arms(insn, false), ...(SHORT.has(insn.name) ? arms(insn, true) : [])];
 }
 
+/** The first of a pair: the second follows if it is done and a step is left. */
+function firstHalf({ name, short }: Half): string {
+  const insn = byName.get(name)!;
+  const on = `p += ${(short ? 2 : 4) << SCALE}; if (--n <= 0) continue;`;
+  const body = call(insn, "Fast");
+  if (name === "auipc") return `${SET_RD}${PC} + <i64>load<i32>(p, IMM), X_RD); ${on}`;
+  if (insn.kind === "alu") return `${body}; ${on}`;
+  if (insn.kind === "memory") return `if (!${body}) ${SLOW} ${on}`;
+  throw new Error(`src/isa/pairs.ts: ${name} cannot be the first of a pair`);
+}
+
+function pairArm({ first, second }: Pair, i: number): string {
+  const at = label(byName.get(second.name)!, false, second.short);
+  const [arm] = arms(byName.get(second.name)!, second.short);
+  if (!arm?.startsWith(at)) throw new Error(`src/isa/pairs.ts: ${second.name} cannot be the second of a pair`);
+  return `case ${PAIRS[i]}: /* ${first.name}, ${second.name} */ ${firstHalf(first)}${arm.slice(at.length)}`;
+}
+
 /** Labels of all operations without an arm of their own, so that the table has no holes. */
 function slowLabels(): string {
   const fast = new Set(
@@ -112,7 +132,8 @@ function slowLabels(): string {
         [NUMBERS.get(i.name)!, SHORT.get(i.name) ?? 0].flatMap((n) => (hasFar(i.kind) ? [n, n + 1] : [n])),
       ),
   );
-  const last = Math.max(...NUMBERS.values(), ...SHORT.values()) + 1;
+  for (const n of PAIRS) fast.add(n);
+  const last = Math.max(...NUMBERS.values(), ...SHORT.values(), ...PAIRS) + 1;
   return Array.from({ length: last + 1 }, (_, n) => n)
     .filter((n) => n < FIRST || !fast.has(n))
     .map((n) => `case ${n}:`)
@@ -120,7 +141,7 @@ function slowLabels(): string {
 }
 
 export function generateFast(): string {
-  const arms = instructions.flatMap(fastArms).map((arm) => `      ${arm}`);
+  const arms = [...instructions.flatMap(fastArms), ...pairs.map(pairArm)].map((arm) => `      ${arm}`);
   return `${HEAD}
 import { HartAt } from "../abi/layout";
 import { setSliceLeft } from "../hart/counters";
@@ -168,9 +189,10 @@ ${arms.join("\n")}
 `;
 }
 
-/** Both forms of an instruction that has a compressed encoding: the slow path knows its length. */
+/** All forms of an instruction: the slow path knows its length, and does the first of a pair alone. */
 function labels(insn: Instruction, far = false): string {
-  return [label(insn, far), ...(SHORT.has(insn.name) ? [label(insn, far, true)] : [])].join(" ");
+  const first = far ? [] : pairs.flatMap(({ first }, i) => (first.name === insn.name ? [`case ${PAIRS[i]}:`] : []));
+  return [label(insn, far), ...(SHORT.has(insn.name) ? [label(insn, far, true)] : []), ...first].join(" ");
 }
 
 function slowArm(insn: Instruction): string {

@@ -1,5 +1,6 @@
 // Operation numbers. 0 to 2 belong to the predecode cache itself; a branch or jal is
 // followed by its far form, whose target lies on another page.
+import { type Half, pairs } from "./pairs.ts";
 import { compressedInstructions, identifier, instructions } from "./table.ts";
 
 export const HEAD = "// Generated from the instruction table in src/isa. Do not edit: npm run build writes it.\n";
@@ -39,8 +40,53 @@ export function shortNumbers(): Map<string, number> {
   return numbers;
 }
 
+/** Behind the others come the pairs (pairs.ts) whose first instruction takes four bytes, behind the short ones the rest. */
+const LONG_PAIRS = pairs.filter(({ first }) => !first.short);
+const SHORT_PAIRS = pairs.filter(({ first }) => first.short);
+
 function firstShort(): number {
-  return Math.max(...opNumbers().values()) + 2;
+  return Math.max(...opNumbers().values()) + 2 + LONG_PAIRS.length;
+}
+
+/** Number of each of `pairs`, in their order. */
+export function pairNumbers(): number[] {
+  const long = firstShort() - LONG_PAIRS.length;
+  const short = Math.max(...shortNumbers().values()) + 2;
+  return pairs.map((pair) => (pair.first.short ? short + SHORT_PAIRS.indexOf(pair) : long + LONG_PAIRS.indexOf(pair)));
+}
+
+export function numberOf({ name, short }: Half): number {
+  const number = (short ? shortNumbers() : opNumbers()).get(name);
+  if (number === undefined) throw new Error(`src/isa/pairs.ts: ${name} has no form of two bytes`);
+  return number;
+}
+
+function generatePairs(): string {
+  const numbers = pairNumbers();
+  const firsts = [...new Set(pairs.map(({ first }) => numberOf(first)))];
+  const cases = firsts.map((first) => {
+    const own = pairs.flatMap((pair, i) =>
+      numberOf(pair.first) === first ? [`case ${numberOf(pair.second)}: return ${numbers[i]};`] : [],
+    );
+    return `    case ${first}:\n      switch (second) {\n        ${own.join("\n        ")}\n      }\n      break;`;
+  });
+  return `
+/** The operation that does \`first\` and \`second\` at once, or \`first\` if there is none. */
+export function pairOf(first: u32, second: u32): u32 {
+  switch (first) {
+${cases.join("\n")}
+  }
+  return first;
+}
+
+/** The first operation of a pair; any other itself. */
+export function firstOf(op: u32): u32 {
+  switch (op) {
+${pairs.map(({ first }, i) => `    case ${numbers[i]}: return ${numberOf(first)};`).join("\n")}
+  }
+  return op;
+}
+`;
 }
 
 export function generateOps(): string {
@@ -85,5 +131,5 @@ export function hasFar(op: u32): bool {
 export function sizeOf(op: u32): u32 {
   return (op & OP_MASK) >= ${firstShort()} ? 2 : 4;
 }
-`;
+${generatePairs()}`;
 }
