@@ -6,6 +6,7 @@ import { Way } from "../abi/translated";
 import { findGroups } from "./address";
 import { BODY, BODY_SIZE, LABELS } from "./buffers";
 import { checkFloat, emitCall, emitCallRegister, emitSystem, setLink, setTarget } from "./calls";
+import { emitCsr } from "./csrs";
 import { successor } from "./discover";
 import { emitInstruction } from "./emit.gen";
 import { beginExits, endExits, tooManyExits, writeBack } from "./exits";
@@ -213,7 +214,8 @@ function emitBlock(n: u32): void {
     setHere(insn.pc);
     setUndone(b.count - i);
     markInstruction(insn);
-    emitInstruction(changetype<usize>(insn));
+    if (insn.kind == <u32>Kind.CSR) emitCsr(insn);
+    else emitInstruction(changetype<usize>(insn));
     setDirty(dirty | definesOf(insn));
   }
   setUndone(0);

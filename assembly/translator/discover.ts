@@ -12,6 +12,7 @@ import { Op } from "../isa/op.gen";
 import { markCode, REGIONS_ONLY, SCALE, slotAddress, slotOf } from "../memory/code-map";
 import { hostOfIndex } from "../memory/physical";
 import { BY_ADDRESS, INSN_SIZE, MAX_INSNS, PAGES, SUCCESSORS, WORK } from "./buffers";
+import { isPlainCsr, readsFloatCsr } from "./csrs";
 import { kindOf, rounds } from "./emit.gen";
 import { Block, blockAt, End, Insn, insnAt, lengthOf, registerBit } from "./insn";
 import { Kind } from "./kind";
@@ -123,6 +124,10 @@ function kindFor(i: Insn): u32 {
   const op = <u32>i.op;
   switch (op) {
     case Op.ILLEGAL: case Op.EBREAK: case Op.MRET: case Op.SRET: case Op.WFI: return Kind.STOP;
+  }
+  if (isPlainCsr(i)) {
+    if (readsFloatCsr(i)) hasFloat = true;
+    return Kind.CSR;
   }
   const kind = kindOf(op);
   if (!((load<u64>(<usize>Machine.CPU_EXTENSIONS) >> Ext.C) & 1)) {

@@ -228,7 +228,7 @@ function join(n: u32, head: u32, work: u32): u32 {
 
 /** May the instruction be left to the interpreter, or end the region with a trap? */
 export function mayLeave(i: Insn): bool {
-  return i.kind != Kind.ALU && i.kind != Kind.BRANCH && i.kind != Kind.JAL;
+  return i.kind != Kind.ALU && i.kind != Kind.BRANCH && i.kind != Kind.JAL && i.kind != Kind.CSR;
 }
 
 // @ts-ignore: decorator

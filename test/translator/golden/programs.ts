@@ -10,6 +10,7 @@ const DATA = 0x8001_0000;
 const ROUNDS = 160_000;
 
 const MSTATUS = 0x300;
+const [MSCRATCH, MEPC, MINSTRET] = [0x340, 0x341, 0xb02];
 const MSTATUS_FS = 3 << 13;
 const FFLAGS = 1;
 const INEXACT = 1;
@@ -199,11 +200,18 @@ export const programs: Record<string, (asm: Assembler) => void> = {
     });
   },
 
+  csrs: (asm) =>
+    repeat(asm, () => {
+      asm.op("csrrw", { rd: a0, rs1: a1, imm: MSCRATCH });
+      asm.op("csrrc", { rd: zero, rs1: a1, imm: MEPC });
+      asm.op("csrrci", { rd: a1, imm: MSTATUS, uimm: 8 });
+    }),
+
   interpreter: (asm) =>
     repeat(asm, () => {
-      // A CSR ends a region; what follows begins another.
+      // The engine reads a counter, and comes back.
       asm.i("addi", a0, a0, 1);
-      asm.csrr(a1, 0x340);
+      asm.csrr(a1, MINSTRET);
       asm.r("add", a0, a0, a1);
     }),
 };
