@@ -2,6 +2,7 @@
 // registers, and floating point's.
 import { describe, expect, test } from "vitest";
 import type { Assembler } from "./generator/assembler.ts";
+import { prologue } from "./generator/prologue.ts";
 import { onBothTiers, registers } from "./generator/tiers.ts";
 
 const [MSTATUS, SSTATUS] = [0x300, 0x100];
@@ -75,17 +76,7 @@ describe("CSRs", () => {
   test("floating point's are read while it is on, and trap while it is not", () => {
     const last = onBothTiers(
       (asm) => {
-        asm.to("jal", "start", { rd: 0 });
-        asm.align(4);
-        asm.label("handler");
-        asm.i("addi", 26, 26, 1);
-        asm.csrr(30, 0x341);
-        asm.i("addi", 30, 30, 4);
-        asm.csrw(0x341, 30);
-        asm.op("mret");
-        asm.label("start");
-        asm.li(5, asm.labels.get("handler") ?? 0);
-        asm.csrw(0x305, 5);
+        prologue(asm);
         asm.li(9, FS);
         asm.label("loop");
         asm.i("addi", 8, 8, 1);
@@ -109,21 +100,7 @@ describe("CSRs", () => {
   test("a register of a higher mode is the engine's to refuse", () => {
     const last = onBothTiers(
       (asm) => {
-        asm.to("jal", "start", { rd: 0 });
-        asm.align(4);
-        asm.label("handler");
-        asm.i("addi", 26, 26, 1);
-        asm.csrr(30, 0x341);
-        asm.i("addi", 30, 30, 4);
-        asm.csrw(0x341, 30);
-        asm.op("mret");
-        asm.label("start");
-        asm.li(5, asm.labels.get("handler") ?? 0);
-        asm.csrw(0x305, 5);
-        asm.li(5, -1);
-        asm.csrw(0x3b0, 5);
-        asm.li(5, 0x1f);
-        asm.csrw(0x3a0, 5);
+        prologue(asm);
         asm.op("auipc", { rd: 5, imm: 0 });
         asm.i("addi", 5, 5, 20);
         asm.csrw(0x341, 5);

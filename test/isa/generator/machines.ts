@@ -31,6 +31,8 @@ export interface EngineOptions {
   tier?: Tier;
   /** Bytes of host memory for translated code. */
   codeCache?: number;
+  /** Default: as firmware, in M-mode. A kernel enters in S-mode, with the hypervisor behind its calls. */
+  boot?: BootMode;
 }
 
 /** Our engine, reset, with `image` at the start of RAM. */
@@ -57,7 +59,7 @@ export function resetEngine(engine: Engine, image: Uint8Array, options: EngineOp
     harts: 1,
     extensions: options.extensions ?? ALL_EXTENSIONS,
     clock: ClockMode.HOST,
-    boot: BootMode.FIRMWARE,
+    boot: options.boot ?? BootMode.FIRMWARE,
     wallBase: 0n,
     seed: 1n,
     virtualRate: 10,
@@ -65,7 +67,7 @@ export function resetEngine(engine: Engine, image: Uint8Array, options: EngineOp
     codeCache: options.codeCache ?? 16 << 20,
   });
   engine.bytes.set(image, Layout.RAM);
-  engine.exports.startHart(0, BigInt(Gpa.RAM), 0n, 0n, 0n, 3);
+  engine.exports.startHart(0, BigInt(Gpa.RAM), 0n, 0n, 0n, options.boot === BootMode.PARAVIRT ? 1 : 3);
 }
 
 /** Steps after which a program counts as stuck. */

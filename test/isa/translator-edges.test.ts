@@ -1,0 +1,191 @@
+// Where translated code could go on with what is no longer so, or with more than a region holds:
+// each program does the same on the translator as on the interpreter, and what it should.
+import { describe, expect, test } from "vitest";
+import { ConsolePort } from "../../assembly/abi/device.ts";
+import { BootMode, Machine } from "../../assembly/abi/layout.ts";
+import { SbiExtension } from "../../assembly/abi/sbi.ts";
+import type { Engine } from "../../src/engine/engine.ts";
+import { Assembler } from "./generator/assembler.ts";
+import { prologue, ROOT_TABLE, toSupervisor } from "./generator/prologue.ts";
+import { onBothTiers, registers } from "./generator/tiers.ts";
+
+const BUDGETS = Array.from({ length: 12 }, () => 2000);
+
+/** The word of one instruction. */
+function wordOf(write: (asm: Assembler) => void): number {
+  const asm = new Assembler(64);
+  write(asm);
+  return asm.view.getUint32(0, true);
+}
+
+/** A function at `address` that adds `n` to a0. */
+function adder(asm: Assembler, address: number, n: number): void {
+  const { pc } = asm;
+  asm.pc = address;
+  asm.i("addi", 10, 10, n);
+  asm.i("jalr", 0, 1, 0);
+  asm.pc = pc;
+}
+
+describe("translated code", () => {
+  test("is forgotten where the hypervisor writes console input to it", () => {
+    const target = 0x8000_1000;
+    const words = [1, 2].map((n) => wordOf((asm) => asm.i("addi", 10, 10, n)));
+    let fed = 0;
+    const feed = (engine: Engine) => {
+      new DataView(engine.bytes.buffer).setUint32(Machine.SCRATCH, words[(fed++ >> 1) & 1] ?? 0, true);
+      engine.exports.consoleInput(ConsolePort.SBI, Machine.SCRATCH, 4);
+      return registers(engine);
+    };
+    const last = onBothTiers(
+      (asm) => {
+        adder(asm, target, 1);
+        asm.li(8, target);
+        asm.label("loop");
+        asm.i("addi", 9, 9, 1);
+        asm.i("jalr", 1, 8, 0);
+        asm.r("add", 18, 10, 0);
+        asm.i("andi", 5, 9, 31);
+        asm.to("bne", "loop", { rs1: 5, rs2: 0 });
+        asm.li(17, SbiExtension.DBCN);
+        asm.li(16, 1);
+        asm.li(10, 4);
+        asm.r("add", 11, 8, 0);
+        asm.li(12, 0);
+        asm.op("ecall");
+        asm.r("add", 19, 19, 11);
+        asm.r("add", 10, 18, 0);
+        asm.to("jal", "loop", { rd: 0 });
+      },
+      BUDGETS,
+      feed,
+      { boot: BootMode.PARAVIRT },
+    );
+    expect(last[19]).toBeGreaterThanOrEqual(40n); // bytes that came in
+    expect(last[18]).toBeGreaterThan((last[9]! * 5n) / 4n);
+  });
+
+  test("is left where a superpage with it is mapped elsewhere, whatever address of it is fenced", () => {
+    const [tables, first, second] = [ROOT_TABLE + 0x1000, 0x8020_0000, 0x8040_0000];
+    const leaf = (address: number) => (BigInt(address) >> 2n) | 0xcfn;
+    const last = onBothTiers(
+      (asm) => {
+        prologue(asm);
+        toSupervisor(asm);
+        asm.view.setBigUint64(ROOT_TABLE - asm.base + 8 * 3, (BigInt(tables) >> 2n) | 1n, true);
+        asm.view.setBigUint64(tables - asm.base, leaf(first), true);
+        adder(asm, first + 0x1000, 1);
+        adder(asm, second + 0x1000, 2);
+        asm.li(8, 0xc000_1000);
+        asm.li(9, tables);
+        asm.li(18, leaf(first));
+        asm.li(19, leaf(second));
+        asm.li(20, 0xc010_0000);
+        asm.label("loop");
+        for (const page of [19, 18]) {
+          asm.li(21, 40);
+          asm.label(`calls${page}`);
+          asm.i("jalr", 1, 8, 0);
+          asm.i("addi", 21, 21, -1);
+          asm.to("bne", `calls${page}`, { rs1: 21, rs2: 0 });
+          asm.store("sd", page, 0, 9);
+          asm.op("sfence.vma", { rs1: 20, rs2: 0 });
+        }
+        asm.i("addi", 22, 22, 1);
+        asm.to("jal", "loop", { rd: 0 });
+      },
+      BUDGETS,
+      registers,
+      { size: 0x50_0000 },
+    );
+    expect(last[22]).toBeGreaterThan(20n);
+    const rest = last[10]! - 120n * last[22]!;
+    expect(rest >= 0n && rest < 120n).toBe(true);
+  });
+
+  test("sets a page's dirty bit again after it was cleared and fenced", () => {
+    const [tables, leaves, data] = [ROOT_TABLE + 0x1000, ROOT_TABLE + 0x2000, 0x8001_8000];
+    const [MENVCFG, ADUE, DIRTY] = [0x30a, 1n << 61n, 0x80];
+    const last = onBothTiers(
+      (asm) => {
+        prologue(asm);
+        asm.li(5, ADUE);
+        asm.csrw(MENVCFG, 5);
+        toSupervisor(asm);
+        const entry = (at: number, value: bigint) => asm.view.setBigUint64(at - asm.base, value, true);
+        entry(ROOT_TABLE + 8 * 3, (BigInt(tables) >> 2n) | 1n);
+        entry(tables, (BigInt(leaves) >> 2n) | 1n);
+        entry(leaves, (BigInt(data) >> 2n) | 0x4fn);
+        asm.li(8, 0xc000_0000);
+        asm.li(9, leaves);
+        asm.label("loop");
+        asm.i("addi", 22, 22, 1);
+        asm.li(21, 4);
+        asm.label("stores");
+        asm.store("sd", 21, 64, 8);
+        asm.load("ld", 11, 64, 8);
+        asm.i("addi", 21, 21, -1);
+        asm.to("bne", "stores", { rs1: 21, rs2: 0 });
+        asm.load("ld", 5, 0, 9);
+        asm.i("andi", 6, 5, DIRTY);
+        asm.r("add", 10, 10, 6);
+        asm.r("sub", 5, 5, 6);
+        asm.store("sd", 5, 0, 9);
+        asm.op("sfence.vma", { rs1: 8, rs2: 0 });
+        asm.to("jal", "loop", { rd: 0 });
+      },
+      BUDGETS,
+      registers,
+      { size: 0x2_0000 },
+    );
+    expect(last[22]).toBeGreaterThan(200n);
+    expect(last[10]! / BigInt(DIRTY)).toBeGreaterThanOrEqual(last[22]! - 1n);
+    expect(last[26]).toBe(0n);
+  });
+
+  test("goes over more pages than a region has", () => {
+    const pages = 9;
+    const last = onBothTiers(
+      (asm) => {
+        asm.label("page0");
+        for (let n = 0; n < pages; n++) {
+          if (n > 0) {
+            asm.pc = asm.base + n * 0x1000;
+            asm.label(`page${n}`);
+          }
+          asm.i("addi", 10, 10, n);
+          asm.r("xor", 11, 11, 10);
+          asm.to("jal", `page${(n + 1) % pages}`, { rd: 0 });
+        }
+      },
+      BUDGETS,
+      registers,
+    );
+    expect(last[10]).toBeGreaterThan(20_000n);
+  });
+
+  test("goes through more blocks and instructions than a region has", () => {
+    const blocks = 900;
+    const last = onBothTiers(
+      (asm) => {
+        asm.label("loop");
+        asm.i("addi", 8, 8, 1);
+        for (let n = 0; n < blocks; n++) {
+          // Taken or not by bits of a number that changes with each round.
+          asm.i("srli", 9, 12, n % 50);
+          asm.i("andi", 9, 9, 1);
+          asm.to("beq", `skip${n}`, { rs1: 9, rs2: 0 });
+          asm.i("addi", 10, 10, n % 7);
+          asm.label(`skip${n}`);
+        }
+        asm.r("add", 12, 12, 10);
+        asm.i("slli", 13, 12, 13);
+        asm.r("xor", 12, 12, 13);
+        asm.to("jal", "loop", { rd: 0 });
+      },
+      Array.from({ length: 12 }, () => 20_000),
+      registers,
+    );
+    expect(last[8]).toBeGreaterThan(50n);
+  });
+});
