@@ -5,6 +5,7 @@ export { memoryDisk } from "./backend/memory-disk.ts";
 export { overlayDisk } from "./backend/overlay-disk.ts";
 export type { ExitCount } from "./engine/exit-counters.ts";
 export type {
+  EngineStep,
   ExitCause,
   RegionBlock,
   RegionCode,

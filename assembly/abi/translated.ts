@@ -68,6 +68,8 @@ export const enum Way {
   CALL_REGISTER_OUT,
   /** A call came back to another address than the next instruction's. */
   RETURNED_ELSEWHERE,
+  /** The engine did the instruction at pc, and the region went on behind it. */
+  ENGINE,
   /** The instruction at pc was left to the interpreter. */
   INTERPRET,
   /** Floating point is off, or its flags or rounding are not those that it was translated for. */

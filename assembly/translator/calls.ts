@@ -150,6 +150,7 @@ function endCall(b: Block, i: Insn): void {
 
 /** An instruction for the engine to do, with all registers in memory. */
 export function emitSystem(b: Block, i: Insn): void {
+  countWay(Way.ENGINE, i.pc);
   writeBack(dirty);
   setDirty(0);
   i64Const(<i64>(i.pc | INTERPRET));

@@ -65,8 +65,9 @@ function summary({
   runs,
   steps,
   exits,
+  engineSteps,
 }: TranslatedRegion) {
-  return { pc, mode, state, flags, pages, length, minimumSteps, wasmBytes, runs, steps, exits };
+  return { pc, mode, state, flags, pages, length, minimumSteps, wasmBytes, runs, steps, exits, engineSteps };
 }
 
 /** Addresses as hexadecimal text, counts as numbers. */

@@ -63,7 +63,7 @@ const CAUSES: Record<RegionExit["cause"], string> = {
 function exitText(region: TranslatedRegion, options: RegionTextOptions): string[] {
   const { exits } = region;
   if (exits.length === 0) return ["  never left"];
-  const texts = new Map(region.blocks.flatMap(({ instructions }) => instructions.map(({ pc, text }) => [pc, text])));
+  const texts = textsOf(region);
   const width = String(exits[0].count).length;
   return exits.map(({ cause, at, to, isDirect, count }) => {
     const where = [
@@ -76,6 +76,17 @@ function exitText(region: TranslatedRegion, options: RegionTextOptions): string[
   });
 }
 
+function textsOf(region: TranslatedRegion): Map<bigint, string> {
+  return new Map(region.blocks.flatMap(({ instructions }) => instructions.map(({ pc, text }) => [pc, text])));
+}
+
+function engineText(region: TranslatedRegion): string[] {
+  const texts = textsOf(region);
+  return region.engineSteps.map(
+    ({ at, count }) => `  ${count}  done by the engine at ${hex(at)}: ${texts.get(at) ?? "?"}`,
+  );
+}
+
 export function regionText(region: TranslatedRegion, options: RegionTextOptions): string {
   const { code } = region;
   const lines = [
@@ -83,7 +94,7 @@ export function regionText(region: TranslatedRegion, options: RegionTextOptions)
     "",
     ...region.blocks.flatMap((block) => blockText(block, options)),
     "",
-    ...(options.counts ? [...exitText(region, options), ""] : []),
+    ...(options.counts ? [...exitText(region, options), ...engineText(region), ""] : []),
     ...(code === undefined ? ["  no Wasm yet"] : wasmText(code, { counts: options.counts }).map((line) => `  ${line}`)),
   ];
   return `${lines.join("\n")}\n`;

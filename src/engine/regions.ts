@@ -53,6 +53,12 @@ export interface RegionExit {
   count: bigint;
 }
 
+/** A privileged instruction that the engine did while the region waited. */
+export interface EngineStep {
+  at: bigint;
+  count: bigint;
+}
+
 export interface RegionPage {
   virtual: bigint;
   physical: bigint;
@@ -69,12 +75,14 @@ export interface RegionCode {
   /** The instructions by the number that marks where the code of each begins: `i32.const NUMBER`, `drop`. */
   instructions: RegionInstruction[];
   /** What is counted at an address of linear memory: in the code a load, an addition of 1 and a store. */
-  counters: Map<number, { what: ExitCause | "run" | "block"; count: bigint }>;
+  counters: Map<number, { what: ExitCause | "run" | "block" | "engine"; count: bigint }>;
 }
 
 const MODES: Record<number, "U" | "S" | "M"> = { 0: "U", 1: "S", 3: "M" };
 
-const CAUSES: Record<Exclude<Way, Way.RUN | Way.BLOCK>, ExitCause> = {
+type WayOut = Exclude<Way, Way.RUN | Way.BLOCK | Way.ENGINE>;
+
+const CAUSES: Record<WayOut, ExitCause> = {
   [Way.JUMP]: "jump",
   [Way.JUMP_OUT]: "jump",
   [Way.JUMP_REGISTER]: "jump-register",
@@ -87,6 +95,16 @@ const CAUSES: Record<Exclude<Way, Way.RUN | Way.BLOCK>, ExitCause> = {
   [Way.INTERPRET]: "interpreter",
   [Way.FLOAT_STATE]: "float-state",
 };
+
+const COUNTED: Record<Exclude<Way, WayOut>, "run" | "block" | "engine"> = {
+  [Way.RUN]: "run",
+  [Way.BLOCK]: "block",
+  [Way.ENGINE]: "engine",
+};
+
+function isWayOut(way: Way): way is WayOut {
+  return way !== Way.RUN && way !== Way.BLOCK && way !== Way.ENGINE;
+}
 
 const FLAGS: [RegionFlag, string][] = [
   [RegionFlag.FLOAT, "float"],
@@ -201,7 +219,7 @@ export class TranslatedRegion {
   get exits(): RegionExit[] {
     const found = new Map<string, RegionExit>();
     for (const { way, pc, count, detail } of this.#counters()) {
-      if (way === Way.RUN || way === Way.BLOCK || count === 0n) continue;
+      if (!isWayOut(way) || count === 0n) continue;
       const isTarget = way === Way.JUMP || way === Way.JUMP_OUT || way === Way.CALL_OUT;
       const at = way === Way.CALL_OUT ? this.#view.getBigUint64(this.#insnAt(detail), true) : pc;
       const key = [way, pc, at].join();
@@ -220,6 +238,13 @@ export class TranslatedRegion {
     return [...found.values()].sort((a, b) => (a.count < b.count ? 1 : a.count > b.count ? -1 : 0));
   }
 
+  /** The instructions that the engine did for it, in their order. */
+  get engineSteps(): EngineStep[] {
+    return this.#counters()
+      .filter(({ way, count }) => way === Way.ENGINE && count > 0n)
+      .map(({ pc, count }) => ({ at: pc, count }));
+  }
+
   /** Its WebAssembly; undefined while it waits for its module. */
   get code(): RegionCode | undefined {
     if (this.#module === undefined) return undefined;
@@ -234,7 +259,7 @@ export class TranslatedRegion {
       counters: new Map(
         this.#counters().map(({ way, count }, n) => [
           this.#address + RegionRecord.HEAD + n * RegionRecord.COUNTER_SIZE,
-          { what: way === Way.RUN ? "run" : way === Way.BLOCK ? "block" : CAUSES[way], count },
+          { what: isWayOut(way) ? CAUSES[way] : COUNTED[way], count },
         ]),
       ),
     };

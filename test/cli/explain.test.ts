@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { paravane } from "./cli.ts";
 
-/** Sixty million instructions of a loop that asks the UART for its line status now and then, then power-off. */
+/** Sixty million instructions of a loop that asks the UART for its line status and for pending interrupts now and then, then power-off. */
 const SOURCE = `
   .globl _start
 _start:
@@ -19,6 +19,7 @@ sum:
   addi s0, s0, -1
   slli t1, s0, 54
   bnez t1, 1f
+  csrr t3, sip
   lbu t0, 0(t2)
 1: bnez s0, sum
   .type finish, @function
@@ -58,6 +59,7 @@ describe("explain", () => {
     const { status, stdout } = await explain("sum");
     expect(status).toBe(0);
     expect(stdout).toMatch(/^region 0x8020[0-9a-f]{4} <sum[^>]*>, mode S, live\n/m);
+    expect(stdout).toMatch(/^ +\d+ {2}done by the engine at 0x8020[0-9a-f]{4}: csrrs t3, sip, zero$/m);
     expect(stdout).toMatch(
       /^ {2}block 0x8020[0-9a-f]{4} <sum>, (loop, )?\d+ times\n {4}8020[0-9a-f]{4} {2}0035\w+ {2}addi a0, a0, 3\n/m,
     );
