@@ -105,18 +105,50 @@ function holds(run: () => boolean): boolean {
   }
 }
 
+const USAGE = `usage: npm run fuzz -- [options], all of them numbers
+  --seconds N  how long (60)
+  --seed S     of the first program (by the clock)
+  --count N    programs at most
+  --qemu N     every Nth program runs on QEMU, too (${QEMU_EVERY}; 0: none)
+`;
+const LIMITS = { seconds: 1e9, seed: 2 ** 32, count: 1e9, qemu: 1e9 };
+
+type Options = Record<keyof typeof LIMITS, number>;
+
+/** What the arguments ask for; a sentence if that is nothing we know. */
+function readOptions(args: string[]): Options | string {
+  const defaults: Options = {
+    seconds: 60,
+    seed: Date.now() % 1_000_000_000,
+    count: LIMITS.count,
+    qemu: missing(QEMU_SYSTEM) === undefined ? QEMU_EVERY : 0,
+  };
+  const names = Object.keys(LIMITS) as (keyof Options)[];
+  const options = Object.fromEntries(names.map((name) => [name, { type: "string" as const }]));
+  try {
+    const { values } = parseArgs({ args, options });
+    for (const name of names) {
+      if (values[name] === undefined) continue;
+      const value = Number(values[name]);
+      if (!Number.isInteger(value) || value < 0 || value > LIMITS[name])
+        return `--${name} ${values[name]}: a number from 0 to ${LIMITS[name]} is wanted`;
+      defaults[name] = value;
+    }
+    return defaults;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
 export async function main(args: string[]): Promise<number> {
-  const { values } = parseArgs({
-    args,
-    options: {
-      seconds: { type: "string", default: "60" },
-      seed: { type: "string", default: String(Date.now() % 1_000_000_000) },
-      count: { type: "string", default: "1000000000" },
-      qemu: { type: "string", default: String(missing(QEMU_SYSTEM) === undefined ? QEMU_EVERY : 0) },
-    },
-  });
+  const isHelp = args.includes("--help");
+  const options = isHelp ? "" : readOptions(args);
+  if (typeof options === "string") {
+    (isHelp ? process.stdout : process.stderr).write(isHelp ? USAGE : `fuzz: ${options}\n${USAGE}`);
+    return isHelp ? 0 : 2;
+  }
   const { disassemble } = await loadInspect(readFileSync(built("inspect.wasm")));
-  const first = Number(values.seed);
+  const first = options.seed;
   const began = Date.now();
   let reported = began;
   const say = ({ last, programs, blocks, steps, onQemu }: Counts) => {
@@ -129,10 +161,10 @@ export async function main(args: string[]): Promise<number> {
   };
   const found = fuzz({
     first,
-    count: Number(values.count),
-    qemuEvery: Number(values.qemu),
+    count: options.count,
+    qemuEvery: options.qemu,
     disassemble,
-    until: began + 1000 * Number(values.seconds),
+    until: began + 1000 * options.seconds,
     progress: (counts) => {
       if (Date.now() - reported > 10_000) say(counts);
     },
