@@ -66,8 +66,15 @@ function writeStart(asm: Assembler, spec: Spec): void {
     asm.csrw(csr, 28);
   };
   set(Csr.MTVEC, RAM + 4);
-  set(Csr.PMPADDR0, -1);
-  set(Csr.PMPCFG0, 0x1f);
+  if (spec.portable) {
+    // What lies below RAM and can be fetched is different: no mode may, in a locked entry.
+    set(Csr.PMPADDR0, RAM / 4);
+    set(Csr.PMPADDR0 + 1, -1);
+    set(Csr.PMPCFG0, 0x1f8b);
+  } else {
+    set(Csr.PMPADDR0, -1);
+    set(Csr.PMPCFG0, 0x1f);
+  }
   set(Csr.MCOUNTEREN, -1);
   set(Csr.SCOUNTEREN, -1);
   set(Csr.MENVCFG, ((spec.adue ? 1n : 0n) << 61n) | (1n << 62n));
