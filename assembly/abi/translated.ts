@@ -91,10 +91,11 @@ export const enum RegionFlag {
   SLOW_FLOAT = 4,
 }
 
-/** Locals that every function has: two parameters, then scratch. */
+/** Locals that every function has: three parameters, then scratch. */
 export const enum FixedLocal {
   STEPS,
   DEPTH,
+  MOVED,
   ADDRESS,
   A,
   B,

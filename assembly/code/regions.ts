@@ -1,9 +1,10 @@
 // Records of translated regions, found by the address they begin at and by the physical
 // pages that they run on. A region is one function of translated code: instructions on up
 // to four pages, entered at its first alone. It is good wherever its address is mapped to
-// the same pages, in the mode that it was translated for.
+// the same pages, in the mode that it was translated for; for U-mode at any other address, too.
 import { RegionFlag, RegionNumber, RegionRecord } from "../abi/translated";
 import { JUMPS_END, clearAllJumps } from "../hart/jumps";
+import { Mode } from "../hart/state";
 
 export { RegionFlag } from "../abi/translated";
 
@@ -35,6 +36,8 @@ export class Region {
   size: u32;
   /** Its record in the log of regions, or 0. */
   record: u32;
+  /** Index in the code map of the page that it begins on. */
+  start: u32;
   // Then for each page: u32 index in the code map, u32 next link of the page's hash, i64
   // distance in pages from the first.
 }
@@ -75,8 +78,9 @@ export function regionDistance(id: u32, k: u32): i64 {
   return load<i64>(pageAt(id, k), 8);
 }
 
-function pcBucket(pc: u64): usize {
-  return PC_HASH + (((<usize>(pc >> 1) ^ <usize>(pc >> 13)) & (PC_BUCKETS - 1)) << 1);
+/** By where it begins in memory: addresses of the same code differ. */
+function startBucket(pc: u64, index: u32): usize {
+  return PC_HASH + (((((<usize>pc & 0xfff) >> 1) ^ (<usize>index * 0x9e5)) & (PC_BUCKETS - 1)) << 1);
 }
 
 function pageBucket(index: u32): usize {
@@ -94,8 +98,8 @@ export function upcomingRegion(): u32 {
   return free != 0 ? free : used + 1;
 }
 
-/** A new record, in the hash of its address; 0 if there is no room. */
-export function newRegion(pc: u64, mode: u32): u32 {
+/** A new record for a region that begins on the page with this index, in the hash of its beginning; 0 if there is no room. */
+export function newRegion(pc: u64, mode: u32, index: u32): u32 {
   let id = free;
   if (id != 0) free = regionAt(id).next;
   else if (used + 1 < MAX_REGIONS) id = ++used;
@@ -105,7 +109,8 @@ export function newRegion(pc: u64, mode: u32): u32 {
   r.pc = pc;
   r.mode = mode;
   r.state = RegionState.PENDING;
-  const bucket = pcBucket(pc);
+  r.start = index;
+  const bucket = startBucket(pc, index);
   r.next = load<u16>(bucket);
   store<u16>(bucket, <u16>id);
   return id;
@@ -122,12 +127,17 @@ export function addPage(id: u32, index: u32, distance: i64): void {
   store<u16>(bucket, <u16>(id * MAX_PAGES + k));
 }
 
+/** Is it good for the address, too, if its pages are there? */
+function isAt(r: Region, pc: u64): bool {
+  return r.pc == pc || (r.mode == <u32>Mode.U && ((r.pc ^ pc) & 0xfff) == 0);
+}
+
 /** The next region after `id` (0: the first) that begins at `pc` on the page with this index. */
 export function nextRegionAt(id: u32, pc: u64, mode: u32, index: u32): u32 {
-  let at = id == 0 ? <u32>load<u16>(pcBucket(pc)) : regionAt(id).next;
+  let at = id == 0 ? <u32>load<u16>(startBucket(pc, index)) : regionAt(id).next;
   while (at != 0) {
     const r = regionAt(at);
-    if (r.pc == pc && r.mode == mode && load<u32>(pageAt(at, 0)) == index) return at;
+    if (r.start == index && r.mode == mode && isAt(r, pc)) return at;
     at = r.next;
   }
   return 0;
@@ -186,7 +196,7 @@ export function dropRegion(id: u32): void {
   const r = regionAt(id);
   if (r.state == <u32>RegionState.FREE) return;
   if (r.state == <u32>RegionState.LIVE) clearAllJumps();
-  const bucket = pcBucket(r.pc);
+  const bucket = startBucket(r.pc, r.start);
   if (load<u16>(bucket) == id) store<u16>(bucket, <u16>r.next);
   else {
     let at = <u32>load<u16>(bucket);

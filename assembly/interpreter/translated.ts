@@ -14,6 +14,7 @@ import { Op, REGION_HEAD } from "../isa/op.gen";
 import { MAX_DEPTH } from "../translator/buffers";
 import { arrive } from "../translator/heat";
 import { enterFunction } from "../translator/host";
+import { placeOf } from "../translator/insn";
 import { INTERPRET } from "../translator/leave";
 import { useModule } from "../translator/modules";
 import { noteMiss } from "../translator/sites";
@@ -65,7 +66,7 @@ export function proceed(p: usize, n: i32, bias: i64): usize {
     if (id == 0 || n < <i32>regionAt(id).minimum) return step(p, n, bias);
     const r = regionAt(id);
     r.entries++;
-    let result = <u64>enterFunction(id, n, depth);
+    let result = <u64>enterFunction(id, n, depth, at);
     n = load<i32>(<usize>Machine.STEPS);
     if (unwinds) {
       if (depth != 0) return 0;
@@ -99,7 +100,7 @@ function receive(result: u64, n: i32): usize {
     if (p == 0) return 0;
   }
   if (result & INTERPRET) {
-    if (noteMiss(at)) translateAnew();
+    if (noteMiss(placeOf(pageOfEntry(p), at))) translateAnew();
     const next = stepAndCount(p, stepsLeft, nextBias);
     setContinuation(stepsLeft - 1, nextBias); // a step leaves its own to the loop
     return next;
@@ -220,7 +221,7 @@ function regionFor(p: usize, at: u64): u32 {
   const index = pageOfEntry(p);
   for (let id = nextRegionAt(0, at, mode, index); id != 0; id = nextRegionAt(id, at, mode, index)) {
     const r = regionAt(id);
-    if (r.state != <u32>RegionState.LIVE || !suits(r.flags) || !isMapped(id)) continue;
+    if (r.state != <u32>RegionState.LIVE || !suits(r.flags) || !isMapped(id, at)) continue;
     fillJump(at, mode, id, allGlobal);
     useModule(r.module);
     return id;
@@ -232,10 +233,10 @@ function regionFor(p: usize, at: u64): u32 {
 /** Result of isMapped(): are all of its pages global? */
 let allGlobal: bool = false;
 
-/** Are the region's pages mapped as they were when it was translated? */
-function isMapped(id: u32): bool {
+/** Are the region's pages mapped as they were when it was translated, if it is entered at `at`? */
+function isMapped(id: u32, at: u64): bool {
   const r = regionAt(id);
-  const first = r.pc & ~(<u64>0xfff);
+  const first = at & ~(<u64>0xfff);
   allGlobal = true;
   for (let k: u32 = 0; k < r.pageCount; k++) {
     const va = first + (<u64>regionDistance(id, k) << 12);
@@ -248,10 +249,10 @@ function isMapped(id: u32): bool {
 
 /** If it came back by an indirect jump whose targets are not known: notes this one. */
 function noteTarget(target: u64): void {
-  const jump = load<u64>(<usize>Machine.LAST_JUMP);
+  const jump = load<u32>(<usize>Machine.LAST_JUMP);
   if (jump == 0) return;
-  store<u64>(<usize>Machine.LAST_JUMP, 0);
-  noteJump(jump, target);
+  store<u32>(<usize>Machine.LAST_JUMP, 0);
+  noteJump(jump, target - load<u64>(<usize>Machine.LAST_JUMP_PC));
   if (isSettled(jump)) translateAnew();
 }
 
@@ -259,11 +260,12 @@ function noteTarget(target: u64): void {
 function translateAnew(): void {
   const r = regionAt(load<u32>(<usize>Machine.REPORTER));
   if (r.state != <u32>RegionState.LIVE || r.mode != hart().mode) return;
-  const p = lookupInstruction(r.pc);
+  const pc = r.pc + load<u64>(<usize>Machine.REPORTER_MOVED);
+  const p = lookupInstruction(pc);
   if (p == 0) return;
   const index = pageOfEntry(p);
-  for (let id = nextRegionAt(0, r.pc, r.mode, index); id != 0; id = nextRegionAt(id, r.pc, r.mode, index)) {
+  for (let id = nextRegionAt(0, pc, r.mode, index); id != 0; id = nextRegionAt(id, pc, r.mode, index)) {
     if (regionAt(id).state == <u32>RegionState.PENDING) return;
   }
-  translateRegion(p, r.pc, true);
+  translateRegion(p, pc, true);
 }

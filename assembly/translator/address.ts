@@ -68,7 +68,7 @@ function gather(b: Block, n: u32, i: Insn): void {
   i.high = i.imm + sizeOf(i.op);
   i.writes = u32(isStore(i));
   const base = registerBit(i.rs1);
-  if (base == 0 || isAlone(i.pc)) return;
+  if (base == 0 || isAlone(i.place)) return;
   let last = i;
   for (let m = n + 1; m < b.count && (definesOf(last) & base) == 0; m++) {
     last = insnAt(b.first + m);
@@ -111,7 +111,7 @@ export function pushAtomicAddress(i: Insn, size: u32, write: bool): void {
 
 /** The address of `size` bytes is on the stack: leaves their host address there. */
 function check(i: Insn, size: u32, write: bool, isGroup: bool): void {
-  if (!inLoop || changesPages(i.pc)) {
+  if (!inLoop || changesPages(i.place)) {
     set(ADDRESS);
     lookUp(i, size, write, isGroup);
     get(ADDRESS);
@@ -125,7 +125,7 @@ function check(i: Insn, size: u32, write: bool, isGroup: bool): void {
   set(ADDRESS);
   if (isGroup) beginUnlessWithin(page, size);
   else beginUnlessAligned(page, size);
-  countChange(i.pc);
+  countChange(i.place);
   lookUp(i, size, write, isGroup);
   keepPage(page, write);
   end();
@@ -183,8 +183,8 @@ function pushLast(size: u32): void {
 }
 
 /** Counts that the page changed soon after the last time; once too often, and the region is left, to be translated anew. */
-function countChange(pc: u64): void {
-  const site = <u32>siteOf(pc);
+function countChange(place: u32): void {
+  const site = <u32>siteOf(place);
   i32Const(0);
   access(Wasm.I32_LOAD, site + LAST_CHANGE);
   get(STEPS);

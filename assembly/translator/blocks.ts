@@ -19,6 +19,7 @@ import {
 } from "./leave";
 import { ADDRESS, LABEL, STEPS } from "./locals";
 import { countBlock, countWay, markInstruction } from "./log";
+import { findMoved, pushPc } from "./moved";
 import { isSettled } from "./targets";
 import { Wasm } from "./wasm";
 import {
@@ -37,6 +38,7 @@ export function emitBlocks(): void {
   setUndone(0);
   setHere(entry.pc);
   countWay(Way.RUN, entry.pc);
+  findMoved(entry.pc);
   checkFloat(entry.pc);
   if (!entry.isLoop) checkBudget(entry);
   readRegisters(entry.live);
@@ -296,24 +298,27 @@ function emitJumpRegister(b: Block, i: Insn): void {
   for (let n: u32 = 0; n < b.successorCount; n++) {
     const to = successor(b, n);
     get(ADDRESS);
-    i64Const(blockAt(to).pc);
+    pushPc(blockAt(to).pc);
     byte(Wasm.I64_EQ);
     goIf(b, to);
     // Blocks written inside the `if` had dirty registers of their own.
     setDirty(own);
     setUndone(0);
   }
-  if (isSettled(i.pc)) jumpToAddress(i.pc);
-  else reportJump(i.pc);
+  if (isSettled(i.place)) jumpToAddress(i.pc);
+  else reportJump(i);
 }
 
 /** Leaves for the address in ADDRESS, and says by which jump, so that its target is noted. */
-function reportJump(pc: u64): void {
-  countWay(Way.JUMP_REGISTER_OUT, pc);
+function reportJump(i: Insn): void {
+  countWay(Way.JUMP_REGISTER_OUT, i.pc);
   writeBack(dirty);
   i32Const(0);
-  i64Const(pc);
-  access(Wasm.I64_STORE, <u32>Machine.LAST_JUMP);
+  i32Const(i.place);
+  access(Wasm.I32_STORE, Machine.LAST_JUMP);
+  i32Const(0);
+  pushPc(i.pc);
+  access(Wasm.I64_STORE, Machine.LAST_JUMP_PC);
   reportRegion();
   get(ADDRESS);
   get(STEPS);

@@ -27,7 +27,7 @@ export const SITE_COUNT: u32 = 4096;
 export const SITE_SIZE: usize = 8;
 
 export const INSNS: usize = SITES + <usize>SITE_COUNT * SITE_SIZE;
-export const INSN_SIZE: usize = 48;
+export const INSN_SIZE: usize = 56;
 export const BLOCKS: usize = INSNS + <usize>MAX_INSNS * INSN_SIZE;
 export const BLOCK_SIZE: usize = 128;
 /** For each halfword of a region's pages: u16 instruction number + 1, u16 block number + 1. */

@@ -2,19 +2,18 @@
 // goOn(). Registers are in memory at either, and read anew behind it.
 import { HartAt } from "../abi/layout";
 import { Way } from "../abi/translated";
-import { jumpTag } from "../hart/jumps";
-import { Hart, hart } from "../hart/state";
+import { Hart } from "../hart/state";
 import { MAX_DEPTH } from "./buffers";
 import { hasArithmetic, hasDynamicRounding, hasFloat, successor } from "./discover";
 import { writeBack } from "./exits";
 import { Block, blockAt, Insn, lengthOf, registerBit } from "./insn";
 import {
-  CALL, dirty, goOn, IMPORTED_FUNCTIONS, INTERPRET, pushAddressEntry, pushAddressTag, pushJumpEntry, pushState, readRegisters, returnTo,
-  setDirty,
+  CALL, dirty, goOn, IMPORTED_FUNCTIONS, INTERPRET, pushAddressIsCached, pushIsCached, pushState, readRegisters, returnTo, setDirty,
 } from "./leave";
 import { ADDRESS, DEPTH, HOST, STEPS } from "./locals";
 import { countWay } from "./log";
 import { upcomingPlace } from "./modules";
+import { pushPc } from "./moved";
 import { pushRegister, setRegister } from "./registers";
 import { Wasm } from "./wasm";
 import { access, byte, end, get, i32Const, i64Const, ifThen, set, tee, unsigned } from "./writer";
@@ -58,7 +57,7 @@ export function setTarget(i: Insn): void {
 /** If it links at all. */
 export function setLink(i: Insn): void {
   if (registerBit(i.rd) == 0) return;
-  i64Const(i.pc + lengthOf(i));
+  pushPc(i.pc + lengthOf(i));
   setRegister(i.rd);
   setDirty(dirty | registerBit(i.rd));
 }
@@ -70,21 +69,17 @@ export function emitCall(b: Block, i: Insn): void {
   writeBack(dirty);
   setDirty(0);
   // As long as this region is good for its address it is so for that of its own beginning: no need to look.
+  pushPc(target);
+  set(ADDRESS);
   if (target == blockAt(0).pc) {
     pushMayNest();
     beginCall();
     call(IMPORTED_FUNCTIONS + upcomingPlace());
   } else {
-    pushJumpEntry(target);
-    tee(HOST);
-    access(Wasm.I64_LOAD, 0);
-    i64Const(<i64>jumpTag(target, hart().mode));
-    byte(Wasm.I64_EQ);
+    pushIsCached(target);
     callCached();
   }
   countWay(Way.CALL_OUT, target);
-  i64Const(<i64>target);
-  set(ADDRESS);
   endCall(b, i);
 }
 
@@ -93,11 +88,7 @@ export function emitCallRegister(b: Block, i: Insn): void {
   setLink(i);
   writeBack(dirty);
   setDirty(0);
-  pushAddressEntry();
-  tee(HOST);
-  access(Wasm.I64_LOAD, 0);
-  pushAddressTag();
-  byte(Wasm.I64_EQ);
+  pushAddressIsCached();
   callCached();
   countWay(Way.CALL_REGISTER_OUT, i.pc);
   endCall(b, i);
@@ -110,13 +101,14 @@ function pushMayNest(): void {
   byte(Wasm.I32_LT_S);
 }
 
-/** If the i32 on the stack is not zero a function is called with what this leaves there; else what follows call() is done. */
+/** If the i32 on the stack is not zero the function at ADDRESS is called with what this leaves there; else what follows call() is done. */
 function beginCall(): void {
   ifThen();
   get(STEPS);
   get(DEPTH);
   i32Const(1);
   byte(Wasm.I32_ADD);
+  get(ADDRESS);
 }
 
 /** Calls function `index` of the module. */
@@ -153,7 +145,7 @@ export function emitSystem(b: Block, i: Insn): void {
   countWay(Way.ENGINE, i.pc);
   writeBack(dirty);
   setDirty(0);
-  i64Const(<i64>(i.pc | INTERPRET));
+  pushPc(i.pc | INTERPRET);
   set(ADDRESS);
   // It is taken off already, but the engine does so, too.
   get(STEPS);
@@ -187,7 +179,7 @@ function resume(b: Block): void {
 /** Pushes whether ADDRESS is not behind `i`, or too few steps are left to go on there. The engine gives none where all must return. */
 function pushIsElsewhere(b: Block, i: Insn): void {
   get(ADDRESS);
-  i64Const(<i64>(i.pc + lengthOf(i)));
+  pushPc(i.pc + lengthOf(i));
   byte(Wasm.I64_NE);
   get(STEPS);
   i32Const(max<u32>(blockAt(successor(b, 0)).length, 1));

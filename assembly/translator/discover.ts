@@ -14,9 +14,9 @@ import { hostOfIndex } from "../memory/physical";
 import { BY_ADDRESS, INSN_SIZE, MAX_INSNS, PAGES, SUCCESSORS, WORK } from "./buffers";
 import { isPlainCsr, readsFloatCsr } from "./csrs";
 import { kindOf, rounds } from "./emit.gen";
-import { Block, blockAt, End, Insn, insnAt, lengthOf, registerBit } from "./insn";
+import { Block, blockAt, End, Insn, insnAt, lengthOf, placeOf, registerBit } from "./insn";
 import { Kind } from "./kind";
-import { observedCount, observedTarget, seenJump } from "./targets";
+import { observedCount, observedDistance, seenJump } from "./targets";
 
 const LEADER: u16 = 0xffff;
 const RA_T0: u64 = (1 << 1) | (1 << 5);
@@ -112,6 +112,7 @@ function include(k: u32, pc: u64): bool {
   memory.fill(changetype<usize>(i), 0, INSN_SIZE);
   decode(word, changetype<Decoded>(i), load<u64>(<usize>Machine.CPU_EXTENSIONS));
   i.pc = pc;
+  i.place = placeOf(load<u32>(at, 8), pc);
   i.index = insnCount;
   i.kind = kindFor(i);
   insnCount++;
@@ -184,8 +185,8 @@ function trace(pc: u64): void {
       case Kind.JALR:
         if (isCall(i)) push(next);
         else if (!isReturn(i) && !sparing) {
-          const site = seenJump(pc);
-          for (let n: u32 = 0, count = observedCount(site); n < count; n++) push(observedTarget(site, n));
+          const site = seenJump(i.place);
+          for (let n: u32 = 0, count = observedCount(site); n < count; n++) push(pc + observedDistance(site, n));
         }
         return;
       case Kind.SYSTEM:
@@ -342,10 +343,11 @@ function endRegisterJump(b: Block, i: Insn, next: u64): void {
   } else if (isReturn(i)) b.end = End.RETURN;
   else {
     b.end = End.JUMP_REGISTER;
-    const site = seenJump(i.pc);
+    const site = seenJump(i.place);
     // Targets outside the region are looked up like any other: they need no block.
     for (let n: u32 = 0, count = observedCount(site); n < count; n++) {
-      if (instructionAt(observedTarget(site, n)) >= 0) edge(b, observedTarget(site, n));
+      const to = i.pc + observedDistance(site, n);
+      if (instructionAt(to) >= 0) edge(b, to);
     }
   }
 }

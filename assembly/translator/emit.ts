@@ -11,6 +11,7 @@ import * as convert from "./float-convert";
 import { fuse32, fuse64 } from "./fuse";
 import { Insn } from "./insn";
 import * as integer from "./integer";
+import { pushPc } from "./moved";
 import { pushRegister, setRegister } from "./registers";
 import { Wasm } from "./wasm";
 import { access, byte, i64Const } from "./writer";
@@ -24,7 +25,7 @@ export class Emit {
   rs1(): i64 { pushRegister(this.insn().rs1); return 0; }
   rs2(): i64 { pushRegister(this.insn().rs2); return 0; }
   imm(): i64 { i64Const(this.insn().imm); return 0; }
-  pc(): i64 { i64Const(this.insn().pc); return 0; }
+  pc(): i64 { pushPc(this.insn().pc); return 0; }
   constant(n: i64): i64 { i64Const(n); return 0; }
   setRd(value: i64): void { setRegister(this.insn().rd); }
 

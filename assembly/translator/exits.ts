@@ -8,6 +8,7 @@ import { HartAt, Machine } from "../abi/layout";
 import { upcomingRegion } from "../code/regions";
 import { BODY, EXIT_SETS, EXIT_SITES, MOST_EXITS, MOST_SETS } from "./buffers";
 import { EXIT, localFor, STEPS } from "./locals";
+import { pushMoved, pushPc } from "./moved";
 import { Type, Wasm } from "./wasm";
 import { access, byte, cursor, get, i32Const, i64Const, moveTo, nesting, op1, set, setNesting } from "./writer";
 
@@ -164,11 +165,14 @@ function writeEnd(): void {
   i32Const(0);
   i32Const(upcomingRegion());
   access(Wasm.I32_STORE, Machine.REPORTER);
+  i32Const(0);
+  pushMoved();
+  access(Wasm.I64_STORE, Machine.REPORTER_MOVED);
   get(EXIT);
   i32Const(DISTANCE_SHIFT);
   byte(Wasm.I32_SHR_S);
   byte(Wasm.I64_EXTEND_I32_S);
-  i64Const(base);
+  pushPc(base);
   byte(Wasm.I64_ADD);
   get(STEPS);
   get(EXIT);

@@ -8,6 +8,6 @@ export declare function installModule(address: usize, length: u32, regions: usiz
 @external("translated", "forget")
 export declare function forgetFunctions(first: u32, count: u32): void;
 
-/** Calls the function of `region` with `steps` left, `depth` calls deep; the address to go on at. Machine.STEPS has the steps left then. */
+/** Calls the function of `region` at `address` with `steps` left, `depth` calls deep; the address to go on at. Machine.STEPS has the steps left then. */
 @external("translated", "enter")
-export declare function enterFunction(region: u32, steps: i32, depth: i32): i64;
+export declare function enterFunction(region: u32, steps: i32, depth: i32, address: u64): i64;

@@ -24,6 +24,13 @@ export class Insn {
   low: i32;
   high: i32;
   writes: u32;
+  /** Where it lies in memory, whatever its address: see placeOf(). */
+  place: u32;
+}
+
+/** A number other than 0 for the instruction at `pc`, on the page with this index in the code map. */
+export function placeOf(index: u32, pc: u64): u32 {
+  return (index << 12) | (<u32>pc & 0xfff) | 1;
 }
 
 // @ts-ignore: decorator

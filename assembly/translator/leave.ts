@@ -8,6 +8,7 @@ import { INDEX_FOLD, INDEX_MASK, INDEX_SHIFT, jumpOffset, jumpTag } from "../har
 import { exitTo, isNear, writeBack } from "./exits";
 import { countWay } from "./log";
 import { ADDRESS, DEPTH, HOST, localFor, STEPS } from "./locals";
+import { canMove, pushMoved, pushPc } from "./moved";
 import { SiteReport } from "./sites";
 import { Wasm } from "./wasm";
 import { access, byte, end, get, i32Const, i64Const, ifThen, set, tee, unsigned } from "./writer";
@@ -60,6 +61,9 @@ export function reportRegion(): void {
   i32Const(0);
   i32Const(upcomingRegion());
   access(Wasm.I32_STORE, Machine.REPORTER);
+  i32Const(0);
+  pushMoved();
+  access(Wasm.I64_STORE, Machine.REPORTER_MOVED);
 }
 
 /** Pushes a word of the hart's state. */
@@ -87,7 +91,7 @@ export function returnTo(pc: u64, way: Way, report: SiteReport = SiteReport.NONE
   }
   if (report != SiteReport.NONE) reportSite(report);
   writeBack(dirty);
-  i64Const(<i64>pc);
+  pushPc(pc);
   returnSteps();
 }
 
@@ -115,7 +119,7 @@ export function goOn(back: u64): void {
   get(ADDRESS);
   get(STEPS);
   get(DEPTH);
-  i64Const(<i64>back);
+  pushPc(back);
   byte(Wasm.CALL);
   unsigned(GO_ON);
   set(ADDRESS);
@@ -124,26 +128,33 @@ export function goOn(back: u64): void {
   set(STEPS);
 }
 
-/** Pushes the address of the jump cache's entry for `pc`. */
-export function pushJumpEntry(pc: u64): void {
+/** Pushes whether there is translated code at `pc`, which is in ADDRESS: then HOST is its entry in the jump cache. */
+export function pushIsCached(pc: u64): void {
+  const mode = hart().mode;
+  if (canMove(mode)) {
+    pushAddressIsCached();
+    return;
+  }
   pushState(offsetof<Hart>("jumps"));
   i32Const(jumpOffset(pc));
   byte(Wasm.I32_ADD);
+  tee(HOST);
+  access(Wasm.I64_LOAD, 0);
+  i64Const(<i64>jumpTag(pc, mode));
+  byte(Wasm.I64_EQ);
 }
 
 /** Leaves for `pc`, at once if it is translated. */
 export function jumpTo(pc: u64): void {
   writeBack(dirty);
+  pushPc(pc);
+  set(ADDRESS);
   if (hasTailCalls) {
-    pushJumpEntry(pc);
-    tee(HOST);
-    access(Wasm.I64_LOAD, 0);
-    i64Const(<i64>jumpTag(pc, hart().mode));
-    byte(Wasm.I64_EQ);
+    pushIsCached(pc);
     tailCall(pc, Way.JUMP);
   }
   countWay(Way.JUMP_OUT, pc);
-  i64Const(<i64>pc);
+  get(ADDRESS);
   returnSteps();
 }
 
@@ -151,11 +162,7 @@ export function jumpTo(pc: u64): void {
 export function jumpToAddress(pc: u64): void {
   writeBack(dirty);
   if (hasTailCalls) {
-    pushAddressEntry();
-    tee(HOST);
-    access(Wasm.I64_LOAD, 0);
-    pushAddressTag();
-    byte(Wasm.I64_EQ);
+    pushAddressIsCached();
     tailCall(pc, Way.JUMP_REGISTER);
   }
   countWay(Way.JUMP_REGISTER_OUT, pc);
@@ -163,8 +170,8 @@ export function jumpToAddress(pc: u64): void {
   returnSteps();
 }
 
-/** Pushes the address of the jump cache's entry for the address in ADDRESS. */
-export function pushAddressEntry(): void {
+/** The same for whatever address is in ADDRESS. */
+export function pushAddressIsCached(): void {
   pushState(offsetof<Hart>("jumps"));
   get(ADDRESS);
   byte(Wasm.I32_WRAP_I64);
@@ -178,9 +185,8 @@ export function pushAddressEntry(): void {
   i32Const(INDEX_MASK);
   byte(Wasm.I32_AND);
   byte(Wasm.I32_ADD);
-}
-
-export function pushAddressTag(): void {
+  tee(HOST);
+  access(Wasm.I64_LOAD, 0);
   get(ADDRESS);
   i64Const(1);
   byte(Wasm.I64_ADD);
@@ -189,9 +195,10 @@ export function pushAddressTag(): void {
     i64Const((<i64>mode) << 60);
     byte(Wasm.I64_XOR);
   }
+  byte(Wasm.I64_EQ);
 }
 
-/** If the i32 on the stack is not zero, goes on in the function whose entry is at HOST. */
+/** If the i32 on the stack is not zero, goes on at ADDRESS, in the function whose entry is at HOST. */
 function tailCall(pc: u64, way: Way): void {
   ifThen();
   countWay(way, pc);
@@ -201,6 +208,7 @@ function tailCall(pc: u64, way: Way): void {
     byte(Wasm.I32_ADD);
   }
   get(DEPTH);
+  get(ADDRESS);
   get(HOST);
   access(Wasm.I32_LOAD, 8);
   byte(Wasm.RETURN_CALL);

@@ -5,9 +5,10 @@ import { LOCALS, LOCALS_SIZE } from "./buffers";
 import { byte, unsigned } from "./writer";
 import { Type } from "./wasm";
 
-/** Parameters: steps left, depth of calls. Then scratch that no instruction relies on. */
+/** Parameters: steps left, depth of calls, and where it was entered (moved.ts). Then scratch that no instruction relies on. */
 export const STEPS: u32 = FixedLocal.STEPS;
 export const DEPTH: u32 = FixedLocal.DEPTH;
+export const MOVED: u32 = FixedLocal.MOVED; // i64
 export const ADDRESS: u32 = FixedLocal.ADDRESS; // i64
 export const A: u32 = FixedLocal.A; // i64
 export const B: u32 = FixedLocal.B; // i64

@@ -213,12 +213,12 @@ const FUNCTION_TYPE: u32 = 0;
 const GO_ON_TYPE: u32 = 1;
 const CALL_TYPE: u32 = 2;
 
-/** Types of translated functions, (steps, depth) to (address, steps), and of what they import. */
+/** Types of translated functions, (steps, depth, address) to (address, steps), and of what they import. */
 function writeTypes(): void {
   const at = cursor + 2;
   moveTo(at);
   byte(3);
-  writeType(2, 2);
+  writeType(false);
   // goOn() of interpreter/translated.ts: (address, steps, depth, back) to an address.
   byte(Type.FUNCTION);
   byte(4);
@@ -228,17 +228,19 @@ function writeTypes(): void {
   byte(Type.I64);
   byte(1);
   byte(Type.I64);
-  // As a translated function, which is that of the region in a third parameter.
-  writeType(3, 2);
+  // As a translated function, which is that of the region in a fourth parameter.
+  writeType(true);
   endSection(at, Section.TYPE);
 }
 
-/** So many numbers to an address and steps. */
-function writeType(parameters: u32, results: u32): void {
+function writeType(withRegion: bool): void {
   byte(Type.FUNCTION);
-  byte(parameters);
-  for (let n: u32 = 0; n < parameters; n++) byte(Type.I32);
-  byte(results);
+  byte(withRegion ? 4 : 3);
+  byte(Type.I32);
+  byte(Type.I32);
+  byte(Type.I64);
+  if (withRegion) byte(Type.I32);
+  byte(2);
   byte(Type.I64);
   byte(Type.I32);
 }

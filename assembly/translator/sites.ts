@@ -1,5 +1,5 @@
 // What was learnt of single loads and stores while their region ran, by a hash of their
-// address. One that finds its base register's page changed every few steps is looked up in the
+// place in memory (insn.ts). One that finds its base register's page changed every few steps is looked up in the
 // TLB at once, in the next translation; one whose group was left for the interpreter again
 // and again is checked alone.
 import { Machine } from "../abi/layout";
@@ -35,29 +35,29 @@ export function resetSites(): void {
   memory.fill(SITES, 0, <usize>SITE_COUNT * SITE_SIZE);
 }
 
-/** Address of the site of the access at `pc`. */
-export function siteOf(pc: u64): usize {
-  return SITES + (<usize>(pc >> 1) & (SITE_COUNT - 1)) * SITE_SIZE;
+/** Address of the site of the access at `place`. */
+export function siteOf(place: u32): usize {
+  return SITES + (<usize>((place >> 1) ^ (place >> 13) * 0x9e5) & (SITE_COUNT - 1)) * SITE_SIZE;
 }
 
-/** Does the access at `pc` find another page most of the time? */
-export function changesPages(pc: u64): bool {
-  return (load<u16>(siteOf(pc)) & TOO_MANY) != 0;
+/** Does the access at `place` find another page most of the time? */
+export function changesPages(place: u32): bool {
+  return (load<u16>(siteOf(place)) & TOO_MANY) != 0;
 }
 
-export function isAlone(pc: u64): bool {
-  return (load<u16>(siteOf(pc)) & ALONE) != 0;
+export function isAlone(place: u32): bool {
+  return (load<u16>(siteOf(place)) & ALONE) != 0;
 }
 
 /** What translated code reports of an access that it leaves to the interpreter. */
 export const enum SiteReport { NONE = 0, CHANGES_PAGES = 1, GROUP_MISSED = 2 }
 
-/** The access at `pc` was left to the interpreter. True if its region is to be translated anew. */
-export function noteMiss(pc: u64): bool {
+/** The access at `place` was left to the interpreter. True if its region is to be translated anew. */
+export function noteMiss(place: u32): bool {
   const report = load<u32>(<usize>Machine.SITE_REPORT);
   if (report == <u32>SiteReport.NONE) return false;
   store<u32>(<usize>Machine.SITE_REPORT, SiteReport.NONE);
-  const site = siteOf(pc);
+  const site = siteOf(place);
   if (report == <u32>SiteReport.CHANGES_PAGES) {
     store<u16>(site, load<u16>(site) | TOO_MANY);
     judgeOthers();

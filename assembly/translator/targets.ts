@@ -3,7 +3,7 @@
 // with a comparison for each.
 import { TARGETS, TARGETS_SIZE } from "./buffers";
 
-// A site: u64 pc of the jump, u32 times seen, u32 targets known, then 8 u64 targets.
+// A site: u32 place of the jump (insn.ts), u32 unused, u32 times seen, u32 targets known, then 8 i64 distances of targets from it.
 const SITE_SIZE: usize = 80;
 const SITES: u32 = <u32>(TARGETS_SIZE / SITE_SIZE);
 const MOST_TARGETS: u32 = 8;
@@ -16,43 +16,43 @@ export function resetTargets(): void {
 
 // @ts-ignore: decorator
 @inline
-function siteFor(pc: u64): usize {
-  return TARGETS + <usize>((<u32>(pc >> 1) * 0x9e37_79b1) >> 16) % SITES * SITE_SIZE;
+function siteFor(place: u32): usize {
+  return TARGETS + <usize>(((place >> 1) * 0x9e37_79b1) >> 16) % SITES * SITE_SIZE;
 }
 
-/** The site of the jump at `pc`, or 0 if nothing was noted of it. */
-export function seenJump(pc: u64): usize {
-  const site = siteFor(pc);
-  return load<u64>(site) == pc ? site : 0;
+/** The site of the jump at `place`, or 0 if nothing was noted of it. */
+export function seenJump(place: u32): usize {
+  const site = siteFor(place);
+  return load<u32>(site) == place ? site : 0;
 }
 
 export function observedCount(site: usize): u32 {
   return site == 0 ? 0 : load<u32>(site, 12);
 }
 
-export function observedTarget(site: usize, n: u32): u64 {
+export function observedDistance(site: usize, n: u32): u64 {
   return load<u64>(site + 16 + ((<usize>n) << 3));
 }
 
 /**
- * Is enough known of the jump at `pc`? A jump whose site another one has stays unknown, and is
+ * Is enough known of the jump at `place`? A jump whose site another one has stays unknown, and is
  * looked up like any call through a register.
  */
-export function isSettled(pc: u64): bool {
-  const site = siteFor(pc);
-  const owner = load<u64>(site);
-  return owner == pc ? load<u32>(site, 8) >= ENOUGH_JUMPS : owner != 0;
+export function isSettled(place: u32): bool {
+  const site = siteFor(place);
+  const owner = load<u32>(site);
+  return owner == place ? load<u32>(site, 8) >= ENOUGH_JUMPS : owner != 0;
 }
 
-/** The jump at `pc` went to `target`. */
-export function noteJump(pc: u64, target: u64): void {
-  const site = siteFor(pc);
-  if (load<u64>(site) == 0) store<u64>(site, pc);
-  if (load<u64>(site) != pc) return;
+/** The jump at `place` went so far. */
+export function noteJump(place: u32, distance: u64): void {
+  const site = siteFor(place);
+  if (load<u32>(site) == 0) store<u32>(site, place);
+  if (load<u32>(site) != place) return;
   store<u32>(site, load<u32>(site, 8) + 1, 8);
   const known = load<u32>(site, 12);
-  for (let n: u32 = 0; n < known; n++) if (observedTarget(site, n) == target) return;
+  for (let n: u32 = 0; n < known; n++) if (observedDistance(site, n) == distance) return;
   if (known == MOST_TARGETS) return;
-  store<u64>(site + 16 + ((<usize>known) << 3), target);
+  store<u64>(site + 16 + ((<usize>known) << 3), distance);
   store<u32>(site, known + 1, 12);
 }

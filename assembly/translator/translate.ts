@@ -72,7 +72,7 @@ export function translateRegion(p: usize, pc: u64, anew: bool = false): void {
 }
 
 function record(pc: u64, mode: u32, fast: bool): void {
-  const id = newRegion(pc, mode);
+  const id = newRegion(pc, mode, pageIndexOf(0));
   if (id == 0) return;
   const r = regionAt(id);
   r.minimum = blockAt(0).length;

@@ -6,6 +6,7 @@ import type { Inspect } from "./inspect.ts";
 const FIXED: Record<Exclude<FixedLocal, FixedLocal.COUNT>, string> = {
   [FixedLocal.STEPS]: "steps",
   [FixedLocal.DEPTH]: "depth",
+  [FixedLocal.MOVED]: "moved",
   [FixedLocal.ADDRESS]: "address",
   [FixedLocal.A]: "a",
   [FixedLocal.B]: "b",
@@ -52,8 +53,10 @@ export function addressNames(view: DataView, log: number, inspect: Inspect): Map
     [HartAt.FFLAGS, "fflags"],
     [HartAt.FRM, "frm"],
     [Machine.LAST_JUMP, "lastJump"],
+    [Machine.LAST_JUMP_PC, "lastJumpPc"],
     [Machine.SITE_REPORT, "siteReport"],
     [Machine.REPORTER, "reporter"],
+    [Machine.REPORTER_MOVED, "reporterMoved"],
   ]);
   for (let n = 0; n < 32; n++) {
     names.set(HartAt.X + 8 * n, inspect.integerName(n));

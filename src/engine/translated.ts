@@ -8,7 +8,7 @@ import { RegionNumber } from "../../assembly/abi/translated.ts";
 
 /** What the engine imports as `translated`. */
 export interface TranslatedCode {
-  enter(region: number, steps: number, depth: number): bigint;
+  enter(region: number, steps: number, depth: number, address: bigint): bigint;
   /** `regions` is the address of `count` u16. */
   install(address: number, length: number, regions: number, count: number): number;
   forget(first: number, count: number): void;
@@ -20,6 +20,8 @@ export type GoOn = (address: bigint, steps: number, depth: number, back: bigint)
 const section = (id: number, ...bytes: number[]) => [id, bytes.length, ...bytes];
 const HEADER = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
 const [I32, I64] = [0x7f, 0x7e];
+/** (steps, depth, address) to (address, steps). */
+const FUNCTION_TYPE = [0x60, 3, I32, I32, I64, 2, I64, I32];
 const unsigned = (value: number): number[] =>
   value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...unsigned(value >>> 7)];
 
@@ -39,14 +41,14 @@ export function hasTailCalls(): boolean {
 const TABLE_IMPORT = [1, 0x65, 1, 0x74, 1, 0x70, 0, 0]; // "e" "t"
 
 /**
- * The way from one translated function to another: (steps, depth, region) to (address, steps). Where calls in tail
+ * The way from one translated function to another: (steps, depth, address, region) to (address, steps). Where calls in tail
  * position are ones it is not on the stack itself.
  */
 function callModule(): Uint8Array<ArrayBuffer> {
-  const code = [0, 0x20, 0, 0x20, 1, 0x20, 2, hasTailCalls() ? 0x13 : 0x11, 0, 0, 0x0b];
+  const code = [0, 0x20, 0, 0x20, 1, 0x20, 2, 0x20, 3, hasTailCalls() ? 0x13 : 0x11, 0, 0, 0x0b];
   return new Uint8Array([
     ...HEADER,
-    ...section(1, 2, 0x60, 2, I32, I32, 2, I64, I32, 0x60, 3, I32, I32, I32, 2, I64, I32),
+    ...section(1, 2, ...FUNCTION_TYPE, 0x60, 4, I32, I32, I64, I32, 2, I64, I32),
     ...section(2, 1, ...TABLE_IMPORT),
     ...section(3, 1, 1),
     ...section(7, 1, 1, 0x66, 0, 0), // "f"
@@ -55,19 +57,19 @@ function callModule(): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * The way from the engine: (region, steps, depth) to the address, with the steps left in memory, since the engine's
+ * The way from the engine: (region, steps, depth, address) to the address, with the steps left in memory, since the engine's
  * compiler knows functions of one result alone.
  */
 function entryModule(): Uint8Array<ArrayBuffer> {
   const code = [
     0, // no locals
-    ...[0x20, 1, 0x20, 2, 0x20, 0, 0x11, 0, 0], // call_indirect function(steps, depth)
+    ...[0x20, 1, 0x20, 2, 0x20, 3, 0x20, 0, 0x11, 0, 0], // call_indirect function(steps, depth, address)
     ...[0x21, 1, 0x41, 0, 0x20, 1, 0x36, 0, ...unsigned(Machine.STEPS)], // store the steps left
     0x0b,
   ];
   return new Uint8Array([
     ...HEADER,
-    ...section(1, 2, 0x60, 2, I32, I32, 2, I64, I32, 0x60, 3, I32, I32, I32, 1, I64),
+    ...section(1, 2, ...FUNCTION_TYPE, 0x60, 4, I32, I32, I32, I64, 1, I64),
     ...section(2, 2, 1, 0x65, 1, 0x6d, 2, 0, 0, ...TABLE_IMPORT),
     ...section(3, 1, 1),
     ...section(7, 1, 1, 0x66, 0, 0), // "f"

@@ -24,16 +24,16 @@ function goOnModule(): Uint8Array<ArrayBuffer> {
   ]);
 }
 
-/** A module with two functions: each gives 0x1234 and all steps but one more than `taken`, the second one by calling `other`. */
+/** A module with two functions: each gives the address it is entered at and all steps but one more than `taken`, the second one by calling `other`. */
 function moduleWith(taken: number, other: number): Uint8Array {
-  const takes = [0, 0x42, 0xb4, 0x24, 0x20, 0, 0x41, taken, 0x6b, 0x0b];
-  const calls = [0, 0x20, 0, 0x20, 1, 0x41, other, 0x10, 1, 0x0b];
+  const takes = [0, 0x20, 2, 0x20, 0, 0x41, taken, 0x6b, 0x0b];
+  const calls = [0, 0x20, 0, 0x20, 1, 0x20, 2, 0x41, other, 0x10, 1, 0x0b];
   return new Uint8Array([
     ...HEADER,
     ...section(
       1,
-      ...[3, 0x60, 2, 0x7f, 0x7f, 2, 0x7e, 0x7f],
-      ...[0x60, 4, 0x7e, 0x7f, 0x7f, 0x7e, 1, 0x7e, 0x60, 3, 0x7f, 0x7f, 0x7f, 2, 0x7e, 0x7f],
+      ...[3, 0x60, 3, 0x7f, 0x7f, 0x7e, 2, 0x7e, 0x7f],
+      ...[0x60, 4, 0x7e, 0x7f, 0x7f, 0x7e, 1, 0x7e, 0x60, 4, 0x7f, 0x7f, 0x7e, 0x7f, 2, 0x7e, 0x7f],
     ),
     ...section(2, 3, 1, 0x65, 1, 0x6d, 2, 0, 0, 1, 0x65, 1, 0x67, 0, 1, 1, 0x65, 1, 0x63, 0, 2),
     ...section(3, 2, 0, 0),
@@ -62,7 +62,7 @@ it("enters functions, by way of others too, and lets go of those that were forgo
     expect(code.install(0x4000, module.length, 0x3000, 2)).toBe(0);
   };
   const enter = (region: number) => {
-    expect(code.enter(region, 1000, 0)).toBe(0x1234n);
+    expect(code.enter(region, 1000, 0, 0x1234n)).toBe(0x1234n);
     return view.getUint32(Machine.STEPS, true);
   };
 

@@ -9,6 +9,7 @@ import { Assembler } from "./generator/assembler.ts";
 import { prologue, ROOT_TABLE, toSupervisor } from "./generator/prologue.ts";
 import { onBothTiers, registers } from "./generator/tiers.ts";
 
+const [MSTATUS, MEPC, SATP] = [0x300, 0x341, 0x180];
 const BUDGETS = Array.from({ length: 12 }, () => 2000);
 
 /** The word of one instruction. */
@@ -140,6 +141,66 @@ describe("translated code", () => {
     );
     expect(last[22]).toBeGreaterThan(200n);
     expect(last[10]! / BigInt(DIRTY)).toBeGreaterThanOrEqual(last[22]! - 1n);
+    expect(last[26]).toBe(0n);
+  });
+
+  test("of a user runs wherever its pages are mapped, with the addresses that it has there", () => {
+    const [first, second, code] = [0xc000_0000, 0x1_0000_0000, 0x600];
+    const user = (0x8000_0000n >> 2n) | 0xdfn;
+    const last = onBothTiers(
+      (asm) => {
+        prologue(asm);
+        for (const n of [3, 4]) asm.view.setBigUint64(ROOT_TABLE - asm.base + 8 * n, user, true);
+        asm.li(5, (8n << 60n) | BigInt(ROOT_TABLE >>> 12));
+        asm.csrw(SATP, 5);
+        asm.op("sfence.vma", { rs1: 0, rs2: 0 });
+        asm.csrw(MSTATUS, 0); // MPP: to U-mode
+        asm.li(5, first + code);
+        asm.csrw(MEPC, 5);
+        asm.li(20, first);
+        asm.li(21, first + second);
+        asm.op("mret");
+        asm.pc = asm.base + code;
+        asm.label("user");
+        asm.i("addi", 9, 9, 1);
+        asm.li(8, 30);
+        asm.label("loop");
+        asm.op("auipc", { rd: 11, imm: 0 });
+        asm.r("add", 10, 10, 11); // its own address
+        asm.li(12, 3);
+        asm.to("jal", "descend", { rd: 1 });
+        asm.i("andi", 13, 8, 1); // by a table of two
+        asm.i("slli", 13, 13, 3);
+        asm.op("auipc", { rd: 14, imm: 0 });
+        asm.r("add", 14, 14, 13);
+        asm.i("jalr", 0, 14, 12);
+        asm.i("addi", 10, 10, 1);
+        asm.to("jal", "on", { rd: 0 });
+        asm.i("addi", 10, 10, 2);
+        asm.label("on");
+        asm.i("addi", 8, 8, -1);
+        asm.to("bne", "loop", { rs1: 8, rs2: 0 });
+        asm.r("sub", 20, 21, 20); // to the same place of the other mapping
+        asm.i("addi", 15, 20, code);
+        asm.i("jalr", 0, 15, 0);
+        asm.label("descend"); // calls itself, and adds up where it came from
+        asm.r("add", 10, 10, 1);
+        asm.to("beq", "bottom", { rs1: 12, rs2: 0 });
+        asm.i("addi", 12, 12, -1);
+        asm.i("addi", 22, 1, 0);
+        asm.to("jal", "leaf", { rd: 1 });
+        asm.i("addi", 1, 22, 0);
+        asm.to("jal", "descend", { rd: 0 });
+        asm.label("leaf");
+        asm.r("xor", 10, 10, 1);
+        asm.label("bottom");
+        asm.i("jalr", 0, 1, 0);
+      },
+      Array.from({ length: 30 }, () => 1500),
+      registers,
+      { size: 0x2_0000 },
+    );
+    expect(last[9]).toBeGreaterThan(20n);
     expect(last[26]).toBe(0n);
   });
 

@@ -10,7 +10,7 @@ const DATA = 0x8001_0000;
 const ROUNDS = 160_000;
 
 const MSTATUS = 0x300;
-const [MSCRATCH, MEPC, MINSTRET] = [0x340, 0x341, 0xb02];
+const [MSCRATCH, MEPC, MINSTRET, PMPCFG0, PMPADDR0] = [0x340, 0x341, 0xb02, 0x3a0, 0x3b0];
 const MSTATUS_FS = 3 << 13;
 const FFLAGS = 1;
 const INEXACT = 1;
@@ -94,6 +94,28 @@ export const programs: Record<string, (asm: Assembler) => void> = {
       asm.i("addi", a0, s1, 1);
       asm.to("jal", "twice", { rd: ra });
       asm.r("add", a1, a1, a0);
+    });
+  },
+
+  "user-mode": (asm) => {
+    // What runs in U-mode may be mapped elsewhere: addresses are where it was entered plus a distance.
+    asm.li(t0, -1);
+    asm.csrw(PMPADDR0, t0);
+    asm.li(t0, 0x1f);
+    asm.csrw(PMPCFG0, t0);
+    asm.op("auipc", { rd: t0, imm: 0 });
+    asm.i("addi", t0, t0, 20);
+    asm.csrw(MEPC, t0);
+    asm.csrw(MSTATUS, zero);
+    asm.op("mret");
+    asm.to("jal", "start", { rd: zero });
+    asm.label("twice");
+    asm.r("add", a0, a0, a0);
+    asm.i("jalr", zero, ra, 0);
+    asm.label("start");
+    repeat(asm, () => {
+      asm.op("auipc", { rd: a0, imm: 0 });
+      asm.to("jal", "twice", { rd: ra });
     });
   },
 
