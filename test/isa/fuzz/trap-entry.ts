@@ -2,6 +2,7 @@
 // save area, and the instruction skipped; an ecall is one of the services below; a fetch that faults begins the next
 // turn of the program's main loop.
 import type { Assembler } from "../generator/assembler.ts";
+import { RAM_BYTES } from "../generator/machines.ts";
 import { CODE, RAM, SAVES, Save, STACK_SIZE, STACKS, TABLES, WINDOW_SIZE } from "./map.ts";
 import { FUEL, type Spec, STACK, TURN } from "./spec.ts";
 
@@ -67,10 +68,11 @@ function writeStart(asm: Assembler, spec: Spec): void {
   };
   set(Csr.MTVEC, RAM + 4);
   if (spec.portable) {
-    // What lies below RAM and can be fetched is different: no mode may, in a locked entry.
+    // What can be fetched from around RAM is different, as QEMU's windows of PCI: no mode may, by locked entries.
     set(Csr.PMPADDR0, RAM / 4);
-    set(Csr.PMPADDR0 + 1, -1);
-    set(Csr.PMPCFG0, 0x1f8b);
+    set(Csr.PMPADDR0 + 1, (RAM + RAM_BYTES) / 4);
+    set(Csr.PMPADDR0 + 2, -1);
+    set(Csr.PMPCFG0, 0x9b0f8b);
   } else {
     set(Csr.PMPADDR0, -1);
     set(Csr.PMPCFG0, 0x1f);
