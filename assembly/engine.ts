@@ -24,7 +24,7 @@ import { LONE_ENTRY, resetPredecode } from "./code/predecode";
 import { resetRegions } from "./code/regions";
 import { interpret } from "./interpreter/fast.gen";
 import { runHarts } from "./interpreter/run";
-import { Entry, X_RD } from "./isa/entry";
+import { Entry, SINK_RD } from "./isa/entry";
 import { Op } from "./isa/op.gen";
 import { BOOT_ROM } from "./memory/physical";
 import { sbiConsoleInput } from "./sbi/dbcn";
@@ -75,7 +75,7 @@ export function reset(): void {
 export function warmUp(): void {
   const e = changetype<Entry>(LONE_ENTRY);
   e.op = <u16>Op.JAL;
-  e.rd = <u8>(<usize>HartAt.X_SINK - X_RD);
+  e.rd = SINK_RD;
   e.imm = 0;
   interpret(LONE_ENTRY, 2000, 0);
 }

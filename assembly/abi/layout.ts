@@ -96,14 +96,14 @@ export const enum Machine {
   STEPS = 0x1118,
   /** u32, place of the indirect jump (translator/insn.ts) that translated code left by, if its targets are to be noted; 0. */
   LAST_JUMP = 0x1120,
+  /** u64, the address of that jump. */
+  LAST_JUMP_PC = 0x1140,
   /** u32, what translated code says of the access that it came back for (translator/sites.ts). */
   SITE_REPORT = 0x1128,
   /** u32, the region that reports a jump or an access. */
   REPORTER = 0x112c,
-  /** i64, how far that runs from where it was translated. */
+  /** i64, how far that region runs from where it was translated. */
   REPORTER_MOVED = 0x1138,
-  /** u64, address of that jump. */
-  LAST_JUMP_PC = 0x1140,
   /** u32, set by the host before reset: where translated regions are logged (abi/translated.ts); 0 if they are not. */
   REGION_LOG = 0x1130,
 

@@ -7,6 +7,7 @@ import { decode } from "../isa/decode.gen";
 import { Decoded, Entry, pack } from "../isa/entry";
 import { firstOf, hasFar, Op, OP_MASK, pairOf, REGION_HEAD, shortForm, sizeOf, SLOW_ONLY } from "../isa/op.gen";
 import { OK, peek, physical } from "../hart/mmu";
+import { hasExtension } from "../hart/state";
 import { forbidFastWrites, forgetSlots } from "../hart/tlb";
 import {
   ENTRIES, markCode, NO_MORE, PAGE_AT, REGIONS_ONLY, resetMarks, SCALE,
@@ -90,6 +91,16 @@ export function slotOfEntry(p: usize): usize {
   return p - (offset % SLOT_SIZE);
 }
 
+const DECODED: usize = memory.data(16);
+
+/** The instruction `word`, until the next one is asked for. */
+function decoded(word: u32): Decoded {
+  const d = changetype<Decoded>(DECODED);
+  memory.fill(DECODED, 0, offsetof<Decoded>());
+  decode(word, d, load<u64>(<usize>Machine.CPU_EXTENSIONS));
+  return d;
+}
+
 /** Decodes the instruction that entry `p` stands for. */
 export function predecode(p: usize): void {
   const slot = slotOfEntry(p);
@@ -102,16 +113,13 @@ export function predecode(p: usize): void {
     changetype<Entry>(p).op = <u16>Op.CROSSES_PAGE;
     return;
   }
-  const word = offset == 4094 ? low : load<u32>(host);
-  const extensions = load<u64>(<usize>Machine.CPU_EXTENSIONS);
-  memory.fill(DECODED, 0, offsetof<Decoded>());
-  const d = changetype<Decoded>(DECODED);
-  decode(word, d, extensions);
+  const d = decoded(offset == 4094 ? low : load<u32>(host));
   const long = <u32>d.op;
   let op = long;
   if (d.size == 2) op = shortForm(long);
   else markCode(slot, offset + 2);
-  if (hasFar(long)) {
+  const hasTarget = hasFar(long);
+  if (hasTarget) {
     // A target on this page becomes a distance in entries; another page's is looked up.
     const target = <i32>offset + d.imm;
     if (target >= 0 && target < 4096) d.imm <<= SCALE;
@@ -119,8 +127,8 @@ export function predecode(p: usize): void {
   }
   // Without C a jump must check its target's alignment, which only the slow path does. It alone
   // looks at rounding modes, of which the reserved ones are illegal.
-  const jumps = long == <u32>Op.JALR || hasFar(long);
-  if ((jumps && !((extensions >> Ext.C) & 1)) || <u32>d.rm - 5 < 2) op |= SLOW_ONLY;
+  const jumps = hasTarget || long == <u32>Op.JALR;
+  if ((jumps && !hasExtension(Ext.C)) || <u32>d.rm - 5 < 2) op |= SLOW_ONLY;
   if (beginsRegion(index, offset)) op |= REGION_HEAD;
   d.op = <u16>op;
   pack(d, changetype<Entry>(p));
@@ -137,8 +145,11 @@ function pairWithNext(p: usize, slot: usize): void {
   store<u16>(p, <u16>pairOf(op, firstOf(<u32>load<u16>(next))));
 }
 
-/** Entry `p` is one to look at: none before it does it, too. */
-export function splitBefore(p: usize): void {
+/** The loop leaves entry `p` to the slow step from now on, and no pair before it does it too. */
+export function markHead(p: usize): void {
+  const head = load<u16>(p);
+  if (head & REGION_HEAD) return;
+  store<u16>(p, head | REGION_HEAD);
   for (let before = p - 8; before >= p - 16; before -= 8) {
     if (before < slotOfEntry(p)) return;
     const op = <u32>load<u16>(before);
@@ -146,13 +157,9 @@ export function splitBefore(p: usize): void {
   }
 }
 
-const DECODED: usize = memory.data(16);
-
 /** Decodes a word that no page holds whole into the lone entry. */
 export function decodeLone(word: u32): void {
-  memory.fill(DECODED, 0, offsetof<Decoded>());
-  decode(word, changetype<Decoded>(DECODED), load<u64>(<usize>Machine.CPU_EXTENSIONS));
-  pack(changetype<Decoded>(DECODED), changetype<Entry>(LONE_ENTRY));
+  pack(decoded(word), changetype<Entry>(LONE_ENTRY));
   store<u32>(LONE_ENTRY, word, 16);
 }
 

@@ -1,4 +1,4 @@
-// Records of translated regions, found by the address they begin at and by the physical
+// Records of translated regions, found by where in memory they begin and by the physical
 // pages that they run on. A region is one function of translated code: instructions on up
 // to four pages, entered at its first alone. It is good wherever its address is mapped to
 // the same pages, in the mode that it was translated for; for U-mode at any other address, too.
@@ -36,8 +36,6 @@ export class Region {
   size: u32;
   /** Its record in the log of regions, or 0. */
   record: u32;
-  /** Index in the code map of the page that it begins on. */
-  start: u32;
   // Then for each page: u32 index in the code map, u32 next link of the page's hash, i64
   // distance in pages from the first.
 }
@@ -48,9 +46,9 @@ const LINK: usize = 4;
 const RECORD: usize = 128;
 export const MAX_REGIONS: u32 = RegionNumber.END;
 
-const PC_HASH: usize = JUMPS_END;
-const PC_BUCKETS: u32 = 4096;
-const PAGE_HASH: usize = PC_HASH + PC_BUCKETS * 2;
+const START_HASH: usize = JUMPS_END;
+const START_BUCKETS: u32 = 4096;
+const PAGE_HASH: usize = START_HASH + START_BUCKETS * 2;
 const PAGE_BUCKETS: u32 = 2048;
 const RECORDS: usize = PAGE_HASH + PAGE_BUCKETS * 2;
 export const REGIONS_END: usize = RECORDS + <usize>MAX_REGIONS * RECORD;
@@ -80,7 +78,7 @@ export function regionDistance(id: u32, k: u32): i64 {
 
 /** By where it begins in memory: addresses of the same code differ. */
 function startBucket(pc: u64, index: u32): usize {
-  return PC_HASH + (((((<usize>pc & 0xfff) >> 1) ^ (<usize>index * 0x9e5)) & (PC_BUCKETS - 1)) << 1);
+  return START_HASH + (((((<usize>pc & 0xfff) >> 1) ^ (<usize>index * 0x9e5)) & (START_BUCKETS - 1)) << 1);
 }
 
 function pageBucket(index: u32): usize {
@@ -90,7 +88,7 @@ function pageBucket(index: u32): usize {
 export function resetRegions(): void {
   free = 0;
   used = 0;
-  memory.fill(PC_HASH, 0, REGIONS_END - PC_HASH);
+  memory.fill(START_HASH, 0, REGIONS_END - START_HASH);
 }
 
 /** The number that newRegion() gives next. */
@@ -109,7 +107,6 @@ export function newRegion(pc: u64, mode: u32, index: u32): u32 {
   r.pc = pc;
   r.mode = mode;
   r.state = RegionState.PENDING;
-  r.start = index;
   const bucket = startBucket(pc, index);
   r.next = load<u16>(bucket);
   store<u16>(bucket, <u16>id);
@@ -127,9 +124,16 @@ export function addPage(id: u32, index: u32, distance: i64): void {
   store<u16>(bucket, <u16>(id * MAX_PAGES + k));
 }
 
+/** May what is translated for the mode run at other addresses? */
+// @ts-ignore: decorator
+@inline
+export function canMove(mode: u32): bool {
+  return mode == <u32>Mode.U;
+}
+
 /** Is it good for the address, too, if its pages are there? */
 function isAt(r: Region, pc: u64): bool {
-  return r.pc == pc || (r.mode == <u32>Mode.U && ((r.pc ^ pc) & 0xfff) == 0);
+  return canMove(r.mode) ? ((r.pc ^ pc) & 0xfff) == 0 : r.pc == pc;
 }
 
 /** The next region after `id` (0: the first) that begins at `pc` on the page with this index. */
@@ -137,7 +141,7 @@ export function nextRegionAt(id: u32, pc: u64, mode: u32, index: u32): u32 {
   let at = id == 0 ? <u32>load<u16>(startBucket(pc, index)) : regionAt(id).next;
   while (at != 0) {
     const r = regionAt(at);
-    if (r.start == index && r.mode == mode && isAt(r, pc)) return at;
+    if (r.mode == mode && regionPage(at, 0) == index && isAt(r, pc)) return at;
     at = r.next;
   }
   return 0;
@@ -196,7 +200,7 @@ export function dropRegion(id: u32): void {
   const r = regionAt(id);
   if (r.state == <u32>RegionState.FREE) return;
   if (r.state == <u32>RegionState.LIVE) clearAllJumps();
-  const bucket = startBucket(r.pc, r.start);
+  const bucket = startBucket(r.pc, regionPage(id, 0));
   if (load<u16>(bucket) == id) store<u16>(bucket, <u16>r.next);
   else {
     let at = <u32>load<u16>(bucket);

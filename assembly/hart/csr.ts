@@ -39,8 +39,12 @@ export function setFloatDirty(): void {
 export function statusValue(s: Hart): u64 {
   let value = s.mstatus;
   if ((value & Status.FS) == Status.FS) value |= Status.SD;
-  value |= Status.UXL;
-  return hasExtension(Ext.S) ? value | Status.SXL : value;
+  return value | fixedStatus();
+}
+
+/** What mstatus always shows: the only width of registers below M-mode. */
+export function fixedStatus(): u64 {
+  return hasExtension(Ext.S) ? Status.UXL | Status.SXL : Status.UXL;
 }
 
 /** A counter at `index` 0 to 31 read through its user-level name. */
@@ -312,6 +316,7 @@ function legalVector(value: u64, old: u64): u64 {
   return (value & 3) <= 1 ? value : (value & ~(<u64>3)) | (old & 3);
 }
 
-function pcMask(): u64 {
+/** Bits of an address that mepc and sepc hold. */
+export function pcMask(): u64 {
   return hasExtension(Ext.C) ? ~(<u64>1) : ~(<u64>3);
 }

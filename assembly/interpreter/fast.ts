@@ -105,22 +105,28 @@ export class Fast extends Compute {
   }
 
   // @ts-ignore: decorator
-  @inline store32(): bool {
+  @inline write32(value: i32): bool {
     const va = this.rs1() + this.offset();
     const e = slotFor(va);
     if (load<i64>(e, WRITE_HALF) != ((va + 3) & PAGE)) return false;
-    store<i32>(<usize>(<u32>va + load<u32>(e, WRITE_HALF + 8)), <i32>this.rs2());
+    store<i32>(<usize>(<u32>va + load<u32>(e, WRITE_HALF + 8)), value);
     return true;
   }
 
   // @ts-ignore: decorator
-  @inline store64(): bool {
+  @inline write64(value: i64): bool {
     const va = this.rs1() + this.offset();
     const e = slotFor(va);
     if (load<i64>(e, WRITE_HALF) != ((va + 7) & PAGE)) return false;
-    store<i64>(<usize>(<u32>va + load<u32>(e, WRITE_HALF + 8)), <i64>this.rs2());
+    store<i64>(<usize>(<u32>va + load<u32>(e, WRITE_HALF + 8)), value);
     return true;
   }
+
+  // @ts-ignore: decorator
+  @inline store32(): bool { return this.write32(<i32>this.rs2()); }
+
+  // @ts-ignore: decorator
+  @inline store64(): bool { return this.write64(this.rs2()); }
 
   // @ts-ignore: decorator
   @inline loadFloat32(): bool {
@@ -141,20 +147,8 @@ export class Fast extends Compute {
   }
 
   // @ts-ignore: decorator
-  @inline storeFloat32(): bool {
-    const va = this.rs1() + this.offset();
-    const e = slotFor(va);
-    if (load<i64>(e, WRITE_HALF) != ((va + 3) & PAGE)) return false;
-    store<u32>(<usize>(<u32>va + load<u32>(e, WRITE_HALF + 8)), <u32>this.fs2D());
-    return true;
-  }
+  @inline storeFloat32(): bool { return this.write32(<i32>this.fs2D()); }
 
   // @ts-ignore: decorator
-  @inline storeFloat64(): bool {
-    const va = this.rs1() + this.offset();
-    const e = slotFor(va);
-    if (load<i64>(e, WRITE_HALF) != ((va + 7) & PAGE)) return false;
-    store<u64>(<usize>(<u32>va + load<u32>(e, WRITE_HALF + 8)), this.fs2D());
-    return true;
-  }
+  @inline storeFloat64(): bool { return this.write64(<i64>this.fs2D()); }
 }

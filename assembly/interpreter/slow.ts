@@ -1,7 +1,7 @@
 // The model of a single step with the hart's full state: page walks, devices, CSRs,
 // traps. It is what the run loop falls back to, one instruction at a time.
 import { Cause, Csr } from "../abi/csr";
-import { BootMode, HartAt, Machine } from "../abi/layout";
+import { BootMode, Machine } from "../abi/layout";
 import { CacheBlock } from "../abi/ext";
 import { atomicAddress, lastPhysical, readMemory, writeMemory, zeroBlock } from "../hart/access";
 import { Access } from "../hart/access-kind";
@@ -12,7 +12,7 @@ import { flushAddress, flushAll, flushNonGlobal } from "../hart/tlb";
 import { raise, returnFromMachine, returnFromSupervisor } from "../hart/trap";
 import { Amo } from "../isa/a";
 import { Compute } from "../isa/compute";
-import { Entry, RS2, X_RD } from "../isa/entry";
+import { Entry, RS2, SINK_RD } from "../isa/entry";
 import { sbiCall } from "../sbi/dispatch";
 import { amo32, amo64 } from "./amo";
 import { wordOf } from "../code/predecode";
@@ -116,7 +116,7 @@ export class Slow extends Compute {
   uimm(): i64 { return (this.imm() >> 12) & 31; }
   csr(): u32 { return <u32>this.imm() & 0xfff; }
   rs1Named(): bool { return load<u8>(changetype<usize>(this), offsetof<Entry>("rs1")) != 0; }
-  rdNamed(): bool { return <usize>load<u8>(changetype<usize>(this), offsetof<Entry>("rd")) + X_RD != HartAt.X_SINK; }
+  rdNamed(): bool { return load<u8>(changetype<usize>(this), offsetof<Entry>("rd")) != SINK_RD; }
 
   csrWrite(value: i64): void { this.csrAccess(this.rdNamed(), true, <u64>value, 0); }
   csrSet(mask: i64, writes: bool): void { this.csrAccess(true, writes, <u64>mask, 1); }

@@ -2,7 +2,7 @@
 // cannot do: an instruction of the slow path, or the beginning of a region.
 import { SCALE } from "../memory/code-map";
 import { Machine } from "../abi/layout";
-import { codePageAt, pageOfEntry, predecode, slotForPage, splitBefore } from "../code/predecode";
+import { codePageAt, markHead, pageOfEntry, predecode, slotForPage } from "../code/predecode";
 import { nextRegionAt, regionAt, regionDistance, regionPage, RegionState } from "../code/regions";
 import { hasRequests } from "../hart/control";
 import { setSliceLeft, stepsInSlice } from "../hart/counters";
@@ -17,7 +17,7 @@ import { enterFunction } from "../translator/host";
 import { placeOf } from "../translator/insn";
 import { INTERPRET } from "../translator/leave";
 import { useModule } from "../translator/modules";
-import { noteMiss } from "../translator/sites";
+import { noteMiss, SiteReport, takeReport } from "../translator/sites";
 import { isSettled, noteJump } from "../translator/targets";
 import { suits, translateRegion } from "../translator/translate";
 import { interpret } from "./fast.gen";
@@ -100,7 +100,8 @@ function receive(result: u64, n: i32): usize {
     if (p == 0) return 0;
   }
   if (result & INTERPRET) {
-    if (noteMiss(placeOf(pageOfEntry(p), at))) translateAnew();
+    const report = takeReport();
+    if (report != SiteReport.NONE && noteMiss(report, placeOf(pageOfEntry(p), at))) translateAnew();
     const next = stepAndCount(p, stepsLeft, nextBias);
     setContinuation(stepsLeft - 1, nextBias); // a step leaves its own to the loop
     return next;
@@ -208,8 +209,7 @@ function listenAt(to: u64): usize {
     p = slotForPage(index) + ((<usize>to & 0xffe) << SCALE);
   }
   if (load<u16>(p) == <u16>Op.UNDECODED) predecode(p);
-  store<u16>(p, load<u16>(p) | REGION_HEAD);
-  splitBefore(p);
+  markHead(p);
   return p;
 }
 

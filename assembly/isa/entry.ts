@@ -43,8 +43,9 @@ export const RS3: usize = 5;
 export const OFFSET: usize = 6;
 export const RM: usize = 6;
 
-/** What a destination in an integer register counts from. */
+/** What a destination in an integer register counts from; where x0 is. */
 export const X_RD: usize = HartAt.X + 8;
+export const SINK_RD: u8 = <u8>(HartAt.X_SINK - HartAt.X - 8);
 
 // @ts-ignore: decorator
 @inline

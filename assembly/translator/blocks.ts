@@ -9,13 +9,13 @@ import { checkFloat, emitCall, emitCallRegister, emitSystem, setLink, setTarget 
 import { emitCsr } from "./csrs";
 import { successor } from "./discover";
 import { emitInstruction } from "./emit.gen";
-import { beginExits, endExits, tooManyExits, writeBack } from "./exits";
+import { beginExits, endExits, reportRegion, tooManyExits, writeBack } from "./exits";
 import { forgetSingles } from "./float";
 import { inOrder, isReducible, orderCount } from "./flow";
 import { Block, blockAt, definesOf, End, Insn, insnAt } from "./insn";
 import { Kind } from "./kind";
 import {
-  dirty, interpretHere, jumpTo, jumpToAddress, readRegisters, reportRegion, returnTo, setDirty, setHere, setUndone,
+  dirty, interpretHere, jumpTo, jumpToAddress, readRegisters, returnTo, setDirty, setHere, setUndone,
 } from "./leave";
 import { ADDRESS, LABEL, STEPS } from "./locals";
 import { countBlock, countWay, markInstruction } from "./log";
@@ -23,7 +23,7 @@ import { findMoved, pushPc } from "./moved";
 import { isSettled } from "./targets";
 import { Wasm } from "./wasm";
 import {
-  access, block, byte, cursor, end, get, i32Const, i64Const, ifThen, loop, nesting, op1, set, unsigned,
+  access, block, byte, cursor, end, get, i32Const, ifThen, loop, nesting, op1, set, unsigned,
 } from "./writer";
 
 const NONE: u32 = ~(<u32>0);

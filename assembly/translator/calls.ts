@@ -16,7 +16,7 @@ import { upcomingPlace } from "./modules";
 import { pushPc } from "./moved";
 import { pushRegister, setRegister } from "./registers";
 import { Wasm } from "./wasm";
-import { access, byte, end, get, i32Const, i64Const, ifThen, set, tee, unsigned } from "./writer";
+import { access, byte, end, get, i32Const, i64Const, ifThen, set, unsigned } from "./writer";
 
 /** Leaves for the interpreter at `pc` where floating point may not run as it was translated. */
 export function checkFloat(pc: u64): void {
@@ -68,10 +68,10 @@ export function emitCall(b: Block, i: Insn): void {
   setLink(i);
   writeBack(dirty);
   setDirty(0);
-  // As long as this region is good for its address it is so for that of its own beginning: no need to look.
   pushPc(target);
   set(ADDRESS);
   if (target == blockAt(0).pc) {
+    // As long as this region is good for its address it is so for that of its own beginning: no need to look.
     pushMayNest();
     beginCall();
     call(IMPORTED_FUNCTIONS + upcomingPlace());

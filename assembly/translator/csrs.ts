@@ -4,7 +4,8 @@ import { Csr } from "../abi/csr";
 import { Ext } from "../abi/ext";
 import { HartAt } from "../abi/layout";
 import { Status } from "../hart/bits";
-import { Hart, hart, hasExtension, Mode } from "../hart/state";
+import { csrAccessible, fixedStatus, pcMask } from "../hart/csr";
+import { Hart, hasExtension } from "../hart/state";
 import { Op } from "../isa/op.gen";
 import { Insn } from "./insn";
 import { A } from "./locals";
@@ -65,7 +66,7 @@ export function isPlainCsr(i: Insn): bool {
   const op = <u32>i.op;
   if (op < <u32>Op.CSRRW || op > <u32>Op.CSRRCI) return false;
   const n = csrOf(i);
-  if (((n >> 8) & 3) > hart().mode || (n >> 8 == 1 && !hasExtension(Ext.S))) return false;
+  if (!csrAccessible(n, writes(i)) || (n >> 8 == 1 && !hasExtension(Ext.S))) return false;
   if (n >> 8 == 0) return hasExtension(Ext.F) && readsFloatCsr(i);
   if (placeOf(n) != 0) return true;
   return isStatus(n) && (!writes(i) || (op == <u32>Op.CSRRCI && disables(i)));
@@ -103,7 +104,7 @@ export function emitCsr(i: Insn): void {
       byte(Wasm.I64_AND);
     }
     if (n == <u32>Csr.SEPC || n == <u32>Csr.MEPC) {
-      i64Const(hasExtension(Ext.C) ? ~1 : ~3);
+      i64Const(<i64>pcMask());
       byte(Wasm.I64_AND);
     }
     access(Wasm.I64_STORE, at);
@@ -130,8 +131,7 @@ function pushStatus(n: u32): void {
   i64Const(63);
   byte(Wasm.I64_SHL);
   byte(Wasm.I64_OR);
-  const fixed = Status.UXL | (hasExtension(Ext.S) ? Status.SXL : 0);
-  i64Const(<i64>fixed);
+  i64Const(<i64>fixedStatus());
   byte(Wasm.I64_OR);
   if (n != <u32>Csr.SSTATUS) return;
   i64Const(<i64>Status.SSTATUS);

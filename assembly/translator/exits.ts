@@ -10,7 +10,7 @@ import { BODY, EXIT_SETS, EXIT_SITES, MOST_EXITS, MOST_SETS } from "./buffers";
 import { EXIT, localFor, STEPS } from "./locals";
 import { pushMoved, pushPc } from "./moved";
 import { Type, Wasm } from "./wasm";
-import { access, byte, cursor, get, i32Const, i64Const, moveTo, nesting, op1, set, setNesting } from "./writer";
+import { access, byte, cursor, get, i32Const, moveTo, nesting, op1, set, setNesting } from "./writer";
 
 // The number: bits 9:0 steps to give back, bits 11:10 a report, bits 31:12 address less the region's.
 const REPORT_SHIFT: i32 = 10;
@@ -153,6 +153,16 @@ function writeSet(place: u32): void {
   if (next > place + 1) op1(Wasm.BR, next - place - 1);
 }
 
+/** Says which region it is that reports something of itself. */
+export function reportRegion(): void {
+  i32Const(0);
+  i32Const(upcomingRegion());
+  access(Wasm.I32_STORE, Machine.REPORTER);
+  i32Const(0);
+  pushMoved();
+  access(Wasm.I64_STORE, Machine.REPORTER_MOVED);
+}
+
 /** Gives the address and the steps left, and says what is to be reported. */
 function writeEnd(): void {
   i32Const(0);
@@ -162,12 +172,7 @@ function writeEnd(): void {
   i32Const((1 << (DISTANCE_SHIFT - REPORT_SHIFT)) - 1);
   byte(Wasm.I32_AND);
   access(Wasm.I32_STORE, Machine.SITE_REPORT);
-  i32Const(0);
-  i32Const(upcomingRegion());
-  access(Wasm.I32_STORE, Machine.REPORTER);
-  i32Const(0);
-  pushMoved();
-  access(Wasm.I64_STORE, Machine.REPORTER_MOVED);
+  reportRegion();
   get(EXIT);
   i32Const(DISTANCE_SHIFT);
   byte(Wasm.I32_SHR_S);

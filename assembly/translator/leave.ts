@@ -2,13 +2,13 @@
 // steps left. Bit 0 of the address says that the interpreter must do the instruction there.
 import { HartAt, Machine } from "../abi/layout";
 import { Way } from "../abi/translated";
-import { upcomingRegion } from "../code/regions";
+import { canMove } from "../code/regions";
 import { hart, Hart } from "../hart/state";
 import { INDEX_FOLD, INDEX_MASK, INDEX_SHIFT, jumpOffset, jumpTag } from "../hart/jumps";
-import { exitTo, isNear, writeBack } from "./exits";
+import { exitTo, isNear, reportRegion, writeBack } from "./exits";
 import { countWay } from "./log";
 import { ADDRESS, DEPTH, HOST, localFor, STEPS } from "./locals";
-import { canMove, pushMoved, pushPc } from "./moved";
+import { pushPc } from "./moved";
 import { SiteReport } from "./sites";
 import { Wasm } from "./wasm";
 import { access, byte, end, get, i32Const, i64Const, ifThen, set, tee, unsigned } from "./writer";
@@ -54,16 +54,6 @@ export function readRegisters(registers: u64): void {
     else access(Wasm.F64_LOAD, <u32>HartAt.F + (n - 32) * 8);
     set(localFor(n));
   }
-}
-
-/** Says which region it is that reports something of itself. */
-export function reportRegion(): void {
-  i32Const(0);
-  i32Const(upcomingRegion());
-  access(Wasm.I32_STORE, Machine.REPORTER);
-  i32Const(0);
-  pushMoved();
-  access(Wasm.I64_STORE, Machine.REPORTER_MOVED);
 }
 
 /** Pushes a word of the hart's state. */

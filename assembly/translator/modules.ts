@@ -2,10 +2,10 @@
 // each of its functions a few. When modules or bytes run out, those go whose regions are all
 // dropped, and then a clock hand evicts a module that nothing entered since it last came by.
 import { Machine, Tier } from "../abi/layout";
-import { splitBefore } from "../code/predecode";
+import { markHead } from "../code/predecode";
 import { dropOlder, dropRegion, MAX_REGIONS, regionAt, regionPage, RegionState } from "../code/regions";
 import { clearAllJumps } from "../hart/jumps";
-import { Op, REGION_HEAD } from "../isa/op.gen";
+import { Op } from "../isa/op.gen";
 import { REGIONS_ONLY, SCALE, slotAddress, slotOf } from "../memory/code-map";
 import { BODY, HEADER_SIZE, MODULE, MODULE_RECORD, MODULE_SIZE, MODULES, MOST_MODULES } from "./buffers";
 import { forgetFunctions, installModule } from "./host";
@@ -158,22 +158,19 @@ export function installBatch(): void {
     }
     r.state = RegionState.LIVE;
     dropOlder(id);
-    markHead(regionPage(id, 0), <u32>r.pc & 0xfff);
+    showHead(regionPage(id, 0), <u32>r.pc & 0xfff);
   }
   pending = 0;
   logged = 0;
   end = MODULE + HEADER_SIZE;
 }
 
-/** The loop leaves the entry to the slow step from now on, which enters the region. */
-function markHead(index: u32, offset: u32): void {
+/** The loop leaves the entry to the slow step from now on, which enters the region; one that nobody decoded yet will say so itself. */
+function showHead(index: u32, offset: u32): void {
   const slot = slotOf(index);
   if (slot == 0 || slot == REGIONS_ONLY) return;
   const entry = slotAddress(slot) + ((<usize>offset) << SCALE);
-  const op = load<u16>(entry);
-  if (op == <u16>Op.UNDECODED) return;
-  store<u16>(entry, op | REGION_HEAD);
-  splitBefore(entry);
+  if (load<u16>(entry) != <u16>Op.UNDECODED) markHead(entry);
 }
 
 // --- the module's bytes: sections, then the bodies that are there already ---

@@ -1,17 +1,11 @@
 // Addresses of code, in code. Where a user's program and its libraries lie differs from process
 // to process, while their pages are the same: what is translated for U-mode runs wherever these are mapped, and
 // adds how far that is from where it was translated.
-import { hart, Mode } from "../hart/state";
+import { canMove } from "../code/regions";
+import { hart } from "../hart/state";
 import { MOVED } from "./locals";
 import { Wasm } from "./wasm";
 import { byte, get, i64Const, set } from "./writer";
-
-/** May it run at other addresses? */
-// @ts-ignore: decorator
-@inline
-export function canMove(mode: u32): bool {
-  return mode == <u32>Mode.U;
-}
 
 /** The third parameter is where the region was entered, until this: then how far that is from `pc`. */
 export function findMoved(pc: u64): void {

@@ -52,13 +52,19 @@ export function isAlone(place: u32): bool {
 /** What translated code reports of an access that it leaves to the interpreter. */
 export const enum SiteReport { NONE = 0, CHANGES_PAGES = 1, GROUP_MISSED = 2 }
 
-/** The access at `place` was left to the interpreter. True if its region is to be translated anew. */
-export function noteMiss(place: u32): bool {
-  const report = load<u32>(<usize>Machine.SITE_REPORT);
-  if (report == <u32>SiteReport.NONE) return false;
+/** What translated code said of the access that it left to the interpreter last; only once. */
+// @ts-ignore: decorator
+@inline
+export function takeReport(): SiteReport {
+  const report = <SiteReport>load<u32>(<usize>Machine.SITE_REPORT);
   store<u32>(<usize>Machine.SITE_REPORT, SiteReport.NONE);
+  return report;
+}
+
+/** The access at `place` was left to the interpreter with a report. True if its region is to be translated anew. */
+export function noteMiss(report: SiteReport, place: u32): bool {
   const site = siteOf(place);
-  if (report == <u32>SiteReport.CHANGES_PAGES) {
+  if (report == SiteReport.CHANGES_PAGES) {
     store<u16>(site, load<u16>(site) | TOO_MANY);
     judgeOthers();
     return true;

@@ -2,8 +2,8 @@
 // single step of the slow path. Each arm names the instruction's body; a body that is
 // missing does not compile.
 import type { Instruction } from "./extension.ts";
-import { HEAD, hasFar, opName, opNumbers, pairNumbers, shortNumbers } from "./generate-ops.ts";
-import { type Half, type Pair, pairs } from "./pairs.ts";
+import { HEAD, opName, opNumbers, pairNumbers, shortNumbers } from "./generate-ops.ts";
+import { type Pair, pairs } from "./pairs.ts";
 import { byName, identifier, instructions } from "./table.ts";
 
 /** Extension of the table -> file of bodies under assembly/isa. */
@@ -30,10 +30,8 @@ function imports(): string {
   return [...new Set(instructions.map(fileOf))].map((f) => `import * as ${f} from "../isa/${f}";`).join("\n");
 }
 
-/** As SCALE in assembly/isa/entry.ts. */
+/** As SCALE in assembly/memory/code-map.ts. */
 const SCALE = 2;
-/** Numbers below it belong to the predecode cache. */
-const FIRST = 4;
 const NUMBERS = opNumbers();
 const SHORT = shortNumbers();
 const PAIRS = pairNumbers();
@@ -65,83 +63,80 @@ const JUMP =
 const SET_RD = "store<i64>(<usize>load<u8>(p, RD), ";
 const link = (bytes: number) => `${SET_RD}${PC} + ${bytes}, X_RD);`;
 
+/** Does an instruction that the next one follows, and then `on`; undefined if it is of no such kind. */
+function straight(insn: Instruction, on: string): string | undefined {
+  const body = call(insn, "Fast");
+  switch (insn.kind) {
+    case "alu":
+      // The one body that reads the pc: the loop knows it, the entry does not.
+      if (insn.name === "auipc") return `${SET_RD}${PC} + <i64>load<i32>(p, IMM), X_RD); ${on}`;
+      return `${body}; ${on}`;
+    case "memory":
+      return `if (${body}) { ${on} } ${SLOW}`;
+    case "float":
+      return `if (floatReady()) { ${body}; ${on} } ${SLOW}`;
+    case "float-memory":
+      return `if (floatReady() && ${body}) { ${on} } ${SLOW}`;
+    default:
+      return undefined;
+  }
+}
+
+/** What the loop does for an instruction: nothing, or one arm, or one for its near form and one for its far form. */
 function arms(insn: Instruction, short: boolean): string[] {
-  const at = label(insn, false, short);
-  const far = label(insn, true, short);
   const bytes = short ? 2 : 4;
   const body = call(insn, "Fast");
   const next = after(bytes);
   switch (insn.kind) {
-    case "alu":
-      // The one body that reads the pc: the loop knows it, the entry does not.
-      if (insn.name === "auipc") return [`${at} ${SET_RD}${PC} + <i64>load<i32>(p, IMM), X_RD); ${next}`];
-      return [`${at} ${body}; ${next}`];
-    case "memory":
-      return [`${at} if (${body}) { ${next} } ${SLOW}`];
-    case "float":
-      return [`${at} if (floatReady()) { ${body}; ${next} } ${SLOW}`];
-    case "float-memory":
-      return [`${at} if (floatReady() && ${body}) { ${next} } ${SLOW}`];
     case "branch":
       return [
-        `${at} if (${body}) { ${BRANCH} } ${next}`,
-        `${far} if (${body}) { target = ${PC} + <i64>load<i16>(p, OFFSET); ${JUMP} } ${next}`,
+        `if (${body}) { ${BRANCH} } ${next}`,
+        `if (${body}) { target = ${PC} + <i64>load<i16>(p, OFFSET); ${JUMP} } ${next}`,
       ];
     case "jal":
       return [
-        `${at} ${link(bytes)} p += <usize>load<i32>(p, IMM); ${ARRIVE} ${NEXT}`,
-        `${far} target = ${PC} + <i64>load<i32>(p, IMM); ${link(bytes)} ${JUMP}`,
+        `${link(bytes)} p += <usize>load<i32>(p, IMM); ${ARRIVE} ${NEXT}`,
+        `target = ${PC} + <i64>load<i32>(p, IMM); ${link(bytes)} ${JUMP}`,
       ];
     case "jalr":
       return [
-        `${at} target = (load<i64>(<usize>load<u8>(p, RS1), HartAt.X) + <i64>load<i32>(p, IMM)) & ~1; ${link(bytes)} ${JUMP}`,
+        `target = (load<i64>(<usize>load<u8>(p, RS1), HartAt.X) + <i64>load<i32>(p, IMM)) & ~1; ${link(bytes)} ${JUMP}`,
       ];
     default:
-      return [];
+      return [straight(insn, next)].filter((arm) => arm !== undefined);
   }
 }
 
+/** All forms of an instruction: whether its encoding is short. */
+function forms(insn: Instruction): boolean[] {
+  return SHORT.has(insn.name) ? [false, true] : [false];
+}
+
 function fastArms(insn: Instruction): string[] {
-  return [...arms(insn, false), ...(SHORT.has(insn.name) ? arms(insn, true) : [])];
+  return forms(insn).flatMap((short) => arms(insn, short).map((arm, far) => `${label(insn, far === 1, short)} ${arm}`));
 }
 
-/** The first of a pair: the second follows if it is done and a step is left. */
-function firstHalf({ name, short }: Half): string {
-  const insn = byName.get(name)!;
-  const on = `p += ${(short ? 2 : 4) << SCALE}; if (--n <= 0) continue;`;
-  const body = call(insn, "Fast");
-  if (name === "auipc") return `${SET_RD}${PC} + <i64>load<i32>(p, IMM), X_RD); ${on}`;
-  if (insn.kind === "alu") return `${body}; ${on}`;
-  if (insn.kind === "memory") return `if (!${body}) ${SLOW} ${on}`;
-  throw new Error(`src/isa/pairs.ts: ${name} cannot be the first of a pair`);
-}
-
+/** The second of a pair follows if the first is done and a step is left. */
 function pairArm({ first, second }: Pair, i: number): string {
-  const at = label(byName.get(second.name)!, false, second.short);
-  const [arm] = arms(byName.get(second.name)!, second.short);
-  if (!arm?.startsWith(at)) throw new Error(`src/isa/pairs.ts: ${second.name} cannot be the second of a pair`);
-  return `case ${PAIRS[i]}: /* ${first.name}, ${second.name} */ ${firstHalf(first)}${arm.slice(at.length)}`;
+  const [then] = arms(byName.get(second.name)!, second.short);
+  const on = `p += ${(first.short ? 2 : 4) << SCALE}; if (--n <= 0) continue; ${then}`;
+  const both = straight(byName.get(first.name)!, on);
+  if (then === undefined || both === undefined)
+    throw new Error(`src/isa/pairs.ts: ${first.name}, ${second.name} is no pair`);
+  return `case ${PAIRS[i]}: /* ${first.name}, ${second.name} */ ${both}`;
 }
 
 /** Labels of all operations without an arm of their own, so that the table has no holes. */
-function slowLabels(): string {
-  const fast = new Set(
-    instructions
-      .filter((i) => arms(i, false).length > 0)
-      .flatMap((i) =>
-        [NUMBERS.get(i.name)!, SHORT.get(i.name) ?? 0].flatMap((n) => (hasFar(i.kind) ? [n, n + 1] : [n])),
-      ),
-  );
-  for (const n of PAIRS) fast.add(n);
-  const last = Math.max(...NUMBERS.values(), ...SHORT.values(), ...PAIRS) + 1;
-  return Array.from({ length: last + 1 }, (_, n) => n)
-    .filter((n) => n < FIRST || !fast.has(n))
+function slowLabels(fastArms: readonly string[]): string {
+  const fast = new Set(fastArms.map((arm) => Number(/^case (\d+):/.exec(arm)?.[1])));
+  return Array.from({ length: Math.max(...fast) + 1 }, (_, n) => n)
+    .filter((n) => !fast.has(n))
     .map((n) => `case ${n}:`)
     .join(" ");
 }
 
 export function generateFast(): string {
-  const arms = [...instructions.flatMap(fastArms), ...pairs.map(pairArm)].map((arm) => `      ${arm}`);
+  const arms = [...instructions.flatMap(fastArms), ...pairs.map(pairArm)];
   return `${HEAD}
 import { HartAt } from "../abi/layout";
 import { setSliceLeft } from "../hart/counters";
@@ -174,8 +169,8 @@ export function interpret(p: usize, n: i32, bias: i64): void {
   let distance: i32 = 0;
   while (n > 0) {
     switch (<u32>load<u16>(p)) {
-${arms.join("\n")}
-      ${slowLabels()}
+${arms.map((arm) => `      ${arm}`).join("\n")}
+      ${slowLabels(arms)}
       default: ${SLOW}
     }
     p = proceed(p, n, bias);
@@ -192,7 +187,7 @@ ${arms.join("\n")}
 /** All forms of an instruction: the slow path knows its length, and does the first of a pair alone. */
 function labels(insn: Instruction, far = false): string {
   const first = far ? [] : pairs.flatMap(({ first }, i) => (first.name === insn.name ? [`case ${PAIRS[i]}:`] : []));
-  return [label(insn, far), ...(SHORT.has(insn.name) ? [label(insn, far, true)] : []), ...first].join(" ");
+  return [...forms(insn).map((short) => label(insn, far, short)), ...first].join(" ");
 }
 
 function slowArm(insn: Instruction): string {
