@@ -1,5 +1,6 @@
 // All translated regions on one page: those in which most was done, and how they were left.
 import type { TranslatedRegion } from "../engine/regions.ts";
+import { textsOf } from "./region-text.ts";
 
 const percent = (part: bigint, whole: number) => (whole > 0 ? `${((Number(part) / whole) * 100).toFixed(1)} %` : "");
 
@@ -56,8 +57,6 @@ export function regionTable(
   const isLive = (it: TranslatedRegion) => it.state !== "dropped";
   const shown = sorted.slice(0, most);
 
-  const texts = (region: TranslatedRegion) =>
-    new Map(region.blocks.flatMap(({ instructions: all }) => all.map(({ pc, text }) => [pc, text])));
   const exits = sorted.filter(({ runs }) => runs > 0n).map((region) => ({ region, exits: region.exits }));
   const causes = ranked(
     exits.flatMap((it) =>
@@ -71,7 +70,7 @@ export function regionTable(
     exits.flatMap((it) => {
       const found = it.exits.filter(({ cause }) => cause === "interpreter");
       if (found.length === 0) return [];
-      const names = texts(it.region);
+      const names = textsOf(it.region);
       return found.map(({ at, count }) => [names.get(at ?? 0n)?.split(" ")[0] ?? "?", count] as [string, bigint]);
     }),
   );

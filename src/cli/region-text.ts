@@ -76,7 +76,8 @@ function exitText(region: TranslatedRegion, options: RegionTextOptions): string[
   });
 }
 
-function textsOf(region: TranslatedRegion): Map<bigint, string> {
+/** What its instructions say, by address. */
+export function textsOf(region: TranslatedRegion): Map<bigint, string> {
   return new Map(region.blocks.flatMap(({ instructions }) => instructions.map(({ pc, text }) => [pc, text])));
 }
 

@@ -80,7 +80,10 @@ export interface RegionCode {
 
 const MODES: Record<number, "U" | "S" | "M"> = { 0: "U", 1: "S", 3: "M" };
 
-type WayOut = Exclude<Way, Way.RUN | Way.BLOCK | Way.ENGINE>;
+/** What is counted besides ways out. */
+const COUNTED = { [Way.RUN]: "run", [Way.BLOCK]: "block", [Way.ENGINE]: "engine" } as const;
+
+type WayOut = Exclude<Way, keyof typeof COUNTED>;
 
 const CAUSES: Record<WayOut, ExitCause> = {
   [Way.JUMP]: "jump",
@@ -96,14 +99,8 @@ const CAUSES: Record<WayOut, ExitCause> = {
   [Way.FLOAT_STATE]: "float-state",
 };
 
-const COUNTED: Record<Exclude<Way, WayOut>, "run" | "block" | "engine"> = {
-  [Way.RUN]: "run",
-  [Way.BLOCK]: "block",
-  [Way.ENGINE]: "engine",
-};
-
 function isWayOut(way: Way): way is WayOut {
-  return way !== Way.RUN && way !== Way.BLOCK && way !== Way.ENGINE;
+  return !(way in COUNTED);
 }
 
 const FLAGS: [RegionFlag, string][] = [
