@@ -2,7 +2,7 @@
 // registers, and floating point's.
 import { describe, expect, test } from "vitest";
 import type { Assembler } from "./generator/assembler.ts";
-import { prologue } from "./generator/prologue.ts";
+import { prologue, toUser } from "./generator/prologue.ts";
 import { onBothTiers, registers } from "./generator/tiers.ts";
 
 const [MSTATUS, SSTATUS] = [0x300, 0x100];
@@ -101,11 +101,7 @@ describe("CSRs", () => {
     const last = onBothTiers(
       (asm) => {
         prologue(asm);
-        asm.op("auipc", { rd: 5, imm: 0 });
-        asm.i("addi", 5, 5, 20);
-        asm.csrw(0x341, 5);
-        asm.csrw(MSTATUS, 0); // MPP: to U-mode
-        asm.op("mret");
+        toUser(asm);
         asm.label("loop");
         asm.i("addi", 8, 8, 1);
         asm.csrr(12, 0x140);

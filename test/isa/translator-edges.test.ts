@@ -5,19 +5,13 @@ import { ConsolePort } from "../../assembly/abi/device.ts";
 import { BootMode, Machine } from "../../assembly/abi/layout.ts";
 import { SbiExtension } from "../../assembly/abi/sbi.ts";
 import type { Engine } from "../../src/engine/engine.ts";
-import { Assembler } from "./generator/assembler.ts";
-import { prologue, ROOT_TABLE, toSupervisor } from "./generator/prologue.ts";
+import { encode } from "../../src/isa/encode.ts";
+import type { Assembler } from "./generator/assembler.ts";
+import { prologue, ROOT_TABLE, toSupervisor, usePageTables } from "./generator/prologue.ts";
 import { onBothTiers, registers } from "./generator/tiers.ts";
 
-const [MSTATUS, MEPC, SATP] = [0x300, 0x341, 0x180];
+const [MSTATUS, MEPC] = [0x300, 0x341];
 const BUDGETS = Array.from({ length: 12 }, () => 2000);
-
-/** The word of one instruction. */
-function wordOf(write: (asm: Assembler) => void): number {
-  const asm = new Assembler(64);
-  write(asm);
-  return asm.view.getUint32(0, true);
-}
 
 /** A function at `address` that adds `n` to a0. */
 function adder(asm: Assembler, address: number, n: number): void {
@@ -31,7 +25,7 @@ function adder(asm: Assembler, address: number, n: number): void {
 describe("translated code", () => {
   test("is forgotten where the hypervisor writes console input to it", () => {
     const target = 0x8000_1000;
-    const words = [1, 2].map((n) => wordOf((asm) => asm.i("addi", 10, 10, n)));
+    const words = [1, 2].map((n) => encode("addi", { rd: 10, rs1: 10, imm: n }));
     let fed = 0;
     const feed = (engine: Engine) => {
       new DataView(engine.bytes.buffer).setUint32(Machine.SCRATCH, words[(fed++ >> 1) & 1] ?? 0, true);
@@ -151,9 +145,7 @@ describe("translated code", () => {
       (asm) => {
         prologue(asm);
         for (const n of [3, 4]) asm.view.setBigUint64(ROOT_TABLE - asm.base + 8 * n, user, true);
-        asm.li(5, (8n << 60n) | BigInt(ROOT_TABLE >>> 12));
-        asm.csrw(SATP, 5);
-        asm.op("sfence.vma", { rs1: 0, rs2: 0 });
+        usePageTables(asm);
         asm.csrw(MSTATUS, 0); // MPP: to U-mode
         asm.li(5, first + code);
         asm.csrw(MEPC, 5);

@@ -1,7 +1,8 @@
 // What translated code remembers of the pages that its base registers point to must go when a
 // guest changes what it may do there, while a call or a CSR keeps the code's place.
 import { describe, expect, test } from "vitest";
-import { Assembler } from "./generator/assembler.ts";
+import { encode } from "../../src/isa/encode.ts";
+import type { Assembler } from "./generator/assembler.ts";
 import { prologue, toSupervisor } from "./generator/prologue.ts";
 import { onBothTiers, registers } from "./generator/tiers.ts";
 
@@ -15,11 +16,7 @@ describe("pages that base registers point to", () => {
   test("stores reach code that was decoded meanwhile", () => {
     const program = (asm: Assembler) => {
       const target = 0x8001_0000;
-      const encodings = [1, 2].map((n) => {
-        const other = new Assembler(64);
-        other.i("addi", 10, 10, n);
-        return other.view.getUint32(0, true);
-      });
+      const encodings = [1, 2].map((n) => encode("addi", { rd: 10, rs1: 10, imm: n }));
       prologue(asm);
       asm.li(8, target);
       asm.li(9, encodings[0]);

@@ -117,7 +117,7 @@ type Options = Record<keyof typeof LIMITS, number>;
 
 /** What the arguments ask for; a sentence if that is nothing we know. */
 function readOptions(args: string[]): Options | string {
-  const defaults: Options = {
+  const chosen: Options = {
     seconds: 60,
     seed: Date.now() % 1_000_000_000,
     count: LIMITS.count,
@@ -132,20 +132,23 @@ function readOptions(args: string[]): Options | string {
       const value = Number(values[name]);
       if (!Number.isInteger(value) || value < 0 || value > LIMITS[name])
         return `--${name} ${values[name]}: a number from 0 to ${LIMITS[name]} is wanted`;
-      defaults[name] = value;
+      chosen[name] = value;
     }
-    return defaults;
+    return chosen;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
 }
 
 export async function main(args: string[]): Promise<number> {
-  const isHelp = args.includes("--help");
-  const options = isHelp ? "" : readOptions(args);
+  if (args.includes("--help")) {
+    process.stdout.write(USAGE);
+    return 0;
+  }
+  const options = readOptions(args);
   if (typeof options === "string") {
-    (isHelp ? process.stdout : process.stderr).write(isHelp ? USAGE : `fuzz: ${options}\n${USAGE}`);
-    return isHelp ? 0 : 2;
+    process.stderr.write(`fuzz: ${options}\n${USAGE}`);
+    return 2;
   }
   const { disassemble } = await loadInspect(readFileSync(built("inspect.wasm")));
   const first = options.seed;

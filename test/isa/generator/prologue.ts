@@ -1,9 +1,9 @@
-// Beginnings of directed programs: a handler of traps, and the way to S-mode.
+// Beginnings of directed programs: a handler of traps, and the ways to S-mode and U-mode. They use x5, the handler x26, x30 and x31.
 import type { Assembler } from "./assembler.ts";
 
 const [MTVEC, MEPC, MCAUSE, MSTATUS, PMPADDR0, PMPCFG0, SATP] = [0x305, 0x341, 0x342, 0x300, 0x3b0, 0x3a0, 0x180];
 
-/** Where toSupervisor() puts the first page table, behind which others may be. */
+/** Where the first page table is, behind which others may be. */
 export const ROOT_TABLE = 0x8001_0000;
 
 /** A handler that counts in s10 and goes on behind the instruction; then to `start` in M-mode, with all memory granted. */
@@ -20,10 +20,31 @@ export function prologue(asm: Assembler): void {
   asm.label("start");
   asm.li(5, asm.labels.get("handler") ?? 0);
   asm.csrw(MTVEC, 5);
+  grantMemory(asm);
+}
+
+/** All memory, to all modes. */
+export function grantMemory(asm: Assembler): void {
   asm.li(5, -1);
   asm.csrw(PMPADDR0, 5);
   asm.li(5, 0x1f);
   asm.csrw(PMPCFG0, 5);
+}
+
+/** Goes on in U-mode with the next instruction. */
+export function toUser(asm: Assembler): void {
+  asm.op("auipc", { rd: 5, imm: 0 });
+  asm.i("addi", 5, 5, 20);
+  asm.csrw(MEPC, 5);
+  asm.csrw(MSTATUS, 0);
+  asm.op("mret");
+}
+
+/** Turns Sv39 on for the modes below, by the table at ROOT_TABLE. */
+export function usePageTables(asm: Assembler): void {
+  asm.li(5, (8n << 60n) | BigInt(ROOT_TABLE >>> 12));
+  asm.csrw(SATP, 5);
+  asm.op("sfence.vma", { rs1: 0, rs2: 0 });
 }
 
 /** Goes on in S-mode at 0x8000_0400: addresses are physical ones, and from 0xc000_0000 on the same pages are a user's. */
@@ -31,9 +52,7 @@ export function toSupervisor(asm: Assembler): void {
   const gigapage = 0x8000_0000n >> 2n;
   asm.view.setBigUint64(ROOT_TABLE - asm.base + 8 * 2, gigapage | 0xcfn, true);
   asm.view.setBigUint64(ROOT_TABLE - asm.base + 8 * 3, gigapage | 0xdfn, true);
-  asm.li(5, (8n << 60n) | BigInt(ROOT_TABLE >>> 12));
-  asm.csrw(SATP, 5);
-  asm.op("sfence.vma", { rs1: 0, rs2: 0 });
+  usePageTables(asm);
   asm.li(5, 0x800);
   asm.csrw(MSTATUS, 5);
   asm.li(5, 0x8000_0400);

@@ -1,6 +1,7 @@
 // The guests of the golden suite: each runs one kind of code often enough to be translated,
 // in M-mode without paging, from 0x8000_0000 on. Its data is at 0x8001_0000, in s0.
 import { type Assembler, R } from "../../isa/generator/assembler.ts";
+import { grantMemory, toUser } from "../../isa/generator/prologue.ts";
 
 const { zero, ra, t0, t1, t2, s0, s1, a0, a1, a2, a3, a4, a5 } = R;
 const [FT0, FT1, FT2, FA0, FA1] = [0, 1, 2, 10, 11];
@@ -10,7 +11,7 @@ const DATA = 0x8001_0000;
 const ROUNDS = 160_000;
 
 const MSTATUS = 0x300;
-const [MSCRATCH, MEPC, MINSTRET, PMPCFG0, PMPADDR0] = [0x340, 0x341, 0xb02, 0x3a0, 0x3b0];
+const [MSCRATCH, MEPC, MINSTRET] = [0x340, 0x341, 0xb02];
 const MSTATUS_FS = 3 << 13;
 const FFLAGS = 1;
 const INEXACT = 1;
@@ -24,6 +25,16 @@ function repeat(asm: Assembler, body: () => void): void {
   asm.to("bne", "again", { rs1: s1, rs2: zero });
   asm.label("end");
   asm.to("jal", "end", { rd: zero });
+}
+
+/** The same with a function `twice`, which doubles a0, before it. */
+function repeatWithTwice(asm: Assembler, body: () => void): void {
+  asm.to("jal", "start", { rd: zero });
+  asm.label("twice");
+  asm.r("add", a0, a0, a0);
+  asm.i("jalr", zero, ra, 0);
+  asm.label("start");
+  repeat(asm, body);
 }
 
 /** Switches floating point on; NX has accrued, as it has in any program after its first sums. */
@@ -85,12 +96,7 @@ export const programs: Record<string, (asm: Assembler) => void> = {
   },
 
   call: (asm) => {
-    asm.to("jal", "start", { rd: zero });
-    asm.label("twice");
-    asm.r("add", a0, a0, a0);
-    asm.i("jalr", zero, ra, 0);
-    asm.label("start");
-    repeat(asm, () => {
+    repeatWithTwice(asm, () => {
       asm.i("addi", a0, s1, 1);
       asm.to("jal", "twice", { rd: ra });
       asm.r("add", a1, a1, a0);
@@ -99,21 +105,9 @@ export const programs: Record<string, (asm: Assembler) => void> = {
 
   "user-mode": (asm) => {
     // What runs in U-mode may be mapped elsewhere: addresses are where it was entered plus a distance.
-    asm.li(t0, -1);
-    asm.csrw(PMPADDR0, t0);
-    asm.li(t0, 0x1f);
-    asm.csrw(PMPCFG0, t0);
-    asm.op("auipc", { rd: t0, imm: 0 });
-    asm.i("addi", t0, t0, 20);
-    asm.csrw(MEPC, t0);
-    asm.csrw(MSTATUS, zero);
-    asm.op("mret");
-    asm.to("jal", "start", { rd: zero });
-    asm.label("twice");
-    asm.r("add", a0, a0, a0);
-    asm.i("jalr", zero, ra, 0);
-    asm.label("start");
-    repeat(asm, () => {
+    grantMemory(asm);
+    toUser(asm);
+    repeatWithTwice(asm, () => {
       asm.op("auipc", { rd: a0, imm: 0 });
       asm.to("jal", "twice", { rd: ra });
     });
