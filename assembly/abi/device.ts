@@ -5,13 +5,19 @@ export const enum Dev {
   ACLINT = 0x1_2000,
   FINISHER = 0x1_2800,
   RTC = 0x1_3000,
-  UART = 0x1_4000,
+  UART = 0x1_4000, // 2 ports x 2 KiB
+  UART_SIZE = 0x800,
   PCI_HOST = 0x1_5000,
   PCI_FUNCTIONS = 0x1_6000, // 32 functions x 1 KiB of configuration space and bookkeeping
-  VIRTIO = 0x2_0000, // 16 virtio devices x 4 KiB: 0-7 the mmio slots, 8-15 on PCI
-  VIRTIO_SIZE = 0x1000,
-  NVME = 0x3_0000, // 4 controllers x 16 KiB
+  NVME = 0x2_0000, // 4 controllers x 16 KiB
   NVME_SIZE = 0x4000,
+  VIRTIO = 0x3_0000, // 32 virtio devices x 4 KiB: 0-7 the mmio slots, 8-31 on PCI
+  VIRTIO_SIZE = 0x1000,
+  AHCI = 0x5_0000, // 8 KiB
+  E1000 = 0x5_2000, // 4 controllers x 4 KiB
+  E1000_SIZE = 0x1000,
+  APLIC = 0x5_6000, // 4 KiB
+  IMSIC = 0x5_7000, // 4 KiB
 }
 
 /** What answers behind a virtio transport or PCI function; also the `device` half of an exit counter's key. */
@@ -30,6 +36,18 @@ export const enum DeviceKind {
   NVME = 11,
   UNMAPPED = 12,
   BOOT_ROM = 13,
+  AHCI = 14,
+  E1000 = 15,
+  E1000E = 16,
+  APLIC = 17,
+  IMSIC = 18,
+  VIRTIO_NET = 19,
+  VIRTIO_BALLOON = 20,
+  VIRTIO_9P = 21,
+  VIRTIO_VSOCK = 22,
+  VIRTIO_PMEM = 23,
+  VIRTIO_MEM = 24,
+  VIRTIO_RTC = 25,
 }
 
 /** Consoles as the host sees them: the argument of host.consoleOut and consoleInput. */

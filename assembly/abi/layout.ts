@@ -8,7 +8,7 @@
 //   0x0000_4000  harts that are not running: one 2 KiB image each
 //   0x0000_8000  pages that base registers point to (see hart/base-pages.ts)
 //   0x0001_0000  devices, PAGE apart (see Dev)
-//   0x0005_0000  exit counters
+//   0x0006_0000  exit counters
 //   0x0008_0000  static data of the compiled module (asc --memoryBase)
 //   0x0010_0000  software TLBs, 160 KiB a hart
 //   0x0024_0000  map from physical page to predecoded slot, 2 bytes a page
@@ -30,10 +30,10 @@ export const enum Layout {
   BASE_PAGES_END = 0x8c10,
 
   DEVICES = 0x1_0000,
-  DEVICES_END = 0x5_0000,
+  DEVICES_END = 0x6_0000,
 
-  EXIT_COUNTERS = 0x5_0000,
-  EXIT_COUNTERS_END = 0x7_0000,
+  EXIT_COUNTERS = 0x6_0000,
+  EXIT_COUNTERS_END = 0x8_0000,
 
   STATIC_DATA = 0x8_0000,
   STATIC_DATA_END = 0x10_0000,

@@ -161,8 +161,8 @@ export const enum PmuCounter {
 // SBI state in linear memory, the last 8 KiB of Layout.DEVICES: 512 bytes a hart, then
 // the debug console's input.
 export const enum SbiAt {
-  STATE = 0x4_e000,
+  STATE = 0x5_e000,
   HART_SIZE = 0x200,
-  CONSOLE = 0x4_f000,
-  END = 0x5_0000,
+  CONSOLE = 0x5_f000,
+  END = 0x6_0000,
 }

@@ -34,7 +34,7 @@ export function attachVirtioMmio(slot: u32, kind: DeviceKind, backend: u32, capa
   return attach(slot, 0, kind, backend, capacityBytes, flags);
 }
 
-/** The same as a PCI function: `instance` is 8 to 15, `pciSlot` an empty slot. After pciInit(), before pciReset(). */
+/** The same as a PCI function: `instance` is 8 to 31, `pciSlot` an empty slot. After pciInit(), before pciReset(). */
 export function attachVirtioPci(pciSlot: u32, instance: u32, kind: DeviceKind, backend: u32, capacityBytes: f64, flags: u32): bool {
   if (instance < <u32>Map.VIRTIO_SLOTS || instance >= VIRTIO_DEVICES || pciSlot == 0 || pciSlot >= 32) return false;
   if (functionAt(pciSlot).kind != <u32>DeviceKind.NONE) return false;

@@ -3,7 +3,7 @@
 // driver, and declare the driver in error.
 //
 // A device is 4 KiB of plain data at Dev.VIRTIO + index * 4 KiB. Indices 0 to 7 are the
-// slots of the mmio transport, 8 to 15 are PCI functions.
+// slots of the mmio transport, 8 to 31 are PCI functions.
 //
 //   +0x000  VirtioDevice
 //   +0x080  queues, 64 bytes each
@@ -20,7 +20,7 @@ import { Chain } from "./chain";
 import { VirtQueue, wantsInterrupt } from "./queue";
 
 /** Devices there is room for, and queues in each. */
-export const VIRTIO_DEVICES: u32 = 16;
+export const VIRTIO_DEVICES: u32 = 32;
 export const QUEUES_MAX: u32 = 18;
 /** Bytes of configuration space there is room for. */
 export const CONFIG_MAX: u32 = 64;

@@ -202,7 +202,7 @@ describe("virtio-mmio registers", () => {
     expect(m.call("attachVirtioMmio", 3, DeviceKind.NVME, 0, 512, 0)).toBe(0);
     expect(m.call("attachVirtioPci", 0, 8, DeviceKind.VIRTIO_RNG, 0, 0, 0)).toBe(0);
     expect(m.call("attachVirtioPci", 4, 7, DeviceKind.VIRTIO_RNG, 0, 0, 0)).toBe(0);
-    expect(m.call("attachVirtioPci", 4, 16, DeviceKind.VIRTIO_RNG, 0, 0, 0)).toBe(0);
+    expect(m.call("attachVirtioPci", 4, 32, DeviceKind.VIRTIO_RNG, 0, 0, 0)).toBe(0);
   });
 });
 

@@ -1,0 +1,45 @@
+// Network frames between the engine and its host. A frame is an Ethernet frame without its
+// check sequence. Where it crosses the border unfinished, with a checksum to be filled in or
+// a TCP segment to be cut, a header of 12 bytes says what is missing: virtio_net_hdr of
+// virtio 1.2, 5.1.6, little-endian.
+
+/** Network ports of a guest: one for each of its network devices, whatever model. */
+export const NET_PORTS = 8;
+
+/** Longest frame: an Ethernet header with a VLAN tag, and 64 KiB that are still to be cut. */
+export const NET_FRAME_MAX = 65_554;
+
+/** What may be missing from a frame: what the side that takes it will do itself. */
+export const enum NetOffload {
+  NONE = 0,
+  /** A checksum: NEEDS_CSUM. */
+  CHECKSUM = 1 << 0,
+  /** Cutting into segments: TCP over IPv4, TCP over IPv6. Both imply CHECKSUM. */
+  TSO4 = 1 << 1,
+  TSO6 = 1 << 2,
+}
+
+/** Offsets in the header. */
+export const enum NetHeader {
+  FLAGS = 0, // u8, NetHeaderFlag
+  GSO_TYPE = 1, // u8, NetGso
+  HDR_LEN = 2, // u16, bytes of headers in front of a segment's data; a hint
+  GSO_SIZE = 4, // u16, bytes of data in a segment
+  CSUM_START = 6, // u16, where summing begins
+  CSUM_OFFSET = 8, // u16, from there, where the sum goes
+  NUM_BUFFERS = 10, // u16, of meaning between driver and device alone
+  SIZE = 12,
+}
+
+export const enum NetHeaderFlag {
+  NEEDS_CSUM = 1,
+  DATA_VALID = 2,
+}
+
+export const enum NetGso {
+  NONE = 0,
+  TCPV4 = 1,
+  TCPV6 = 4,
+  /** Added to the others: the segment has ECN set. */
+  ECN = 0x80,
+}
