@@ -25,6 +25,14 @@ export declare function diskFlush(backend: u32, tag: u32): i32;
 @external("host", "diskDiscard")
 export declare function diskDiscard(backend: u32, offset: f64, length: f64, kind: u32): i32;
 
+/** A read of `size` (1, 2 or 4) bytes at `offset` of a device that the host defines. */
+@external("host", "customRead")
+export declare function customRead(device: u32, offset: u32, size: u32): u32;
+
+/** The reverse. */
+@external("host", "customWrite")
+export declare function customWrite(device: u32, offset: u32, size: u32, value: u32): void;
+
 /** Fills `length` bytes with entropy: the host's, or the seed's stream. */
 @external("host", "entropy")
 export declare function entropy(address: usize, length: u32): void;

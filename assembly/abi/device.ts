@@ -18,6 +18,7 @@ export const enum Dev {
   E1000_SIZE = 0x1000,
   APLIC = 0x5_6000, // 4 KiB
   IMSIC = 0x5_7000, // 4 KiB
+  CUSTOM = 0x5_d000, // 256 bytes
 }
 
 /** What answers behind a virtio transport or PCI function; also the `device` half of an exit counter's key. */
@@ -48,6 +49,8 @@ export const enum DeviceKind {
   VIRTIO_PMEM = 23,
   VIRTIO_MEM = 24,
   VIRTIO_RTC = 25,
+  /** A device that the host defines. */
+  CUSTOM = 26,
 }
 
 /** Consoles as the host sees them: the argument of host.consoleOut and consoleInput. */

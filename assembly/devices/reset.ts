@@ -2,6 +2,7 @@
 import { resetExitCounters } from "../exits";
 import { nvmeInit } from "./block/nvme";
 import { uartReset } from "./console/ns16550a";
+import { customInit } from "./custom/custom";
 import { plicReset } from "./irqchip/plic";
 import { pciInit } from "./pci/host-bridge";
 import { rtcReset } from "./rtc/goldfish";
@@ -12,6 +13,7 @@ export function resetDevices(): void {
   pciInit();
   virtioInit();
   nvmeInit();
+  customInit();
   uartReset();
   plicReset();
   aclintReset();

@@ -62,6 +62,8 @@ export async function emptyMachine(put: (text: string) => void): Promise<Engine>
     diskWrite: noDisk,
     diskFlush: noDisk,
     diskDiscard: noDisk,
+    customRead: () => 0,
+    customWrite: () => {},
     entropy: (address, length) => bytes.fill(0, address, address + length),
   }));
 }

@@ -19,6 +19,8 @@ export interface EngineExports {
     flags: number,
   ): void;
   attachNvme(pciSlot: number, instance: number, backend: number, capacityBytes: number, flags: number): void;
+  attachCustom(index: number, size: number): void;
+  customInterrupt(index: number, level: number): void;
   virtioConsoleSetPort(
     instance: number,
     port: number,
@@ -78,4 +80,8 @@ export interface EngineHost {
   diskFlush(backend: number, tag: number): number;
   diskDiscard(backend: number, offset: number, length: number, kind: number): number;
   entropy(address: number, length: number): void;
+  /** A register of a device that the host defines; an unsigned number of `size` bytes. */
+  customRead(device: number, offset: number, size: number): number;
+  /** `value` may be negative: its bits count. */
+  customWrite(device: number, offset: number, size: number, value: number): void;
 }

@@ -18,6 +18,7 @@ import { execOverlay } from "../image/overlay.ts";
 import { parseCpu } from "../machine/cpu.ts";
 import { type BootInput, planBoot } from "../machine/layout.ts";
 import { checkMemory, parseCodeCache, parseMemory } from "../machine/memory-size.ts";
+import { checkCustomDevices } from "./custom-devices.ts";
 import { agentPortList } from "./exec.ts";
 import { Guest } from "./guest.ts";
 import { type AttachedDisk, checkDisks, type NamedPort } from "./machine.ts";
@@ -191,6 +192,9 @@ export async function createGuestOn(platform: Platform, options: GuestOptions, n
     initrd = undefined;
   }
 
+  const devices = options.devices ?? [];
+  checkCustomDevices(devices);
+
   const rngSeed = new Uint8Array(RNG_SEED_BYTES);
   seededEntropy(seed ^ RNG_SEED_SALT).fill(rngSeed);
   const plan = planBoot({
@@ -202,6 +206,7 @@ export async function createGuestOn(platform: Platform, options: GuestOptions, n
       console,
       rngSeed,
       bootargs: append,
+      devices: devices.map(({ definition }) => definition),
     },
     ...placed,
     initrd,
@@ -235,7 +240,7 @@ export async function createGuestOn(platform: Platform, options: GuestOptions, n
         .flat()
         .map((it) => it && readSymbols(it))
         .find((it) => it),
-      plan: { config, boot: plan, disks, ports: portsOf(options) },
+      plan: { config, boot: plan, disks, ports: portsOf(options), devices },
       console,
       virtualClock,
       entropy,

@@ -15,6 +15,7 @@ import type { Symbols } from "../image/elf-symbols.ts";
 import { GuestClock } from "./clock.ts";
 import { ConsolePorts, consoleKindOf, portOf, virtioPort } from "./console-ports.ts";
 import { doubleFaultCrash, panicCrash } from "./crash.ts";
+import { type CustomDeviceHandle, CustomDevices } from "./custom-devices.ts";
 import { Disks } from "./disks.ts";
 import { type ExecOptions, type ExecResult, Executor } from "./exec.ts";
 import type { ExitInfo } from "./exit-info.ts";
@@ -71,6 +72,7 @@ export class Guest {
   readonly #loop: RunLoop;
   readonly #ports: ConsolePorts;
   readonly #disks: Disks;
+  readonly #devices: CustomDevices;
   readonly #panic = new PanicWatch();
   readonly #executor: Executor | undefined;
   readonly #listeners = new Set<(bytes: Uint8Array, port: number) => void>();
@@ -106,6 +108,14 @@ export class Guest {
         this.#engine.exports.diskDone(backend, tag, status);
         this.#loop.wake();
       },
+    });
+    this.#devices = new CustomDevices(plan.devices, {
+      interrupt: (index, level) => {
+        if (this.#isOver) return;
+        this.#engine.exports.customInterrupt(index, level ? 1 : 0);
+        this.#loop.wake();
+      },
+      ticks: () => this.ticks,
     });
     this.#engine = Engine.create(parts.module, plan.config.ramBytes, (bytes) => this.#host(bytes), {
       logRegions: parts.logRegions,
@@ -194,7 +204,15 @@ export class Guest {
 
   /** Exits so far by cause: device register or hypercall. */
   counters(): ExitCount[] {
-    return readExitCounters(this.#engine.view, this.#parts.inspect);
+    return readExitCounters(this.#engine.view, this.#parts.inspect).map((count) => this.#devices.named(count));
+  }
+
+  /**
+   * The device of this name among those given as `devices`: its state, and its interrupt.
+   * @throws OptionError if there is none.
+   */
+  device(name: string): CustomDeviceHandle {
+    return this.#devices.get(name);
   }
 
   /**
@@ -253,6 +271,8 @@ export class Guest {
       diskDiscard: (disk, offset, length, kind) =>
         this.#disks.discard(disk, offset, length, kind === DiscardKind.WRITE_ZEROES ? kind : DiscardKind.DISCARD),
       entropy: (address, length) => entropy.fill(at(address, length)),
+      customRead: (device, offset, size) => this.#devices.read(device, offset, size),
+      customWrite: (device, offset, size, value) => this.#devices.write(device, offset, size, value),
     };
   }
 
@@ -322,6 +342,7 @@ export class Guest {
           return false;
         }
         this.#ports.clearInput();
+        this.#devices.reset();
         powerOn(this.#engine, this.#parts.plan);
         this.#parts.onReset();
         return true;

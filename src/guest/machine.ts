@@ -7,6 +7,7 @@ import type { DiskBackend } from "../backend/disk.ts";
 import type { Engine, EngineConfig } from "../engine/engine.ts";
 import { AttachFlag } from "../engine/exports.ts";
 import { HostError, OptionError } from "../errors.ts";
+import type { DefinedDevice } from "../machine/define-device.ts";
 import type { BootPlan } from "../machine/layout.ts";
 
 /** virtio-mmio slots: the entropy source has the first, disks the others. */
@@ -39,6 +40,7 @@ export interface MachinePlan {
   boot: BootPlan;
   disks: readonly AttachedDisk[];
   ports: readonly NamedPort[];
+  devices: readonly DefinedDevice[];
 }
 
 /** @throws OptionError if there are more disks of a kind than the machine takes. */
@@ -87,6 +89,7 @@ export function powerOn(engine: Engine, plan: MachinePlan): void {
   exports.attachVirtioMmio(RNG_SLOT, DeviceKind.VIRTIO_RNG, 0, 0, 0);
   attachDisks(engine, plan.disks);
   attachConsole(engine, plan.ports);
+  for (const [index, { definition }] of plan.devices.entries()) exports.attachCustom(index, definition.size);
   startHarts(engine, plan);
 }
 

@@ -1,5 +1,6 @@
 // What a guest can be made of, and the defaults.
 import type { DiskBackend } from "../backend/disk.ts";
+import type { DefinedDevice } from "../machine/define-device.ts";
 import type { ExitInfo } from "./exit-info.ts";
 
 export type ConsoleKind = "ns16550a" | "virtio" | "sbi";
@@ -61,6 +62,8 @@ export interface GuestOptions {
   /** The console that the kernel and the shell use. Default: virtio; ns16550a, which U-Boot drives, behind U-Boot. */
   console?: ConsoleKind;
   disks?: DiskOptions[];
+  /** Devices of your own, made by defineDevice; at most 16. */
+  devices?: DefinedDevice[];
   /** Runs commands: adds an agent to the initrd and a virtio-console port for it. */
   exec?: boolean;
   /**

@@ -74,6 +74,8 @@ export class TestBoard {
   /** What a flush answers; 1 leaves it pending, its tag in `flushes`. */
   flushAnswer = 0;
   readonly flushes: number[] = [];
+  /** Accesses to devices that the host defines. */
+  readonly customCalls: string[] = [];
 
   private constructor(module: WebAssembly.Module) {
     const transfer = (kind: "read" | "write", offset: number, at: number, length: number) => {
@@ -103,6 +105,12 @@ export class TestBoard {
         return this.diskAnswer;
       },
       entropy: (at: number, length: number) => void this.bytes.fill(0xa5, at, at + length),
+      customRead: (device: number, offset: number, size: number) => {
+        this.customCalls.push(`read ${device} ${offset} ${size}`);
+        return 0x8765_4321 | 0;
+      },
+      customWrite: (device: number, offset: number, size: number, value: number) =>
+        void this.customCalls.push(`write ${device} ${offset} ${size} ${value >>> 0}`),
     };
     const instance = new WebAssembly.Instance(module, { env: { memory: this.memory }, host });
     this.exports = instance.exports as unknown as typeof this.exports;
@@ -127,7 +135,9 @@ export class TestBoard {
 
   /** What a restore asks of every device. */
   valid(): boolean {
-    const devices = ["plic", "aclint", "rtc", "uart", "pci"].every((device) => this.call(`${device}Validate`) !== 0);
+    const devices = ["plic", "aclint", "rtc", "uart", "pci", "custom"].every(
+      (device) => this.call(`${device}Validate`) !== 0,
+    );
     return devices && [0, 1, 2, 3].every((i) => this.call("nvmeValidate", i) !== 0);
   }
 

@@ -226,6 +226,8 @@ function createGuest(random: Random, boot: number): Guest {
     diskWrite: transfer("disk write"),
     diskFlush: () => 0,
     diskDiscard: () => 0,
+    customRead: () => -1,
+    customWrite: () => {},
     entropy: (at, length) => check("entropy", at >>> 0, length),
   }));
   if (engine.bytes.subarray(Layout.STATIC_DATA + (1 << 18), Layout.STATIC_DATA_END).some((byte) => byte !== 0)) {
@@ -247,6 +249,7 @@ function createGuest(random: Random, boot: number): Guest {
   exports.attachVirtioMmio(0, DeviceKind.VIRTIO_BLK, 0, 1 << 20, 0);
   exports.attachVirtioMmio(1, DeviceKind.VIRTIO_RNG, 0, 0, 0);
   exports.attachVirtioPci(1, 8, DeviceKind.VIRTIO_CONSOLE, 0, 0, 0);
+  exports.attachCustom(0, 0x1000);
   exports.attachNvme(2, 0, 1, 1 << 20, 0);
   return { engine, strays };
 }

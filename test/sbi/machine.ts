@@ -56,7 +56,10 @@ export class SbiMachine {
         this.output.push({ port, text: new TextDecoder().decode(new Uint8Array(this.memory.buffer, at, length)) });
       },
       ...Object.fromEntries(
-        ["diskRead", "diskWrite", "diskFlush", "diskDiscard", "entropy"].map((name) => [name, never]),
+        ["diskRead", "diskWrite", "diskFlush", "diskDiscard", "entropy", "customRead", "customWrite"].map((name) => [
+          name,
+          never,
+        ]),
       ),
     };
     const instance = new WebAssembly.Instance(module, { env: { memory: this.memory }, host });

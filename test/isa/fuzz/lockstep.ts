@@ -52,6 +52,8 @@ function create(module: WebAssembly.Module): Engine {
     diskWrite: () => -5,
     diskFlush: () => -5,
     diskDiscard: () => -5,
+    customRead: () => 0,
+    customWrite: () => {},
     entropy: (address, length) => bytes.fill(7, address, address + length),
   }));
 }

@@ -45,6 +45,8 @@ export function startEngine(image: Uint8Array, options: EngineOptions = {}): Eng
     diskWrite: () => -5,
     diskFlush: () => -5,
     diskDiscard: () => -5,
+    customRead: () => 0,
+    customWrite: () => {},
     entropy() {},
   });
   const engine = Engine.create(compiledEngine(), RAM_BYTES, host, { logRegions: options.logRegions });
