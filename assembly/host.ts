@@ -25,6 +25,18 @@ export declare function diskFlush(backend: u32, tag: u32): i32;
 @external("host", "diskDiscard")
 export declare function diskDiscard(backend: u32, offset: f64, length: f64, kind: u32): i32;
 
+/**
+ * A frame from the guest: `count` pieces {address u32, length u32} at `pieces`, without check sequence; `header` is the
+ * address of 12 bytes (abi/net.NetHeader), or 0 if the frame is finished. All of it is of meaning during the call alone.
+ * The host may call netRoom and netDeliver before it returns.
+ */
+@external("host", "netSend")
+export declare function netSend(port: u32, pieces: usize, count: u32, header: usize): void;
+
+/** The guest has given buffers since netRoom last said that there is no room. The same calls may come back. */
+@external("host", "netReady")
+export declare function netReady(port: u32): void;
+
 /** Fills `length` bytes with entropy: the host's, or the seed's stream. */
 @external("host", "entropy")
 export declare function entropy(address: usize, length: u32): void;

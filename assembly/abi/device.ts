@@ -18,6 +18,7 @@ export const enum Dev {
   E1000_SIZE = 0x1000,
   APLIC = 0x5_6000, // 4 KiB
   IMSIC = 0x5_7000, // 4 KiB
+  NET = 0x5_a000, // 8 KiB, what all network devices share: see NetAt in net.ts
 }
 
 /** What answers behind a virtio transport or PCI function; also the `device` half of an exit counter's key. */

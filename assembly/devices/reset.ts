@@ -3,6 +3,7 @@ import { resetExitCounters } from "../exits";
 import { nvmeInit } from "./block/nvme";
 import { uartReset } from "./console/ns16550a";
 import { plicReset } from "./irqchip/plic";
+import { netInit } from "./net/port";
 import { pciInit } from "./pci/host-bridge";
 import { rtcReset } from "./rtc/goldfish";
 import { aclintReset } from "./timer/aclint";
@@ -11,6 +12,7 @@ import { virtioInit } from "./virtio/attach";
 export function resetDevices(): void {
   pciInit();
   virtioInit();
+  netInit();
   nvmeInit();
   uartReset();
   plicReset();

@@ -1,6 +1,7 @@
 // What a guest can be made of, and the defaults.
 import type { DiskBackend } from "../backend/disk.ts";
 import type { ExitInfo } from "./exit-info.ts";
+import type { NetOptions } from "./net-options.ts";
 
 export type ConsoleKind = "ns16550a" | "virtio" | "sbi";
 export type BootKind = "paravirt" | "firmware";
@@ -61,6 +62,8 @@ export interface GuestOptions {
   /** The console that the kernel and the shell use. Default: virtio; ns16550a, which U-Boot drives, behind U-Boot. */
   console?: ConsoleKind;
   disks?: DiskOptions[];
+  /** Network devices, at most eight. Default: none. */
+  nets?: NetOptions[];
   /** Runs commands: adds an agent to the initrd and a virtio-console port for it. */
   exec?: boolean;
   /**
@@ -84,4 +87,4 @@ export interface GuestOptions {
 /** Where output comes from: a console's kind, or the name of a virtio port. */
 export type OutputPort = ConsoleKind | (string & {});
 
-export type { ExitInfo };
+export type { ExitInfo, NetOptions };

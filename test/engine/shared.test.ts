@@ -18,7 +18,7 @@ it("runs AMOs and LR/SC on shared memory", () => {
   const host = { now: nothing, consoleOut: nothing, diskRead: nothing, diskWrite: nothing };
   const imports = {
     env: { memory, abort: nothing },
-    host: { ...host, diskFlush: nothing, diskDiscard: nothing, entropy: nothing },
+    host: { ...host, diskFlush: nothing, diskDiscard: nothing, entropy: nothing, netSend: nothing, netReady: nothing },
     translated: { enter: nothing, install: nothing, forget: nothing },
   };
   const module = new WebAssembly.Module(readFileSync("build/engine-shared.wasm"));
