@@ -32,6 +32,17 @@ export declare function customRead(device: u32, offset: u32, size: u32): u32;
 /** The reverse. */
 @external("host", "customWrite")
 export declare function customWrite(device: u32, offset: u32, size: u32, value: u32): void;
+/**
+ * A frame from the guest: `count` pieces {address u32, length u32} at `pieces`, without check sequence; `header` is the
+ * address of 12 bytes (abi/net.NetHeader), or 0 if the frame is finished. All of it is of meaning during the call alone.
+ * The host may call netRoom and netDeliver before it returns.
+ */
+@external("host", "netSend")
+export declare function netSend(port: u32, pieces: usize, count: u32, header: usize): void;
+
+/** The guest has given buffers since netRoom last said that there is no room. The same calls may come back. */
+@external("host", "netReady")
+export declare function netReady(port: u32): void;
 
 /** Fills `length` bytes with entropy: the host's, or the seed's stream. */
 @external("host", "entropy")

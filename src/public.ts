@@ -2,7 +2,10 @@
 export type { DiskBackend } from "./backend/disk.ts";
 export { DiscardKind } from "./backend/disk.ts";
 export { memoryDisk } from "./backend/memory-disk.ts";
+export type { NetBackend, NetFrame, NetGuest, NetOffloadRequest } from "./backend/net.ts";
+export type { NetSettings } from "./backend/net-backends.ts";
 export { overlayDisk } from "./backend/overlay-disk.ts";
+export type { PcapSink } from "./backend/pcap.ts";
 export type { ExitCount } from "./engine/exit-counters.ts";
 export type {
   EngineStep,
@@ -29,7 +32,7 @@ export type { CustomDeviceHandle } from "./guest/custom-devices.ts";
 export type { ExecOptions, ExecResult } from "./guest/exec.ts";
 export type { ExitInfo } from "./guest/exit-info.ts";
 export type { Guest, GuestConsole } from "./guest/guest.ts";
-export type { BootKind, ClockKind, ConsoleKind, DiskOptions, GuestOptions } from "./guest/options.ts";
+export type { BootKind, ClockKind, ConsoleKind, DiskOptions, GuestOptions, NetOptions } from "./guest/options.ts";
 export { BootError } from "./machine/boot-error.ts";
 export {
   type CustomDevice,

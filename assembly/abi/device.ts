@@ -19,6 +19,7 @@ export const enum Dev {
   APLIC = 0x5_6000, // 4 KiB
   IMSIC = 0x5_7000, // 4 KiB
   CUSTOM = 0x5_d000, // 256 bytes
+  NET = 0x5_a000, // 8 KiB, what all network devices share: see NetAt in net.ts
 }
 
 /** What answers behind a virtio transport or PCI function; also the `device` half of an exit counter's key. */

@@ -43,3 +43,32 @@ export const enum NetGso {
   /** Added to the others: the segment has ECN set. */
   ECN = 0x80,
 }
+
+/** What the engine keeps for all network devices together, as offsets from Dev.NET. */
+export const enum NetAt {
+  /** A table of NET_PORTS entries: which device a port is, and what the host set. State. */
+  PORTS = 0x000,
+  PORT_SIZE = 0x20,
+
+  // --- of meaning inside one call alone ---
+  /** Header of the frame that the host gives (netDeliver). */
+  HEADER_IN = 0x100,
+  /** Header of the frame that a device gives (netSend). */
+  HEADER_OUT = 0x120,
+  /** {count u32, reserved u32}, then {address u32, length u32} a piece: of a frame from the guest, of room for one. */
+  PIECES_OUT = 0x200,
+  PIECES_IN = 0xb00,
+  PIECE_SIZE = 8,
+  MAX_PIECES = 256,
+  /** Buffers that netRoom took, as the device needs to give them back: 8 bytes each, MAX_PIECES of them. */
+  TAKEN = 0x1400,
+  END = 0x1c00,
+}
+
+/** What netRoom answers with instead of an address. */
+export const enum NetRoom {
+  /** No room now: netReady() will say when there is some. */
+  NONE = 0,
+  /** The device can never take this frame: it is lost. */
+  LOST = 1,
+}

@@ -4,6 +4,7 @@ import { nvmeInit } from "./block/nvme";
 import { uartReset } from "./console/ns16550a";
 import { customInit } from "./custom/custom";
 import { plicReset } from "./irqchip/plic";
+import { netInit } from "./net/port";
 import { pciInit } from "./pci/host-bridge";
 import { rtcReset } from "./rtc/goldfish";
 import { aclintReset } from "./timer/aclint";
@@ -12,6 +13,7 @@ import { virtioInit } from "./virtio/attach";
 export function resetDevices(): void {
   pciInit();
   virtioInit();
+  netInit();
   nvmeInit();
   customInit();
   uartReset();

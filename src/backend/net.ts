@@ -40,6 +40,6 @@ export interface NetBackend {
   send(frame: NetFrame): void;
   /** There is room again after a deliver() that was refused. */
   ready(): void;
-  /** Gives up what the backend holds. Nothing is called after it. */
+  /** Gives up what the backend holds, also if it was never opened. Nothing is called after it. */
   close(): void;
 }

@@ -1,13 +1,17 @@
 // The command line: commands, options, and how mistakes in them are told.
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import packageJson from "../../package.json" with { type: "json" };
+import { NET_MODELS } from "../guest/net-options.ts";
 import { listExtensions, parseCpu } from "../machine/cpu.ts";
 import { parseCodeCache, parseMemory } from "../machine/memory-size.ts";
+import { NET_BACKENDS } from "../platform/node/net-backends.ts";
+import type { NodeNetOptions } from "../platform/node/options.ts";
 import { compareCommand } from "./compare-command.ts";
 import { type DevicesArguments, printDevices } from "./devices.ts";
 import { type DiskArgument, parseDisk } from "./disk-option.ts";
 import { type ExplainArguments, explain } from "./explain.ts";
 import { type GuestArguments, makeGuest } from "./guest.ts";
+import { parseNet } from "./net-option.ts";
 import { type RunArguments, run } from "./run.ts";
 import { Ending, Status } from "./status.ts";
 import { usageMessage } from "./usage.ts";
@@ -86,6 +90,10 @@ function collectDisk(text: string, before: DiskArgument[] | undefined): DiskArgu
   return [...(before ?? []), checked(parseDisk)(text)];
 }
 
+function collectNet(text: string, before: NodeNetOptions[] | undefined): NodeNetOptions[] {
+  return [...(before ?? []), checked(parseNet)(text)];
+}
+
 /** Which guest, and how it runs: the options of every command that runs one of any kind. */
 function withGuestOptions(command: Command): Command {
   const extensions = listExtensions().map(({ name }) => name);
@@ -111,6 +119,12 @@ function withGuestOptions(command: Command): Command {
       new Option("--disk <file[,if=nvme|virtio][,ro|,overlay]>", "attaches a disk; can be given again").argParser(
         collectDisk,
       ),
+    )
+    .addOption(
+      new Option(
+        `--net <${Object.keys(NET_BACKENDS).join("|")}[,model=${NET_MODELS.join("|")}][,NAME=VALUE...]>`,
+        "attaches a network device; can be given again",
+      ).argParser(collectNet),
     )
     .option("--tools", "attaches the Debian guest's disk of tools (fio, stress-ng, ...)")
     .addOption(

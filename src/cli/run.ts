@@ -3,7 +3,7 @@ import { ExecError } from "../errors.ts";
 import type { Guest } from "../guest/guest.ts";
 import type { BootKind, ClockKind, ConsoleKind, TierKind } from "../guest/options.ts";
 import { createGuest } from "../index.ts";
-import type { NodeGuestOptions } from "../platform/node/options.ts";
+import type { NodeGuestOptions, NodeNetOptions } from "../platform/node/options.ts";
 import type { DiskArgument } from "./disk-option.ts";
 import { guestBehind } from "./firmware-option.ts";
 import { writeThrough } from "./output.ts";
@@ -23,6 +23,7 @@ export interface RunArguments {
   harts: number;
   cpu?: string;
   disk?: DiskArgument[];
+  net?: NodeNetOptions[];
   tools?: boolean;
   console?: ConsoleKind;
   exec?: string;
@@ -73,6 +74,7 @@ async function guestOptions(options: RunArguments, { logRegions }: RunVariant): 
     tools,
     console: options.console,
     disks: options.disk,
+    nets: options.net,
     exec: options.exec !== undefined,
     logRegions,
     onNotice: options.quiet ? undefined : say,

@@ -46,6 +46,27 @@ export interface EngineExports {
   consoleGuestOpen(port: number): number;
   diskDone(backend: number, tag: number, status: number): void;
 
+  /**
+   * Says what port `port` is to be, before a network device is attached to it: MAC address (its first four bytes as a
+   * little-endian word, then the last two), MTU, queue pairs, Mbit/s, and whether its link is up.
+   */
+  netConfigure(
+    port: number,
+    macLow: number,
+    macHigh: number,
+    mtu: number,
+    pairs: number,
+    speed: number,
+    up: number,
+  ): void;
+  /** NetOffload bits that frames into the guest may leave undone, or -1 while no driver listens. */
+  netOffloads(port: number): number;
+  /** Takes room for a frame: address of {count, reserved, count times {address, length}}, or NetRoom. Then netDeliver at once. */
+  netRoom(port: number, length: number): number;
+  /** The room that netRoom took is filled. `header` is NetAt.HEADER_IN, filled in, or 0. */
+  netDeliver(port: number, header: number): void;
+  netLink(port: number, up: number): void;
+
   /** Register `index`: 0-31 x, 32 pc, 33-64 f, 0x1000 + n CSR n. */
   getReg(hart: number, index: number): bigint;
   setReg(hart: number, index: number, value: bigint): void;
@@ -79,6 +100,9 @@ export interface EngineHost {
   diskWrite(backend: number, offset: number, address: number, length: number): number;
   diskFlush(backend: number, tag: number): number;
   diskDiscard(backend: number, offset: number, length: number, kind: number): number;
+  /** May be left out where there are no network devices. */
+  netSend(port: number, pieces: number, count: number, header: number): void;
+  netReady(port: number): void;
   entropy(address: number, length: number): void;
   /** A register of a device that the host defines; an unsigned number of `size` bytes. */
   customRead(device: number, offset: number, size: number): number;

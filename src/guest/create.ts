@@ -21,7 +21,8 @@ import { checkMemory, parseCodeCache, parseMemory } from "../machine/memory-size
 import { checkCustomDevices } from "./custom-devices.ts";
 import { agentPortList } from "./exec.ts";
 import { Guest } from "./guest.ts";
-import { type AttachedDisk, checkDisks, type NamedPort } from "./machine.ts";
+import { type AttachedDisk, checkDisks, checkNets, type NamedPort } from "./machine.ts";
+import { type AttachedNet, openNet } from "./net-options.ts";
 import type { BootKind, ConsoleKind, DiskOptions, GuestOptions, TierKind } from "./options.ts";
 import type { Platform } from "./platform.ts";
 
@@ -229,9 +230,14 @@ export async function createGuestOn(platform: Platform, options: GuestOptions, n
 
   const [module, inspect] = await Promise.all([platform.loadModule("engine"), inspectOf(platform)]);
   const disks: AttachedDisk[] = [];
+  const nets: AttachedNet[] = [];
   try {
     for (const [number, disk] of disksGiven.entries()) disks.push(openDisk(disk, number));
     checkDisks(disks);
+    checkNets(options.nets ?? []);
+    for (const [number, net] of (options.nets ?? []).entries()) {
+      nets.push(openNet(net, number, harts, platform));
+    }
     const guest = new Guest({
       platform,
       module,
@@ -240,7 +246,7 @@ export async function createGuestOn(platform: Platform, options: GuestOptions, n
         .flat()
         .map((it) => it && readSymbols(it))
         .find((it) => it),
-      plan: { config, boot: plan, disks, ports: portsOf(options), devices },
+      plan: { config, boot: plan, disks, nets, ports: portsOf(options), devices },
       console,
       virtualClock,
       entropy,
@@ -253,7 +259,7 @@ export async function createGuestOn(platform: Platform, options: GuestOptions, n
     if (options.onConsole) guest.console.onData(options.onConsole);
     return guest;
   } catch (error) {
-    for (const { backend } of disks) backend.close();
+    for (const { backend } of [...disks, ...nets]) backend.close();
     throw error;
   }
 }

@@ -20,6 +20,7 @@ import { Disks } from "./disks.ts";
 import { type ExecOptions, type ExecResult, Executor } from "./exec.ts";
 import type { ExitInfo } from "./exit-info.ts";
 import { type MachinePlan, powerOn } from "./machine.ts";
+import { Nets } from "./nets.ts";
 import type { ConsoleKind, GuestOptions } from "./options.ts";
 import { PanicWatch } from "./panic.ts";
 import type { Platform } from "./platform.ts";
@@ -73,6 +74,7 @@ export class Guest {
   readonly #ports: ConsolePorts;
   readonly #disks: Disks;
   readonly #devices: CustomDevices;
+  readonly #nets: Nets;
   readonly #panic = new PanicWatch();
   readonly #executor: Executor | undefined;
   readonly #listeners = new Set<(bytes: Uint8Array, port: number) => void>();
@@ -117,6 +119,10 @@ export class Guest {
       },
       ticks: () => this.ticks,
     });
+    this.#nets = new Nets(
+      plan.nets.map((net) => net.backend),
+      { notice: (message) => parts.onNotice(message), wake: () => this.#loop.wake() },
+    );
     this.#engine = Engine.create(parts.module, plan.config.ramBytes, (bytes) => this.#host(bytes), {
       logRegions: parts.logRegions,
     });
@@ -132,7 +138,8 @@ export class Guest {
       });
     }
 
-    powerOn(this.#engine, plan);
+    this.#powerOn();
+    this.#nets.open(this.#engine);
     this.#loop.start();
   }
 
@@ -270,10 +277,16 @@ export class Guest {
       diskFlush: (disk, tag) => this.#disks.flush(disk, tag),
       diskDiscard: (disk, offset, length, kind) =>
         this.#disks.discard(disk, offset, length, kind === DiscardKind.WRITE_ZEROES ? kind : DiscardKind.DISCARD),
+      netSend: (port, pieces, count, header) => this.#nets.send(port, pieces >>> 0, count, header >>> 0),
+      netReady: (port) => this.#nets.ready(port),
       entropy: (address, length) => entropy.fill(at(address, length)),
       customRead: (device, offset, size) => this.#devices.read(device, offset, size),
       customWrite: (device, offset, size, value) => this.#devices.write(device, offset, size, value),
     };
+  }
+
+  #powerOn(): void {
+    powerOn(this.#engine, this.#parts.plan, (port) => this.#nets.isUp(port));
   }
 
   #output(port: number, bytes: Uint8Array): void {
@@ -301,7 +314,7 @@ export class Guest {
       collect: () => guest.#ports.collect(),
       publish: () => guest.#ports.publish(),
       get awaitsCompletion() {
-        return guest.#disks.pending > 0;
+        return guest.#disks.pending > 0 || guest.#nets.size > 0;
       },
       handle: (exit) => guest.#handle(exit),
       fail: (error) => guest.#broke(error),
@@ -344,6 +357,8 @@ export class Guest {
         this.#ports.clearInput();
         this.#devices.reset();
         powerOn(this.#engine, this.#parts.plan);
+        this.#nets.reset();
+        this.#powerOn();
         this.#parts.onReset();
         return true;
       case Exit.DOUBLE_FAULT:
@@ -396,6 +411,15 @@ export class Guest {
     this.#finish(error instanceof Error ? error : new HostError(String(error)));
   }
 
+  /** Closes what devices talk to: all of it, whatever fails. */
+  #closeBackends(): void {
+    try {
+      this.#nets.close();
+    } finally {
+      this.#disks.close();
+    }
+  }
+
   /** Ends everything once: `outcome` is how the guest ended, or the error that ended it. */
   #finish(outcome: ExitInfo | Error): void {
     if (this.#isOver) return;
@@ -408,7 +432,7 @@ export class Guest {
       this.#ports.collect();
       this.#ports.publish();
       this.#executor?.close(new ExecError(`the command did not end: ${said}`, { cause: error }));
-      this.#disks.close();
+      this.#closeBackends();
     } catch (alsoFailed) {
       error ??= alsoFailed;
     }

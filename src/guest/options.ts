@@ -2,6 +2,7 @@
 import type { DiskBackend } from "../backend/disk.ts";
 import type { DefinedDevice } from "../machine/define-device.ts";
 import type { ExitInfo } from "./exit-info.ts";
+import type { NetOptions } from "./net-options.ts";
 
 export type ConsoleKind = "ns16550a" | "virtio" | "sbi";
 export type BootKind = "paravirt" | "firmware";
@@ -64,6 +65,8 @@ export interface GuestOptions {
   disks?: DiskOptions[];
   /** Devices of your own, made by defineDevice; at most 16. */
   devices?: DefinedDevice[];
+  /** Network devices, at most eight. Default: none. */
+  nets?: NetOptions[];
   /** Runs commands: adds an agent to the initrd and a virtio-console port for it. */
   exec?: boolean;
   /**
@@ -87,4 +90,4 @@ export interface GuestOptions {
 /** Where output comes from: a console's kind, or the name of a virtio port. */
 export type OutputPort = ConsoleKind | (string & {});
 
-export type { ExitInfo };
+export type { ExitInfo, NetOptions };

@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import asc from "assemblyscript/asc";
 import { Machine as At, Gpa, Layout } from "../../assembly/abi/layout.ts";
 import { Map as Board } from "../../assembly/abi/memory-map.ts";
+import { idleHost } from "../../src/engine/idle-host.ts";
 
 export const RAM = Gpa.RAM;
 export const RAM_BYTES = 16 << 20;
@@ -87,6 +88,7 @@ export class TestBoard {
       return 0;
     };
     const host = {
+      ...idleHost,
       now: () => this.now,
       consoleOut: (_port: number, at: number, length: number) => {
         this.outputCalls++;

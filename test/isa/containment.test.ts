@@ -10,6 +10,7 @@ import { Gpa, Layout, Machine, Tier } from "../../assembly/abi/layout.ts";
 import { Map as Board } from "../../assembly/abi/memory-map.ts";
 import { Engine } from "../../src/engine/engine.ts";
 import { readExitCounters } from "../../src/engine/exit-counters.ts";
+import { idleHost } from "../../src/engine/idle-host.ts";
 import { type Inspect, loadInspect } from "../../src/engine/inspect.ts";
 import { instructions } from "../../src/isa/table.ts";
 import { Assembler } from "./generator/assembler.ts";
@@ -216,6 +217,7 @@ function createGuest(random: Random, boot: number): Guest {
     return 0;
   };
   const engine = Engine.create(compiledEngine(), RAM_BYTES, (bytes) => ({
+    ...idleHost,
     now: () => (ticks += 3),
     consoleOut: (_port, at, length) => check("console output", at >>> 0, length),
     diskRead: (backend, offset, at, length) => {
@@ -227,7 +229,6 @@ function createGuest(random: Random, boot: number): Guest {
     diskFlush: () => 0,
     diskDiscard: () => 0,
     customRead: () => -1,
-    customWrite: () => {},
     entropy: (at, length) => check("entropy", at >>> 0, length),
   }));
   if (engine.bytes.subarray(Layout.STATIC_DATA + (1 << 18), Layout.STATIC_DATA_END).some((byte) => byte !== 0)) {

@@ -2,11 +2,13 @@
 // Debian guest by name.
 import { readFile } from "node:fs/promises";
 import type { DiskBackend } from "../../backend/disk.ts";
+import type { PcapSink } from "../../backend/pcap.ts";
 import { OptionError } from "../../errors.ts";
 import type { ImageNames } from "../../guest/create.ts";
-import type { DiskOptions, GuestOptions } from "../../guest/options.ts";
+import type { DiskOptions, GuestOptions, NetOptions } from "../../guest/options.ts";
 import { buildDebianGuest, type DebianGuest } from "./debian/build.ts";
 import { fileDisk } from "./file-disk.ts";
+import { pcapFile } from "./pcap-file.ts";
 
 /** A disk in a file, or one of the library's own. */
 export interface NodeDiskOptions extends DiskOptions {
@@ -14,10 +16,15 @@ export interface NodeDiskOptions extends DiskOptions {
   path?: string;
 }
 
+/** A network device; its capture may be a file's path. */
+export interface NodeNetOptions extends Omit<NetOptions, "pcap"> {
+  pcap?: string | PcapSink;
+}
+
 /** Contents, or the path of a file that holds them. */
 export type FileOrBytes = string | Uint8Array;
 
-export interface NodeGuestOptions extends Omit<GuestOptions, "kernel" | "initrd" | "firmware" | "disks"> {
+export interface NodeGuestOptions extends Omit<GuestOptions, "kernel" | "initrd" | "firmware" | "disks" | "nets"> {
   /** "debian": Debian's kernel and an initramfs made of its packages; kept after the first time. */
   guest?: "debian";
   kernel?: FileOrBytes;
@@ -28,6 +35,8 @@ export interface NodeGuestOptions extends Omit<GuestOptions, "kernel" | "initrd"
    */
   firmware?: "opensbi" | "u-boot" | FileOrBytes | FileOrBytes[];
   disks?: NodeDiskOptions[];
+  /** Network devices, at most eight. Default: none. */
+  nets?: NodeNetOptions[];
   /** Attaches the Debian guest's disk of tools (fio, stress-ng, ...). Default: no. */
   tools?: boolean;
 }
@@ -81,6 +90,22 @@ function openDisks(disks: readonly NodeDiskOptions[]): DiskOptions[] {
   }
 }
 
+/** Opens captures that are given by path. */
+function openCaptures(nets: readonly NodeNetOptions[]): NetOptions[] {
+  const opened: PcapSink[] = [];
+  try {
+    return nets.map(({ pcap, ...net }) => {
+      if (typeof pcap !== "string") return { ...net, pcap };
+      const sink = pcapFile(pcap);
+      opened.push(sink);
+      return { ...net, pcap: sink };
+    });
+  } catch (error) {
+    for (const sink of opened) sink.close();
+    throw error;
+  }
+}
+
 /** "kernel /boot/vmlinux" for a file, "kernel" for bytes. */
 function nameOf(what: string, file: FileOrBytes | undefined): string {
   return typeof file === "string" ? `${what} ${file}` : what;
@@ -97,7 +122,7 @@ export async function resolveOptions(
   options: NodeGuestOptions,
   progress: (line: string) => void,
 ): Promise<ResolvedOptions> {
-  const { guest, tools, firmware, disks = [], ...rest } = options;
+  const { guest, tools, firmware, disks = [], nets = [], ...rest } = options;
   if (guest !== undefined && guest !== "debian") {
     throw new OptionError(`guest "${guest}" is not known: write debian, or give a kernel`);
   }
@@ -115,8 +140,9 @@ export async function resolveOptions(
     readFirmware(firmware, debian),
   ]);
   const stages = firmware === undefined || isOurFirmware(firmware) ? [] : [firmware].flat();
+  const files = { kernel: kernelBytes, initrd: initrdBytes, firmware: firmwareBytes };
   return {
-    options: { ...rest, kernel: kernelBytes, initrd: initrdBytes, firmware: firmwareBytes, disks: openDisks(all) },
+    options: { ...rest, ...files, nets: openCaptures(nets), disks: openDisks(all) },
     names: {
       kernel: nameOf("kernel", kernel),
       initrd: nameOf("initrd", initrd),
