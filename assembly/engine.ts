@@ -40,6 +40,7 @@ export { attachNvme } from "./devices/block/nvme";
 export { attachVirtioMmio, attachVirtioPci } from "./devices/virtio/attach";
 export { virtioConsoleSetPort } from "./devices/console/virtio-console";
 export { diskDone } from "./devices/block/disk-done";
+export { virtioBlkResize } from "./devices/block/virtio-blk";
 
 /** Instance of the virtio device that carries the guest's virtio console and ports. */
 const CONSOLE_INSTANCE: u32 = 8;
