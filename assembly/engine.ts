@@ -43,6 +43,7 @@ export { virtioConsoleSetPort } from "./devices/console/virtio-console";
 export { diskDone } from "./devices/block/disk-done";
 export { netConfigure } from "./devices/net/port";
 export { netDeliver, netLink, netOffloads, netRoom } from "./devices/net/ports";
+export { virtioBlkResize } from "./devices/block/virtio-blk";
 
 /** Instance of the virtio device that carries the guest's virtio console and ports. */
 const CONSOLE_INSTANCE: u32 = 8;

@@ -30,6 +30,7 @@ export const enum VirtioMmio {
   SHM_LEN_HIGH = 0x0b4,
   SHM_BASE_LOW = 0x0b8,
   SHM_BASE_HIGH = 0x0bc,
+  QUEUE_RESET = 0x0c0,
   CONFIG_GENERATION = 0x0fc,
   CONFIG = 0x100,
 }
@@ -55,7 +56,9 @@ export const enum VirtioPciCommon {
   QUEUE_DRIVER_HIGH = 0x2c,
   QUEUE_DEVICE_LOW = 0x30,
   QUEUE_DEVICE_HIGH = 0x34,
-  SIZE = 0x38,
+  QUEUE_NOTIFY_DATA = 0x38,
+  QUEUE_RESET = 0x3a,
+  SIZE = 0x3c,
 }
 
 /** cfg_type of a vendor capability (4.1.4). */
@@ -73,7 +76,7 @@ export const enum VirtioPciBar {
   MSIX_SIZE = 0x1000,
   MSIX_TABLE = 0,
   MSIX_PBA = 0x800,
-  MSIX_VECTORS = 16,
+  MSIX_VECTORS = 24,
 
   REGISTERS = 4,
   REGISTERS_SIZE = 0x4000,
@@ -123,22 +126,36 @@ export const enum VirtioFeature {
   INDIRECT_DESC = 28,
   EVENT_IDX = 29,
   VERSION_1 = 32,
+  RING_PACKED = 34,
+  NOTIFICATION_DATA = 38,
+  NOTIF_CONFIG_DATA = 39,
+  RING_RESET = 40,
 }
 
-/** Flags of a descriptor, the available ring and the used ring (2.7). */
+/** Flags of a descriptor, of the rings of a split queue (2.7), and of a packed one's events (2.8). */
 export const enum VirtqFlag {
   DESC_NEXT = 1,
   DESC_WRITE = 2,
   DESC_INDIRECT = 4,
   AVAIL_NO_INTERRUPT = 1,
   USED_NO_NOTIFY = 1,
+  PACKED_AVAIL = 1 << 7,
+  PACKED_USED = 1 << 15,
+  EVENT_ENABLE = 0,
+  EVENT_DISABLE = 1,
+  EVENT_DESC = 2,
 }
 
-/** Flags of attachVirtioMmio and attachVirtioPci. */
+/** Flags of attachVirtioMmio and attachVirtioPci. The highest byte is a number of queues; 0 leaves it to the device. */
 export const enum VirtioAttach {
   READ_ONLY = 1,
   /** Console: RESIZE says rows before columns, as Linux before 6.15 reads it. */
   RESIZE_ROWS_FIRST = 2,
+  /** Offers packed virtqueues. */
+  RING_PACKED = 1 << 16,
+  /** Offers notification data: the driver's notifications say where its ring stands. */
+  NOTIFICATION_DATA = 1 << 17,
+  QUEUES_SHIFT = 24,
 }
 
 /** Block device (5.2). */
@@ -147,7 +164,9 @@ export const enum VirtioBlk {
   F_RO = 5,
   F_BLK_SIZE = 6,
   F_FLUSH = 9,
+  F_TOPOLOGY = 10,
   F_CONFIG_WCE = 11,
+  F_MQ = 12,
   F_DISCARD = 13,
   F_WRITE_ZEROES = 14,
 

@@ -1,11 +1,11 @@
 // What each kind of virtio device does at the points where the common part asks. One more
 // device is one more case here.
 import { DeviceKind } from "../../abi/device";
-import { VirtioFeature, VirtioId } from "../../abi/virtio";
+import { VirtioAttach, VirtioFeature, VirtioId } from "../../abi/virtio";
 import * as blk from "../block/virtio-blk";
 import * as serial from "../console/virtio-console";
 import * as rng from "../rng/virtio-rng";
-import { VirtioDevice } from "./device";
+import { VirtioDevice, onPci } from "./device";
 import { Served } from "./served";
 
 /** Identifier that drivers match (virtio 1.2, 5), NONE for a kind that is no virtio device. */
@@ -27,13 +27,19 @@ export function pciClass(kind: u32): u32 {
   }
 }
 
+/** Queues that a device of this kind can have. */
 export function queueCount(kind: u32): u32 {
   switch (kind) {
-    case DeviceKind.VIRTIO_BLK: return 1;
+    case DeviceKind.VIRTIO_BLK: return blk.QUEUES;
     case DeviceKind.VIRTIO_CONSOLE: return serial.QUEUES;
     case DeviceKind.VIRTIO_RNG: return 1;
     default: return 0;
   }
+}
+
+/** Queues that this device has. */
+export function queuesOf(d: VirtioDevice): u32 {
+  return d.kind == <u32>DeviceKind.VIRTIO_BLK ? blk.queues(d) : queueCount(d.kind);
 }
 
 /** Largest size of each queue. */
@@ -48,13 +54,28 @@ export function queueMax(kind: u32): u32 {
 
 /** Feature bits on offer. */
 export function deviceFeatures(d: VirtioDevice): u64 {
-  const common: u64 = (<u64>1 << VirtioFeature.VERSION_1) | (<u64>1 << VirtioFeature.INDIRECT_DESC) | (<u64>1 << VirtioFeature.EVENT_IDX);
+  const common = transportFeatures(d);
   switch (d.kind) {
     case DeviceKind.VIRTIO_BLK: return common | blk.features(d);
     case DeviceKind.VIRTIO_CONSOLE: return common | serial.features(d);
     case DeviceKind.VIRTIO_RNG: return common;
     default: return 0;
   }
+}
+
+/** What rings and transports can do, whatever is behind them (6). Some of it costs a driver more than it brings here: on request. */
+function transportFeatures(d: VirtioDevice): u64 {
+  let features: u64 =
+    (<u64>1 << VirtioFeature.VERSION_1) |
+    (<u64>1 << VirtioFeature.INDIRECT_DESC) |
+    (<u64>1 << VirtioFeature.EVENT_IDX) |
+    (<u64>1 << VirtioFeature.RING_RESET);
+  if ((d.flags & <u32>VirtioAttach.RING_PACKED) != 0) features |= <u64>1 << VirtioFeature.RING_PACKED;
+  if ((d.flags & <u32>VirtioAttach.NOTIFICATION_DATA) != 0) {
+    features |= <u64>1 << VirtioFeature.NOTIFICATION_DATA;
+    if (onPci(d)) features |= <u64>1 << VirtioFeature.NOTIF_CONFIG_DATA;
+  }
+  return features;
 }
 
 /** Bytes of configuration space. */
@@ -96,9 +117,9 @@ export function resetKind(d: VirtioDevice): void {
   }
 }
 
-/** The driver stopped a queue: chains that the device holds are no longer its own. */
-export function queueStopped(d: VirtioDevice): void {
-  if (d.kind == <u32>DeviceKind.VIRTIO_BLK) blk.forgetHeld(d);
+/** The driver stopped a queue: chains of it that the device holds are no longer its own. */
+export function queueStopped(d: VirtioDevice, queue: u32): void {
+  if (d.kind == <u32>DeviceKind.VIRTIO_BLK) blk.abandonHeld(d, queue);
 }
 
 /** True if chains of `queue` are served as they come; false if they are room for input, taken when there is some. */
@@ -128,7 +149,7 @@ export function canServe(d: VirtioDevice): bool {
 /** Does what the popped chain asks. Bytes written to its writable stream, or Served. */
 export function serveChain(d: VirtioDevice, queue: u32): i64 {
   switch (d.kind) {
-    case DeviceKind.VIRTIO_BLK: return blk.serve(d);
+    case DeviceKind.VIRTIO_BLK: return blk.serve(d, queue);
     case DeviceKind.VIRTIO_CONSOLE: return serial.serve(d, queue);
     case DeviceKind.VIRTIO_RNG: return rng.serve(d);
     default: return Served.BROKEN;
