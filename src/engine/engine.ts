@@ -17,7 +17,14 @@ const NO_DEADLINE = 0xffff_ffff_ffff_ffffn;
 export const SCRATCH_SIZE = 8192;
 
 /** What a host answers for devices that it does not attach. */
-const WITHOUT_DEVICES: Partial<EngineHost> = { netSend() {}, netReady() {} };
+const WITHOUT_DEVICES: Partial<EngineHost> = {
+  netSend() {},
+  netReady() {},
+  shareRequest: () => 0,
+  vsockPacket() {},
+  vsockReady() {},
+  vsockReset() {},
+};
 
 /** What the machine is, fixed at reset. */
 export interface EngineConfig {
