@@ -112,9 +112,9 @@ export interface EngineHost {
   /** May be left out where there are no network devices. */
   netSend?(port: number, pieces: number, count: number, header: number): void;
   netReady?(port: number): void;
-  shareRequest(share: number, tag: number, pieces: number, readable: number, writable: number): number;
-  vsockPacket(pieces: number, count: number): void;
-  vsockReady(): void;
-  vsockReset(): void;
+  shareRequest?(share: number, tag: number, pieces: number, readable: number, writable: number): number;
+  vsockPacket?(pieces: number, count: number): void;
+  vsockReady?(): void;
+  vsockReset?(): void;
   entropy(address: number, length: number): void;
 }

@@ -106,9 +106,10 @@ export class VsockHost {
         this.#drop(connection);
         break;
       case VsockOp.RESPONSE:
-        if (connection.state !== "asking") return this.#reset(connection);
-        connection.cancelTimer?.();
-        connection.accepted();
+        if (connection.state === "asking") {
+          connection.cancelTimer?.();
+          connection.accepted();
+        } else this.#reset(connection);
         break;
       case VsockOp.SHUTDOWN:
         this.#shutDown(connection, header.flags & VsockShutdown.BOTH);

@@ -73,7 +73,7 @@ describe("a shared folder", { timeout: 120_000 }, () => {
 
   it("carries much data, through the page cache's way and past it", async () => {
     const hashed = await sh(
-      "cd /s && dd if=/dev/urandom of=big bs=1M count=24 2>/dev/null && sync big && md5sum <big && dd if=big bs=300001 of=copy 2>/dev/null && md5sum <copy",
+      "cd /s && dd if=/dev/urandom of=big bs=1M count=8 2>/dev/null && sync big && md5sum <big && dd if=big bs=300001 of=copy 2>/dev/null && md5sum <copy",
     );
     const md5 = createHash("md5")
       .update(readFileSync(join(shared, "big")))
@@ -88,7 +88,7 @@ describe("a shared folder", { timeout: 120_000 }, () => {
     );
     expect(readFileSync(join(shared, "t"), "utf8")).toBe("0123");
     expect(readdirSync(shared)).not.toContain("log");
-    expect(await sh("cp /bin/busybox /s/prog && /s/prog echo runs")).toBe("runs\n");
+    expect(await sh("mkdir /s/bin && cp /bin/busybox /s/bin && /s/bin/busybox echo runs")).toBe("runs\n");
   });
 
   it("cannot be left", async () => {
@@ -110,7 +110,7 @@ describe("a shared folder", { timeout: 120_000 }, () => {
   });
 
   it("keeps file after file, by checksums", async () => {
-    await fileOperations(guest, shared, "/s", 2000);
+    await fileOperations(guest, shared, "/s", 500);
   });
 
   it("leaves no warning of its driver's", async () => {
