@@ -10,6 +10,7 @@ import { ExitDirection } from "./abi/exit-counter";
 import { Map } from "./abi/memory-map";
 import { nvmeRead, nvmeWrite } from "./devices/block/nvme";
 import { uartRead, uartWrite } from "./devices/console/ns16550a";
+import { customDeviceRead, customDeviceWrite, customMapped } from "./devices/custom/custom";
 import { plicRead, plicWrite } from "./devices/irqchip/plic";
 import { configRead, configWindow, configWrite, ecamSlot, windowBar, windowLength, windowOffset } from "./devices/pci/config";
 import { foundBar, foundOffset, foundSlot, pciLookup } from "./devices/pci/decode";
@@ -61,7 +62,8 @@ export function busMapped(pa: u64): bool {
     within(p, Map.RTC, Map.RTC_SIZE) ||
     within(p, Map.FINISHER, Map.FINISHER_SIZE) ||
     within(p, Map.PCIE_PIO, Map.PCIE_PIO_SIZE) ||
-    within(p, Map.MROM, Map.MROM_SIZE)
+    within(p, Map.MROM, Map.MROM_SIZE) ||
+    isCustom(p)
   );
 }
 
@@ -104,6 +106,12 @@ export function busRead(pa: u64, size: u32): u64 {
     countExit(DeviceKind.BOOT_ROM, 0, ExitDirection.READ, p - <u32>Map.MROM);
     return 0;
   }
+  if (isCustom(p)) {
+    const index = (p - <u32>Map.CUSTOM) / <u32>Map.CUSTOM_STRIDE;
+    const offset = (p - <u32>Map.CUSTOM) % <u32>Map.CUSTOM_STRIDE;
+    countExit(DeviceKind.CUSTOM, index, ExitDirection.READ, offset);
+    return sound(pa, size) ? customDeviceRead(index, offset, size) : 0;
+  }
   return unmappedRead(pa);
 }
 
@@ -142,9 +150,20 @@ export function busWrite(pa: u64, size: u32, value: u64): void {
     countExit(DeviceKind.PCI_HOST, 0, ExitDirection.WRITE, p);
   } else if (within(p, Map.MROM, Map.MROM_SIZE)) {
     countExit(DeviceKind.BOOT_ROM, 0, ExitDirection.WRITE, p - <u32>Map.MROM);
+  } else if (isCustom(p)) {
+    const index = (p - <u32>Map.CUSTOM) / <u32>Map.CUSTOM_STRIDE;
+    const offset = (p - <u32>Map.CUSTOM) % <u32>Map.CUSTOM_STRIDE;
+    countExit(DeviceKind.CUSTOM, index, ExitDirection.WRITE, offset);
+    if (sound(pa, size)) customDeviceWrite(index, offset, size, value);
   } else {
     countExit(DeviceKind.UNMAPPED, 0, ExitDirection.WRITE, pa);
   }
+}
+
+// @ts-ignore: decorator
+@inline
+function isCustom(p: u32): bool {
+  return within(p, Map.CUSTOM, Map.CUSTOM_STRIDE * Map.CUSTOM_DEVICES) && customMapped(p - <u32>Map.CUSTOM);
 }
 
 function unmappedRead(pa: u64): u64 {

@@ -36,6 +36,7 @@ import { resetSites } from "./translator/sites";
 import { resetTargets } from "./translator/targets";
 
 export { goOn } from "./interpreter/translated";
+export { attachCustom, customInterrupt } from "./devices/custom/custom";
 export { attachNvme } from "./devices/block/nvme";
 export { attachVirtioMmio, attachVirtioPci } from "./devices/virtio/attach";
 export { virtioConsoleSetPort } from "./devices/console/virtio-console";

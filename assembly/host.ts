@@ -25,6 +25,13 @@ export declare function diskFlush(backend: u32, tag: u32): i32;
 @external("host", "diskDiscard")
 export declare function diskDiscard(backend: u32, offset: f64, length: f64, kind: u32): i32;
 
+/** A read of `size` (1, 2 or 4) bytes at `offset` of a device that the host defines. */
+@external("host", "customRead")
+export declare function customRead(device: u32, offset: u32, size: u32): u32;
+
+/** The reverse. */
+@external("host", "customWrite")
+export declare function customWrite(device: u32, offset: u32, size: u32, value: u32): void;
 /**
  * A frame from the guest: `count` pieces {address u32, length u32} at `pieces`, without check sequence; `header` is the
  * address of 12 bytes (abi/net.NetHeader), or 0 if the frame is finished. All of it is of meaning during the call alone.

@@ -2,6 +2,7 @@
 import { resetExitCounters } from "../exits";
 import { nvmeInit } from "./block/nvme";
 import { uartReset } from "./console/ns16550a";
+import { customInit } from "./custom/custom";
 import { plicReset } from "./irqchip/plic";
 import { netInit } from "./net/port";
 import { pciInit } from "./pci/host-bridge";
@@ -14,6 +15,7 @@ export function resetDevices(): void {
   virtioInit();
   netInit();
   nvmeInit();
+  customInit();
   uartReset();
   plicReset();
   aclintReset();

@@ -19,6 +19,7 @@ export function deviceName(kind: u32): string {
     case DeviceKind.NVME: return "nvme";
     case DeviceKind.UNMAPPED: return "unmapped";
     case DeviceKind.BOOT_ROM: return "boot-rom";
+    case DeviceKind.CUSTOM: return "custom";
   }
   return "device " + kind.toString();
 }

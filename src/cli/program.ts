@@ -7,6 +7,7 @@ import { parseCodeCache, parseMemory } from "../machine/memory-size.ts";
 import { NET_BACKENDS } from "../platform/node/net-backends.ts";
 import type { NodeNetOptions } from "../platform/node/options.ts";
 import { compareCommand } from "./compare-command.ts";
+import { type DevicesArguments, printDevices } from "./devices.ts";
 import { type DiskArgument, parseDisk } from "./disk-option.ts";
 import { type ExplainArguments, explain } from "./explain.ts";
 import { type GuestArguments, makeGuest } from "./guest.ts";
@@ -193,13 +194,26 @@ function guestCommand(): Command {
     .action((_name: string, options: GuestArguments) => makeGuest(options));
 }
 
+function devicesCommand(): Command {
+  return new Command("devices")
+    .description("list every function of the machine in every form: its specification, and the Linux driver for it")
+    .option("--json", "prints JSON: [{function, form, device, spec, driver, config}]")
+    .action((options: DevicesArguments) => printDevices(options));
+}
+
 /** Runs the command line `args` (without node and script). Ends by throwing Ending where the status is not 0. */
 export async function main(args: string[]): Promise<void> {
   const program = new Command("paravane")
     .description(packageJson.description)
     .version(packageJson.version, "--version")
     .showSuggestionAfterError();
-  const commands = [runCommand(), explainCommand(), guestCommand(), compareCommand([clockOption(), seedOption()])];
+  const commands = [
+    runCommand(),
+    explainCommand(),
+    guestCommand(),
+    devicesCommand(),
+    compareCommand([clockOption(), seedOption()]),
+  ];
   for (const command of [program, ...commands]) {
     // Mistakes come back to us as CommanderError; commander itself prints help and version alone.
     command.exitOverride().configureOutput({ writeErr: () => {}, outputError: () => {} });

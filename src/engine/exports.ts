@@ -19,6 +19,8 @@ export interface EngineExports {
     flags: number,
   ): void;
   attachNvme(pciSlot: number, instance: number, backend: number, capacityBytes: number, flags: number): void;
+  attachCustom(index: number, size: number): void;
+  customInterrupt(index: number, level: number): void;
   virtioConsoleSetPort(
     instance: number,
     port: number,
@@ -109,12 +111,15 @@ export interface EngineHost {
   diskWrite(backend: number, offset: number, address: number, length: number): number;
   diskFlush(backend: number, tag: number): number;
   diskDiscard(backend: number, offset: number, length: number, kind: number): number;
-  /** May be left out where there are no network devices. */
-  netSend?(port: number, pieces: number, count: number, header: number): void;
-  netReady?(port: number): void;
-  shareRequest?(share: number, tag: number, pieces: number, readable: number, writable: number): number;
-  vsockPacket?(pieces: number, count: number): void;
-  vsockReady?(): void;
-  vsockReset?(): void;
+  netSend(port: number, pieces: number, count: number, header: number): void;
+  netReady(port: number): void;
+  shareRequest(share: number, tag: number, pieces: number, readable: number, writable: number): number;
+  vsockPacket(pieces: number, count: number): void;
+  vsockReady(): void;
+  vsockReset(): void;
   entropy(address: number, length: number): void;
+  /** A register of a device that the host defines; an unsigned number of `size` bytes. */
+  customRead(device: number, offset: number, size: number): number;
+  /** `value` may be negative: its bits count. */
+  customWrite(device: number, offset: number, size: number, value: number): void;
 }

@@ -18,6 +18,7 @@ import { execOverlay } from "../image/overlay.ts";
 import { parseCpu } from "../machine/cpu.ts";
 import { type BootInput, planBoot } from "../machine/layout.ts";
 import { checkMemory, parseCodeCache, parseMemory } from "../machine/memory-size.ts";
+import { checkCustomDevices } from "./custom-devices.ts";
 import { agentPortList } from "./exec.ts";
 import { Guest } from "./guest.ts";
 import { type AttachedDisk, checkDisks, checkNets, type NamedPort } from "./machine.ts";
@@ -194,6 +195,9 @@ export async function createGuestOn(platform: Platform, options: GuestOptions, n
     initrd = undefined;
   }
 
+  const devices = options.devices ?? [];
+  checkCustomDevices(devices);
+
   const rngSeed = new Uint8Array(RNG_SEED_BYTES);
   seededEntropy(seed ^ RNG_SEED_SALT).fill(rngSeed);
   const plan = planBoot({
@@ -205,6 +209,7 @@ export async function createGuestOn(platform: Platform, options: GuestOptions, n
       console,
       rngSeed,
       bootargs: append,
+      devices: devices.map(({ definition }) => definition),
     },
     ...placed,
     initrd,
@@ -249,6 +254,7 @@ export async function createGuestOn(platform: Platform, options: GuestOptions, n
         disks,
         nets,
         ports: portsOf(options),
+        devices,
         shares: checkShares(options.shares ?? []),
         vsock: options.vsock && checkVsock(options.vsock),
       },

@@ -15,6 +15,7 @@ import type { Symbols } from "../image/elf-symbols.ts";
 import { GuestClock } from "./clock.ts";
 import { ConsolePorts, consoleKindOf, portOf, virtioPort } from "./console-ports.ts";
 import { doubleFaultCrash, panicCrash } from "./crash.ts";
+import { type CustomDeviceHandle, CustomDevices } from "./custom-devices.ts";
 import { Disks } from "./disks.ts";
 import { type ExecOptions, type ExecResult, Executor } from "./exec.ts";
 import type { ExitInfo } from "./exit-info.ts";
@@ -74,6 +75,7 @@ export class Guest {
   readonly #loop: RunLoop;
   readonly #ports: ConsolePorts;
   readonly #disks: Disks;
+  readonly #devices: CustomDevices;
   readonly #nets: Nets;
   readonly #shares: Shares;
   readonly #vsock: VsockDevice | undefined;
@@ -112,6 +114,14 @@ export class Guest {
         this.#engine.exports.diskDone(backend, tag, status);
         this.#loop.wake();
       },
+    });
+    this.#devices = new CustomDevices(plan.devices, {
+      interrupt: (index, level) => {
+        if (this.#isOver) return;
+        this.#engine.exports.customInterrupt(index, level ? 1 : 0);
+        this.#loop.wake();
+      },
+      ticks: () => this.ticks,
     });
     this.#nets = new Nets(
       plan.nets.map((net) => net.backend),
@@ -208,7 +218,15 @@ export class Guest {
 
   /** Exits so far by cause: device register or hypercall. */
   counters(): ExitCount[] {
-    return readExitCounters(this.#engine.view, this.#parts.inspect);
+    return readExitCounters(this.#engine.view, this.#parts.inspect).map((count) => this.#devices.named(count));
+  }
+
+  /**
+   * The device of this name among those given as `devices`: its state, and its interrupt.
+   * @throws OptionError if there is none.
+   */
+  device(name: string): CustomDeviceHandle {
+    return this.#devices.get(name);
   }
 
   /**
@@ -274,6 +292,8 @@ export class Guest {
       vsockReady: () => this.#vsock?.ready(),
       vsockReset: () => this.#vsock?.reset(),
       entropy: (address, length) => entropy.fill(at(address, length)),
+      customRead: (device, offset, size) => this.#devices.read(device, offset, size),
+      customWrite: (device, offset, size, value) => this.#devices.write(device, offset, size, value),
     };
   }
 
@@ -347,6 +367,8 @@ export class Guest {
           return false;
         }
         this.#ports.clearInput();
+        this.#devices.reset();
+        powerOn(this.#engine, this.#parts.plan);
         this.#nets.reset();
         this.#shares.reset();
         this.#powerOn();

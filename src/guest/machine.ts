@@ -9,6 +9,7 @@ import type { DiskBackend } from "../backend/disk.ts";
 import type { Engine, EngineConfig } from "../engine/engine.ts";
 import { AttachFlag } from "../engine/exports.ts";
 import { HostError, OptionError } from "../errors.ts";
+import type { DefinedDevice } from "../machine/define-device.ts";
 import type { BootPlan } from "../machine/layout.ts";
 import type { AttachedNet, NetOptions } from "./net-options.ts";
 import type { AttachedVsock } from "./vsock-device.ts";
@@ -64,6 +65,7 @@ export interface MachinePlan {
   ports: readonly NamedPort[];
   shares: readonly AttachedShare[];
   vsock: AttachedVsock | undefined;
+  devices: readonly DefinedDevice[];
 }
 
 /** @throws OptionError if there are more disks of a kind than the machine takes. */
@@ -152,6 +154,7 @@ export function powerOn(engine: Engine, plan: MachinePlan, isLinkUp: (port: numb
   const free: Free = { mmioSlot: FIRST_DISK_SLOT, pciSlot: FIRST_FREE_PCI_SLOT, instance: FIRST_FREE_INSTANCE };
   attachDisks(engine, plan.disks, free);
   attachConsole(engine, plan.ports);
+  for (const [index, { definition }] of plan.devices.entries()) exports.attachCustom(index, definition.size);
   attachNets(engine, plan.nets, isLinkUp, free);
   attachShares(engine, plan.shares, free);
   if (plan.vsock !== undefined) attachVsock(engine, plan.vsock);

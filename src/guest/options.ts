@@ -1,5 +1,6 @@
 // What a guest can be made of, and the defaults.
 import type { DiskBackend } from "../backend/disk.ts";
+import type { DefinedDevice } from "../machine/define-device.ts";
 import type { ExitInfo } from "./exit-info.ts";
 import type { NetOptions } from "./net-options.ts";
 import type { ShareOptions } from "./shares.ts";
@@ -64,6 +65,8 @@ export interface GuestOptions {
   /** The console that the kernel and the shell use. Default: virtio; ns16550a, which U-Boot drives, behind U-Boot. */
   console?: ConsoleKind;
   disks?: DiskOptions[];
+  /** Devices of your own, made by defineDevice; at most 16. */
+  devices?: DefinedDevice[];
   /** Network devices, at most eight. Default: none. */
   nets?: NetOptions[];
   /** Folders that the guest can mount, at most eight. Default: none. */

@@ -14,12 +14,14 @@ const devices: [name: string, base: number, size: number][] = [
   ["PCIe I/O", Board.PCIE_PIO, Board.PCIE_PIO_SIZE],
   ["PCI configuration", Board.PCIE_ECAM, 4 << 15],
   ["PCI BARs", Board.PCIE_MMIO, 0x2_0000],
+  ["custom devices", Board.CUSTOM, 0x2000],
   ["boot ROM", Board.MROM, Board.MROM_SIZE],
 ];
 
 function create(): TestBoard {
   return TestBoard.create((b) => {
     b.call("attachNvme", 1, 0, 0, b.disk.length, 0);
+    if (b.read64(Board.CUSTOM) === 0n) b.call("attachCustom", 0, 0x1000);
     b.call("attachNvme", 2, 1, 1, b.disk.length, 1);
   });
 }

@@ -10,6 +10,7 @@ export {
   nvmeValidate,
 } from "../../assembly/devices/block/nvme";
 export { uartFlush, uartInput, uartReset, uartRxRoom, uartValidate } from "../../assembly/devices/console/ns16550a";
+export { attachCustom, customInterrupt, customValidate } from "../../assembly/devices/custom/custom";
 export { plicReset, plicValidate, raiseIrq } from "../../assembly/devices/irqchip/plic";
 export { setConfigWindow } from "../../assembly/devices/pci/config";
 export {
