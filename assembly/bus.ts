@@ -229,6 +229,8 @@ function functionRead(slot: u32, bar: u32, offset: u32, size: u32): u64 {
     case DeviceKind.VIRTIO_BLK:
     case DeviceKind.VIRTIO_CONSOLE:
     case DeviceKind.VIRTIO_RNG:
+    case DeviceKind.VIRTIO_9P:
+    case DeviceKind.VIRTIO_VSOCK:
       return virtioPciRead(f.instance, bar, offset, size);
     default:
       return ones(size);
@@ -249,6 +251,8 @@ function functionWrite(slot: u32, bar: u32, offset: u32, size: u32, value: u64):
     case DeviceKind.VIRTIO_BLK:
     case DeviceKind.VIRTIO_CONSOLE:
     case DeviceKind.VIRTIO_RNG:
+    case DeviceKind.VIRTIO_9P:
+    case DeviceKind.VIRTIO_VSOCK:
       virtioPciWrite(f.instance, bar, offset, size, value);
       break;
   }

@@ -44,6 +44,26 @@ export declare function netSend(port: u32, pieces: usize, count: u32, header: us
 @external("host", "netReady")
 export declare function netReady(port: u32): void;
 
+/**
+ * A 9P request to share `share`: `readable` pieces {address u32, length u32} at `pieces` hold it, the `writable` pieces
+ * behind them are room for the reply. Valid during the call only. Bytes of the reply, or -1: it comes later, through
+ * `shareDone(share, tag, ...)`.
+ */
+@external("host", "shareRequest")
+export declare function shareRequest(share: u32, tag: u32, pieces: usize, readable: u32, writable: u32): i32;
+
+/** A socket packet of the guest, header and payload, in `count` pieces {address u32, length u32}. Valid during the call only. */
+@external("host", "vsockPacket")
+export declare function vsockPacket(pieces: usize, count: u32): void;
+
+/** The socket driver has room for packets again, after vsockRoom had none. */
+@external("host", "vsockReady")
+export declare function vsockReady(): void;
+
+/** The socket driver started over: its connections are gone. */
+@external("host", "vsockReset")
+export declare function vsockReset(): void;
+
 /** Fills `length` bytes with entropy: the host's, or the seed's stream. */
 @external("host", "entropy")
 export declare function entropy(address: usize, length: u32): void;

@@ -103,6 +103,8 @@ export const enum VirtioId {
   BLOCK = 2,
   CONSOLE = 3,
   ENTROPY = 4,
+  TRANSPORT_9P = 9,
+  SOCKET = 19,
 }
 
 /** Device status bits (2.1). */
@@ -232,4 +234,65 @@ export const enum VirtioConsole {
 
   QUEUE_CONTROL_RX = 2,
   QUEUE_CONTROL_TX = 3,
+}
+
+/** 9P transport: tag_len u16, then the tag, as Linux's trans_virtio reads it. */
+export const enum Virtio9p {
+  F_MOUNT_TAG = 0,
+
+  CONFIG_TAG_LEN = 0,
+  CONFIG_TAG = 2,
+  TAG_MAX = 31,
+  CONFIG_SIZE = 33,
+}
+
+/** Socket device (5.10). */
+export const enum VirtioVsock {
+  F_STREAM = 0,
+
+  CONFIG_GUEST_CID = 0,
+  CONFIG_SIZE = 8,
+
+  QUEUE_RX = 0,
+  QUEUE_TX = 1,
+  QUEUE_EVENT = 2,
+
+  EVENT_TRANSPORT_RESET = 0,
+}
+
+/** Offsets in the header of a socket packet (5.10.6). */
+export const enum VsockHeader {
+  SRC_CID = 0, // u64
+  DST_CID = 8, // u64
+  SRC_PORT = 16, // u32
+  DST_PORT = 20, // u32
+  LEN = 24, // u32, bytes of payload
+  TYPE = 28, // u16
+  OP = 30, // u16, VsockOp
+  FLAGS = 32, // u32
+  BUF_ALLOC = 36, // u32
+  FWD_CNT = 40, // u32
+  SIZE = 44,
+}
+
+export const enum VsockOp {
+  INVALID = 0,
+  REQUEST = 1,
+  RESPONSE = 2,
+  RST = 3,
+  SHUTDOWN = 4,
+  RW = 5,
+  CREDIT_UPDATE = 6,
+  CREDIT_REQUEST = 7,
+}
+
+export const enum VsockType {
+  STREAM = 1,
+}
+
+/** Flags of SHUTDOWN: its sender will take, will send no more. */
+export const enum VsockShutdown {
+  RECEIVE = 1,
+  SEND = 2,
+  BOTH = 3,
 }

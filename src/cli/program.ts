@@ -13,8 +13,10 @@ import { type ExplainArguments, explain } from "./explain.ts";
 import { type GuestArguments, makeGuest } from "./guest.ts";
 import { parseNet } from "./net-option.ts";
 import { type RunArguments, run } from "./run.ts";
+import { parseShare, type ShareArgument } from "./share-option.ts";
 import { Ending, Status } from "./status.ts";
 import { usageMessage } from "./usage.ts";
+import { parseVsock } from "./vsock-option.ts";
 
 /** Lets commander report what `parse` finds wrong, as a mistake of usage. */
 function checked<T>(parse: (text: string) => T): (text: string) => T {
@@ -94,6 +96,10 @@ function collectNet(text: string, before: NodeNetOptions[] | undefined): NodeNet
   return [...(before ?? []), checked(parseNet)(text)];
 }
 
+function collectShare(text: string, before: ShareArgument[] | undefined): ShareArgument[] {
+  return [...(before ?? []), checked(parseShare)(text)];
+}
+
 /** Which guest, and how it runs: the options of every command that runs one of any kind. */
 function withGuestOptions(command: Command): Command {
   const extensions = listExtensions().map(({ name }) => name);
@@ -125,6 +131,18 @@ function withGuestOptions(command: Command): Command {
         `--net <${Object.keys(NET_BACKENDS).join("|")}[,model=${NET_MODELS.join("|")}][,NAME=VALUE...]>`,
         "attaches a network device; can be given again",
       ).argParser(collectNet),
+    )
+    .addOption(
+      new Option(
+        "--share <dir:tag[,ro]>",
+        "a folder for the guest: mount -t 9p -o trans=virtio TAG /mnt; can be given again",
+      ).argParser(collectShare),
+    )
+    .addOption(
+      new Option(
+        "--vsock <path[,cid=N]>",
+        "sockets between guest and host: a Unix socket, as Firecracker has it",
+      ).argParser(checked(parseVsock)),
     )
     .option("--tools", "attaches the Debian guest's disk of tools (fio, stress-ng, ...)")
     .addOption(

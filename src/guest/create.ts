@@ -25,6 +25,8 @@ import { type AttachedDisk, checkDisks, checkNets, type NamedPort } from "./mach
 import { type AttachedNet, openNet } from "./net-options.ts";
 import type { BootKind, ConsoleKind, DiskOptions, GuestOptions, TierKind } from "./options.ts";
 import type { Platform } from "./platform.ts";
+import { checkShares } from "./shares.ts";
+import { checkVsock } from "./vsock-device.ts";
 
 const DEFAULT_MEMORY = "512M";
 const DEFAULT_CPU = "rv64";
@@ -246,7 +248,16 @@ export async function createGuestOn(platform: Platform, options: GuestOptions, n
         .flat()
         .map((it) => it && readSymbols(it))
         .find((it) => it),
-      plan: { config, boot: plan, disks, nets, ports: portsOf(options), devices },
+      plan: {
+        config,
+        boot: plan,
+        disks,
+        nets,
+        ports: portsOf(options),
+        devices,
+        shares: checkShares(options.shares ?? []),
+        vsock: options.vsock && checkVsock(options.vsock),
+      },
       console,
       virtualClock,
       entropy,

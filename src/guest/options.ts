@@ -3,6 +3,8 @@ import type { DiskBackend } from "../backend/disk.ts";
 import type { DefinedDevice } from "../machine/define-device.ts";
 import type { ExitInfo } from "./exit-info.ts";
 import type { NetOptions } from "./net-options.ts";
+import type { ShareOptions } from "./shares.ts";
+import type { VsockOptions } from "./vsock-device.ts";
 
 export type ConsoleKind = "ns16550a" | "virtio" | "sbi";
 export type BootKind = "paravirt" | "firmware";
@@ -67,6 +69,10 @@ export interface GuestOptions {
   devices?: DefinedDevice[];
   /** Network devices, at most eight. Default: none. */
   nets?: NetOptions[];
+  /** Folders that the guest can mount, at most eight. Default: none. */
+  shares?: ShareOptions[];
+  /** Sockets between guest and host (AF_VSOCK). Default: none. */
+  vsock?: VsockOptions;
   /** Runs commands: adds an agent to the initrd and a virtio-console port for it. */
   exec?: boolean;
   /**
@@ -90,4 +96,4 @@ export interface GuestOptions {
 /** Where output comes from: a console's kind, or the name of a virtio port. */
 export type OutputPort = ConsoleKind | (string & {});
 
-export type { ExitInfo, NetOptions };
+export type { ExitInfo, NetOptions, ShareOptions, VsockOptions };

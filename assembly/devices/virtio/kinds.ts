@@ -4,7 +4,9 @@ import { DeviceKind } from "../../abi/device";
 import { VirtioAttach, VirtioFeature, VirtioId } from "../../abi/virtio";
 import * as blk from "../block/virtio-blk";
 import * as serial from "../console/virtio-console";
+import * as fs from "../files/virtio-9p";
 import * as rng from "../rng/virtio-rng";
+import * as vsock from "../vsock/virtio-vsock";
 import { VirtioDevice, onPci } from "./device";
 import { Served } from "./served";
 
@@ -14,6 +16,8 @@ export function virtioId(kind: u32): u32 {
     case DeviceKind.VIRTIO_BLK: return VirtioId.BLOCK;
     case DeviceKind.VIRTIO_CONSOLE: return VirtioId.CONSOLE;
     case DeviceKind.VIRTIO_RNG: return VirtioId.ENTROPY;
+    case DeviceKind.VIRTIO_9P: return VirtioId.TRANSPORT_9P;
+    case DeviceKind.VIRTIO_VSOCK: return VirtioId.SOCKET;
     default: return VirtioId.NONE;
   }
 }
@@ -23,6 +27,7 @@ export function pciClass(kind: u32): u32 {
   switch (kind) {
     case DeviceKind.VIRTIO_BLK: return 0x01_80_00; // mass storage, other
     case DeviceKind.VIRTIO_CONSOLE: return 0x07_80_00; // communication, other
+    case DeviceKind.VIRTIO_VSOCK: return 0x02_80_00; // network, other
     default: return 0xff_00_00;
   }
 }
@@ -33,6 +38,8 @@ export function queueCount(kind: u32): u32 {
     case DeviceKind.VIRTIO_BLK: return blk.QUEUES;
     case DeviceKind.VIRTIO_CONSOLE: return serial.QUEUES;
     case DeviceKind.VIRTIO_RNG: return 1;
+    case DeviceKind.VIRTIO_9P: return 1;
+    case DeviceKind.VIRTIO_VSOCK: return vsock.QUEUES;
     default: return 0;
   }
 }
@@ -48,6 +55,8 @@ export function queueMax(kind: u32): u32 {
     case DeviceKind.VIRTIO_BLK: return blk.QUEUE_SIZE;
     case DeviceKind.VIRTIO_CONSOLE: return serial.QUEUE_SIZE;
     case DeviceKind.VIRTIO_RNG: return rng.QUEUE_SIZE;
+    case DeviceKind.VIRTIO_9P: return fs.QUEUE_SIZE;
+    case DeviceKind.VIRTIO_VSOCK: return vsock.QUEUE_SIZE;
     default: return 0;
   }
 }
@@ -59,6 +68,8 @@ export function deviceFeatures(d: VirtioDevice): u64 {
     case DeviceKind.VIRTIO_BLK: return common | blk.features(d);
     case DeviceKind.VIRTIO_CONSOLE: return common | serial.features(d);
     case DeviceKind.VIRTIO_RNG: return common;
+    case DeviceKind.VIRTIO_9P: return common | fs.features();
+    case DeviceKind.VIRTIO_VSOCK: return common | vsock.features();
     default: return 0;
   }
 }
@@ -83,6 +94,8 @@ export function configSize(kind: u32): u32 {
   switch (kind) {
     case DeviceKind.VIRTIO_BLK: return blk.CONFIG_SIZE;
     case DeviceKind.VIRTIO_CONSOLE: return serial.CONFIG_SIZE;
+    case DeviceKind.VIRTIO_9P: return fs.CONFIG_SIZE;
+    case DeviceKind.VIRTIO_VSOCK: return vsock.CONFIG_SIZE;
     default: return 0;
   }
 }
@@ -91,7 +104,7 @@ export function configWritten(d: VirtioDevice, offset: u32, size: u32, value: u6
   switch (d.kind) {
     case DeviceKind.VIRTIO_BLK: blk.configWritten(d, offset, size, value); break;
     case DeviceKind.VIRTIO_CONSOLE: serial.configWritten(d, offset, value); break;
-    default: break;
+    default: d.strays++; break;
   }
 }
 
@@ -113,6 +126,8 @@ export function resetKind(d: VirtioDevice): void {
   switch (d.kind) {
     case DeviceKind.VIRTIO_BLK: blk.reset(d); break;
     case DeviceKind.VIRTIO_CONSOLE: serial.reset(d); break;
+    case DeviceKind.VIRTIO_9P: fs.reset(d); break;
+    case DeviceKind.VIRTIO_VSOCK: vsock.reset(d); break;
     default: break;
   }
 }
@@ -120,10 +135,12 @@ export function resetKind(d: VirtioDevice): void {
 /** The driver stopped a queue: chains of it that the device holds are no longer its own. */
 export function queueStopped(d: VirtioDevice, queue: u32): void {
   if (d.kind == <u32>DeviceKind.VIRTIO_BLK) blk.abandonHeld(d, queue);
+  if (d.kind == <u32>DeviceKind.VIRTIO_9P) fs.forgetHeld(d);
 }
 
 /** True if chains of `queue` are served as they come; false if they are room for input, taken when there is some. */
 export function servedAtKick(d: VirtioDevice, queue: u32): bool {
+  if (d.kind == <u32>DeviceKind.VIRTIO_VSOCK) return vsock.servedAtKick(queue);
   return d.kind != <u32>DeviceKind.VIRTIO_CONSOLE || (queue & 1) != 0;
 }
 
@@ -139,10 +156,12 @@ export function mayOwe(d: VirtioDevice, queue: u32): bool {
 /** Room for input was added to `queue`. */
 export function roomAdded(d: VirtioDevice, queue: u32): void {
   if (d.kind == <u32>DeviceKind.VIRTIO_CONSOLE) serial.roomAdded(d, queue);
+  if (d.kind == <u32>DeviceKind.VIRTIO_VSOCK) vsock.roomAdded(d, queue);
 }
 
 /** False while the device can take no more chains. */
 export function canServe(d: VirtioDevice): bool {
+  if (d.kind == <u32>DeviceKind.VIRTIO_9P) return fs.canServe(d);
   return d.kind != <u32>DeviceKind.VIRTIO_BLK || blk.canServe(d);
 }
 
@@ -152,6 +171,8 @@ export function serveChain(d: VirtioDevice, queue: u32): i64 {
     case DeviceKind.VIRTIO_BLK: return blk.serve(d, queue);
     case DeviceKind.VIRTIO_CONSOLE: return serial.serve(d, queue);
     case DeviceKind.VIRTIO_RNG: return rng.serve(d);
+    case DeviceKind.VIRTIO_9P: return fs.serve(d);
+    case DeviceKind.VIRTIO_VSOCK: return vsock.serve(d);
     default: return Served.BROKEN;
   }
 }
@@ -161,6 +182,8 @@ export function validateKind(d: VirtioDevice): bool {
     case DeviceKind.VIRTIO_BLK: return blk.validate(d);
     case DeviceKind.VIRTIO_CONSOLE: return serial.validate(d);
     case DeviceKind.VIRTIO_RNG: return true;
+    case DeviceKind.VIRTIO_9P: return fs.validate(d);
+    case DeviceKind.VIRTIO_VSOCK: return vsock.validate(d);
     default: return false;
   }
 }
@@ -168,4 +191,6 @@ export function validateKind(d: VirtioDevice): bool {
 /** After a restore: asks the host again for what it had not answered. */
 export function resumeKind(d: VirtioDevice): void {
   if (d.kind == <u32>DeviceKind.VIRTIO_BLK) blk.resume(d);
+  if (d.kind == <u32>DeviceKind.VIRTIO_9P) fs.resume(d);
+  if (d.kind == <u32>DeviceKind.VIRTIO_VSOCK) vsock.resume(d);
 }
