@@ -14,6 +14,7 @@ export function deviceName(kind: u32): string {
     case DeviceKind.VIRTIO_CONSOLE: return "virtio-console";
     case DeviceKind.VIRTIO_BLK: return "virtio-blk";
     case DeviceKind.VIRTIO_RNG: return "virtio-rng";
+    case DeviceKind.VIRTIO_NET: return "virtio-net";
     case DeviceKind.NVME: return "nvme";
     case DeviceKind.UNMAPPED: return "unmapped";
     case DeviceKind.BOOT_ROM: return "boot-rom";
@@ -31,6 +32,7 @@ export function registerName(kind: u32, offset: u32, pci: bool): string {
     case DeviceKind.NVME: name = nvme(offset); break;
     case DeviceKind.VIRTIO_CONSOLE:
     case DeviceKind.VIRTIO_BLK:
+    case DeviceKind.VIRTIO_NET:
     case DeviceKind.VIRTIO_RNG: name = pci ? virtioPci(offset) : virtioMmio(offset); break;
   }
   return name != "" ? name : "0x" + offset.toString(16);

@@ -4,6 +4,8 @@ import { DeviceKind } from "../../abi/device";
 import { VirtioFeature, VirtioId } from "../../abi/virtio";
 import * as blk from "../block/virtio-blk";
 import * as serial from "../console/virtio-console";
+import * as net from "../net/virtio-net";
+import { roomAdded as netRoomAdded } from "../net/virtio-net-receive";
 import * as rng from "../rng/virtio-rng";
 import { VirtioDevice } from "./device";
 import { Served } from "./served";
@@ -14,6 +16,7 @@ export function virtioId(kind: u32): u32 {
     case DeviceKind.VIRTIO_BLK: return VirtioId.BLOCK;
     case DeviceKind.VIRTIO_CONSOLE: return VirtioId.CONSOLE;
     case DeviceKind.VIRTIO_RNG: return VirtioId.ENTROPY;
+    case DeviceKind.VIRTIO_NET: return VirtioId.NETWORK;
     default: return VirtioId.NONE;
   }
 }
@@ -23,6 +26,7 @@ export function pciClass(kind: u32): u32 {
   switch (kind) {
     case DeviceKind.VIRTIO_BLK: return 0x01_80_00; // mass storage, other
     case DeviceKind.VIRTIO_CONSOLE: return 0x07_80_00; // communication, other
+    case DeviceKind.VIRTIO_NET: return 0x02_00_00; // network, Ethernet
     default: return 0xff_00_00;
   }
 }
@@ -32,6 +36,7 @@ export function queueCount(kind: u32): u32 {
     case DeviceKind.VIRTIO_BLK: return 1;
     case DeviceKind.VIRTIO_CONSOLE: return serial.QUEUES;
     case DeviceKind.VIRTIO_RNG: return 1;
+    case DeviceKind.VIRTIO_NET: return net.QUEUES;
     default: return 0;
   }
 }
@@ -42,6 +47,7 @@ export function queueMax(kind: u32): u32 {
     case DeviceKind.VIRTIO_BLK: return blk.QUEUE_SIZE;
     case DeviceKind.VIRTIO_CONSOLE: return serial.QUEUE_SIZE;
     case DeviceKind.VIRTIO_RNG: return rng.QUEUE_SIZE;
+    case DeviceKind.VIRTIO_NET: return net.QUEUE_SIZE;
     default: return 0;
   }
 }
@@ -53,6 +59,7 @@ export function deviceFeatures(d: VirtioDevice): u64 {
     case DeviceKind.VIRTIO_BLK: return common | blk.features(d);
     case DeviceKind.VIRTIO_CONSOLE: return common | serial.features(d);
     case DeviceKind.VIRTIO_RNG: return common;
+    case DeviceKind.VIRTIO_NET: return common | net.features(d);
     default: return 0;
   }
 }
@@ -62,6 +69,7 @@ export function configSize(kind: u32): u32 {
   switch (kind) {
     case DeviceKind.VIRTIO_BLK: return blk.CONFIG_SIZE;
     case DeviceKind.VIRTIO_CONSOLE: return serial.CONFIG_SIZE;
+    case DeviceKind.VIRTIO_NET: return net.CONFIG_SIZE;
     default: return 0;
   }
 }
@@ -70,6 +78,7 @@ export function configWritten(d: VirtioDevice, offset: u32, size: u32, value: u6
   switch (d.kind) {
     case DeviceKind.VIRTIO_BLK: blk.configWritten(d, offset, size, value); break;
     case DeviceKind.VIRTIO_CONSOLE: serial.configWritten(d, offset, value); break;
+    case DeviceKind.VIRTIO_NET: d.strays++; break;
     default: break;
   }
 }
@@ -77,6 +86,7 @@ export function configWritten(d: VirtioDevice, offset: u32, size: u32, value: u6
 /** The driver's features are final: FEATURES_OK is set. */
 export function featuresAgreed(d: VirtioDevice): void {
   if (d.kind == <u32>DeviceKind.VIRTIO_BLK) blk.featuresAgreed(d);
+  if (d.kind == <u32>DeviceKind.VIRTIO_NET) net.featuresAgreed(d);
 }
 
 /** Fills a fresh device's own state from its capacity in bytes; the rest is zero. */
@@ -84,6 +94,7 @@ export function attached(d: VirtioDevice, capacity: f64): void {
   switch (d.kind) {
     case DeviceKind.VIRTIO_BLK: blk.attached(d, capacity); break;
     case DeviceKind.VIRTIO_CONSOLE: serial.attached(d); break;
+    case DeviceKind.VIRTIO_NET: net.attached(d); break;
     default: break;
   }
 }
@@ -92,6 +103,7 @@ export function resetKind(d: VirtioDevice): void {
   switch (d.kind) {
     case DeviceKind.VIRTIO_BLK: blk.reset(d); break;
     case DeviceKind.VIRTIO_CONSOLE: serial.reset(d); break;
+    case DeviceKind.VIRTIO_NET: net.reset(d); break;
     default: break;
   }
 }
@@ -103,6 +115,7 @@ export function queueStopped(d: VirtioDevice): void {
 
 /** True if chains of `queue` are served as they come; false if they are room for input, taken when there is some. */
 export function servedAtKick(d: VirtioDevice, queue: u32): bool {
+  if (d.kind == <u32>DeviceKind.VIRTIO_NET) return net.servedAtKick(d, queue);
   return d.kind != <u32>DeviceKind.VIRTIO_CONSOLE || (queue & 1) != 0;
 }
 
@@ -112,12 +125,14 @@ export function servedAtKick(d: VirtioDevice, queue: u32): bool {
  * and says through the event index that it wants no interrupt any more.
  */
 export function mayOwe(d: VirtioDevice, queue: u32): bool {
+  if (d.kind == <u32>DeviceKind.VIRTIO_NET) return net.mayOwe(d, queue);
   return d.kind == <u32>DeviceKind.VIRTIO_CONSOLE && (queue & 1) != 0;
 }
 
 /** Room for input was added to `queue`. */
 export function roomAdded(d: VirtioDevice, queue: u32): void {
   if (d.kind == <u32>DeviceKind.VIRTIO_CONSOLE) serial.roomAdded(d, queue);
+  if (d.kind == <u32>DeviceKind.VIRTIO_NET) netRoomAdded(d, queue);
 }
 
 /** False while the device can take no more chains. */
@@ -131,6 +146,7 @@ export function serveChain(d: VirtioDevice, queue: u32): i64 {
     case DeviceKind.VIRTIO_BLK: return blk.serve(d);
     case DeviceKind.VIRTIO_CONSOLE: return serial.serve(d, queue);
     case DeviceKind.VIRTIO_RNG: return rng.serve(d);
+    case DeviceKind.VIRTIO_NET: return net.serve(d, queue);
     default: return Served.BROKEN;
   }
 }
@@ -140,6 +156,7 @@ export function validateKind(d: VirtioDevice): bool {
     case DeviceKind.VIRTIO_BLK: return blk.validate(d);
     case DeviceKind.VIRTIO_CONSOLE: return serial.validate(d);
     case DeviceKind.VIRTIO_RNG: return true;
+    case DeviceKind.VIRTIO_NET: return net.validate(d);
     default: return false;
   }
 }
