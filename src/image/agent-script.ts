@@ -44,6 +44,7 @@ mount_tools() {
     bb mkdir -p /tools /usr/lib
     bb mount -t erofs -o ro "$node" /tools || return
     link_all /tools/usr/bin /usr/bin
+    link_all /tools/usr/sbin /usr/sbin
     link_all /tools/usr/lib /usr/lib
     [ /lib -ef /usr/lib ] || { bb mkdir -p /lib; link_all /tools/usr/lib /lib; }
     for libraries in /tools/usr/lib/*-linux-gnu; do

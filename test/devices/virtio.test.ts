@@ -6,6 +6,8 @@ import "./virtio/transport.ts";
 import "./virtio/queue.ts";
 import "./virtio/blk.ts";
 import "./virtio/console.ts";
+import "./virtio/net.ts";
+import "./virtio/net-hostile.ts";
 import "./virtio/rng.ts";
 import "./virtio/common.ts";
 import "./virtio/fuzz.ts";

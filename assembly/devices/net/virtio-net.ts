@@ -102,7 +102,7 @@ export const SWITCHABLE: u64 =
 export function attached(d: VirtioDevice): void {
   if (!bindPort(d.backend, DeviceKind.VIRTIO_NET, deviceIndex(d))) unreachable();
   const p = netPort(d.backend);
-  netOf(d).pairs = min(p.pairs, PAIRS_MAX);
+  netOf(d).pairs = min(max(p.pairs, 1), PAIRS_MAX);
   const config = configAt(d);
   store<u16>(config, <u16>netOf(d).pairs, VirtioNetConfig.MAX_VIRTQUEUE_PAIRS);
   store<u16>(config, p.mtu, VirtioNetConfig.MTU);

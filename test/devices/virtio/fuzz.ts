@@ -21,6 +21,7 @@ function random(seed: number): (n: number) => number {
 const kinds = [
   { device: "virtio-blk", kind: DeviceKind.VIRTIO_BLK, queues: 1 },
   { device: "virtio-console", kind: DeviceKind.VIRTIO_CONSOLE, queues: 18 },
+  { device: "virtio-net", kind: DeviceKind.VIRTIO_NET, queues: 17 },
   { device: "virtio-rng", kind: DeviceKind.VIRTIO_RNG, queues: 1 },
 ];
 const cases = transports.flatMap(({ name, attach }) => kinds.map((k) => ({ ...k, name, attach })));
