@@ -231,6 +231,7 @@ function functionRead(slot: u32, bar: u32, offset: u32, size: u32): u64 {
     case DeviceKind.VIRTIO_RNG:
     case DeviceKind.VIRTIO_9P:
     case DeviceKind.VIRTIO_VSOCK:
+    case DeviceKind.VIRTIO_NET:
       return virtioPciRead(f.instance, bar, offset, size);
     default:
       return ones(size);
@@ -253,6 +254,7 @@ function functionWrite(slot: u32, bar: u32, offset: u32, size: u32, value: u64):
     case DeviceKind.VIRTIO_RNG:
     case DeviceKind.VIRTIO_9P:
     case DeviceKind.VIRTIO_VSOCK:
+    case DeviceKind.VIRTIO_NET:
       virtioPciWrite(f.instance, bar, offset, size, value);
       break;
   }

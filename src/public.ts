@@ -6,6 +6,7 @@ export type { NetBackend, NetFrame, NetGuest, NetOffloadRequest } from "./backen
 export type { NetSettings } from "./backend/net-backends.ts";
 export { overlayDisk } from "./backend/overlay-disk.ts";
 export type { PcapSink } from "./backend/pcap.ts";
+export { createSwitch, type Switch, type SwitchPort, type SwitchPortCounts } from "./backend/switch.ts";
 export type { ExitCount } from "./engine/exit-counters.ts";
 export type {
   EngineStep,

@@ -16,6 +16,7 @@ export function deviceName(kind: u32): string {
     case DeviceKind.VIRTIO_RNG: return "virtio-rng";
     case DeviceKind.VIRTIO_9P: return "virtio-9p";
     case DeviceKind.VIRTIO_VSOCK: return "virtio-vsock";
+    case DeviceKind.VIRTIO_NET: return "virtio-net";
     case DeviceKind.NVME: return "nvme";
     case DeviceKind.UNMAPPED: return "unmapped";
     case DeviceKind.BOOT_ROM: return "boot-rom";
@@ -36,6 +37,7 @@ export function registerName(kind: u32, offset: u32, pci: bool): string {
     case DeviceKind.VIRTIO_BLK:
     case DeviceKind.VIRTIO_9P:
     case DeviceKind.VIRTIO_VSOCK:
+    case DeviceKind.VIRTIO_NET:
     case DeviceKind.VIRTIO_RNG: name = pci ? virtioPci(offset) : virtioMmio(offset); break;
   }
   return name != "" ? name : "0x" + offset.toString(16);

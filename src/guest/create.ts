@@ -14,7 +14,7 @@ import { concatenateArchives } from "../image/cpio.ts";
 import { readSymbols } from "../image/elf-symbols.ts";
 import { checkInitrd } from "../image/initrd.ts";
 import { type BootImage, type LinuxImage, readKernel, readProgram } from "../image/kernel.ts";
-import { execOverlay } from "../image/overlay.ts";
+import { execOverlay, networkOverlay } from "../image/overlay.ts";
 import { parseCpu } from "../machine/cpu.ts";
 import { type BootInput, planBoot } from "../machine/layout.ts";
 import { checkMemory, parseCodeCache, parseMemory } from "../machine/memory-size.ts";
@@ -22,7 +22,7 @@ import { checkCustomDevices } from "./custom-devices.ts";
 import { agentPortList } from "./exec.ts";
 import { Guest } from "./guest.ts";
 import { type AttachedDisk, checkDisks, checkNets, type NamedPort } from "./machine.ts";
-import { type AttachedNet, openNet } from "./net-options.ts";
+import { type AttachedNet, addressWay, macOf, openNet } from "./net-options.ts";
 import type { BootKind, ConsoleKind, DiskOptions, GuestOptions, TierKind } from "./options.ts";
 import type { Platform } from "./platform.ts";
 import { checkShares } from "./shares.ts";
@@ -187,6 +187,12 @@ export async function createGuestOn(platform: Platform, options: GuestOptions, n
     initrd = concatenateArchives(initrd, execOverlay());
   }
 
+  const { nets: netsGiven = [] } = options;
+  const addresses = netsGiven.map((net, number) => ({ mac: macOf(net, number), way: addressWay(net, platform) }));
+  if (initrd !== undefined && isLinux && addresses.some(({ way }) => way !== "dhcp")) {
+    initrd = concatenateArchives(initrd, networkOverlay(addresses));
+  }
+
   const append = options.append ?? defaultCommandLine(console, exec);
   const disksGiven = [...(options.disks ?? [])];
   if (loaded !== undefined) {
@@ -236,10 +242,8 @@ export async function createGuestOn(platform: Platform, options: GuestOptions, n
   try {
     for (const [number, disk] of disksGiven.entries()) disks.push(openDisk(disk, number));
     checkDisks(disks);
-    checkNets(options.nets ?? []);
-    for (const [number, net] of (options.nets ?? []).entries()) {
-      nets.push(openNet(net, number, harts, platform));
-    }
+    checkNets(netsGiven);
+    for (const [number, net] of netsGiven.entries()) nets.push(openNet(net, number, harts, platform));
     const guest = new Guest({
       platform,
       module,

@@ -6,6 +6,7 @@
 import { DeviceKind } from "../../abi/device";
 import { NET_FRAME_MAX, NET_PORTS, NetRoom } from "../../abi/net";
 import { netPort } from "./port";
+import { virtioNetDeliver, virtioNetLink, virtioNetOffloads, virtioNetRoom } from "./virtio-net";
 
 const HEADER_MIN: u32 = 14;
 
@@ -15,19 +16,21 @@ export function netOffloads(port: u32): i32 {
   const p = netPort(port);
   if (p.up == 0) return -1;
   switch (p.kind) {
+    case DeviceKind.VIRTIO_NET: return virtioNetOffloads(p.instance);
     default: return -1;
   }
 }
 
 /**
- * Takes room for a frame of `length` bytes: address of {count u32, reserved u32} and the pieces, or NetRoom. A device
- * gives room back unused if netDeliver() finds a frame that it filters out.
+ * Takes room for a frame of `length` bytes: address of {count u32, reserved u32} and the pieces, or NetRoom. The frame's
+ * first bytes are at NetAt.PEEK: a device that filters or steers looks at them there.
  */
 export function netRoom(port: u32, length: u32): usize {
   if (port >= <u32>NET_PORTS || length < HEADER_MIN || length > <u32>NET_FRAME_MAX) return NetRoom.LOST;
   const p = netPort(port);
   if (p.up == 0) return NetRoom.LOST;
   switch (p.kind) {
+    case DeviceKind.VIRTIO_NET: return virtioNetRoom(p.instance, length);
     default: return NetRoom.LOST;
   }
 }
@@ -37,6 +40,7 @@ export function netDeliver(port: u32, header: usize): void {
   if (port >= <u32>NET_PORTS) return;
   const p = netPort(port);
   switch (p.kind) {
+    case DeviceKind.VIRTIO_NET: virtioNetDeliver(p.instance, header); break;
     default: break;
   }
 }
@@ -49,6 +53,7 @@ export function netLink(port: u32, up: u32): void {
   if (p.up == now) return;
   p.up = now;
   switch (p.kind) {
+    case DeviceKind.VIRTIO_NET: virtioNetLink(p.instance); break;
     default: break;
   }
 }
