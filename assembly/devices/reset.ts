@@ -2,6 +2,8 @@
 import { resetExitCounters } from "../exits";
 import { nvmeInit } from "./block/nvme";
 import { uartReset } from "./console/ns16550a";
+import { aplicReset } from "./irqchip/aplic";
+import { imsicReset } from "./irqchip/imsic";
 import { plicReset } from "./irqchip/plic";
 import { pciInit } from "./pci/host-bridge";
 import { rtcReset } from "./rtc/goldfish";
@@ -14,6 +16,8 @@ export function resetDevices(): void {
   nvmeInit();
   uartReset();
   plicReset();
+  aplicReset();
+  imsicReset();
   aclintReset();
   rtcReset();
   resetExitCounters();

@@ -1,6 +1,7 @@
 // Every function of the machine and the forms it comes in. One row a form: the device tree
 // takes compatible strings, addresses and interrupts from here, the compatibility check takes
 // what a guest's driver must match, and the README's table is printed from it.
+import { Layout } from "../../assembly/abi/layout.ts";
 import { Irq, Map as PhysicalMap } from "../../assembly/abi/memory-map.ts";
 
 /** emulated: hardware that exists; paravirt: an interface made for guests; direct: no exit at all. */
@@ -37,6 +38,17 @@ export const CATALOGUE = [
     size: PhysicalMap.PLIC_SIZE,
     driver: "SIFIVE_PLIC",
     description: "SiFive PLIC, an M and an S context a hart",
+  },
+  {
+    id: "aia",
+    function: "interrupts",
+    form: "direct",
+    transport: "mmio",
+    compatible: ["riscv,imsics", "riscv,aplic"],
+    base: PhysicalMap.IMSIC_S,
+    size: PhysicalMap.IMSIC_PAGE * Layout.MAX_HARTS,
+    driver: "RISCV_IMSIC, RISCV_APLIC",
+    description: "AIA: messages into each hart's IMSIC, wires through an APLIC; with --irqchip aia",
   },
   {
     id: "clint-timer",
@@ -86,6 +98,17 @@ export const CATALOGUE = [
     compatible: ["sbi:IPI"],
     driver: "RISCV_SBI",
     description: "SBI IPI, and RFENCE for remote fences",
+  },
+  {
+    id: "imsic-ipi",
+    function: "ipi",
+    form: "direct",
+    transport: "mmio",
+    compatible: ["riscv,imsics"],
+    base: PhysicalMap.IMSIC_S,
+    size: PhysicalMap.IMSIC_PAGE * Layout.MAX_HARTS,
+    driver: "RISCV_IMSIC",
+    description: "a write to the other hart's IMSIC, sfence.vma there; with --irqchip aia",
   },
   {
     id: "ns16550a",
@@ -143,6 +166,15 @@ export const CATALOGUE = [
     compatible: ["virtio,mmio", "virtio:4"],
     driver: "HW_RANDOM_VIRTIO",
     description: "virtio entropy source",
+  },
+  {
+    id: "zkr",
+    function: "entropy",
+    form: "direct",
+    transport: "csr",
+    compatible: ["isa:zkr"],
+    driver: "(none; programs read it)",
+    description: "Zkr seed CSR",
   },
   {
     id: "goldfish-rtc",
@@ -222,7 +254,7 @@ export const CATALOGUE = [
     size: PhysicalMap.PCIE_ECAM_SIZE,
     irq: Irq.PCIE,
     driver: "PCI_HOST_GENERIC",
-    description: "PCIe host bridge with ECAM, INTx through the PLIC",
+    description: "PCIe host bridge with ECAM, INTx; MSI-X with --irqchip aia",
   },
 ] as const satisfies CatalogueRow[];
 

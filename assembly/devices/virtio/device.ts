@@ -13,9 +13,10 @@
 import { Dev, DeviceKind } from "../../abi/device";
 import { Irq, Map } from "../../abi/memory-map";
 import { VirtioInterrupt, VirtioStatus } from "../../abi/virtio";
-import { raiseIrq } from "../irqchip/plic";
+import { raiseIrq } from "../irqchip/raise";
 import { busMaster } from "../pci/function";
 import { setIntx } from "../pci/intx";
+import { msixEnabled, raiseMsix } from "../pci/msix";
 import { Chain } from "./chain";
 import { VirtQueue, wantsInterrupt } from "./queue";
 
@@ -152,9 +153,16 @@ export function interrupt(d: VirtioDevice, cause: VirtioInterrupt): void {
   updateInterrupt(d);
 }
 
+/** With MSI-X a cause is a message of its own, if it has a vector (4.1.5.1.2); a vector past the table has none. */
+function byMessage(d: VirtioDevice, vector: u32): bool {
+  if (!onPci(d) || !msixEnabled(d.slot)) return false;
+  raiseMsix(d.slot, vector);
+  return true;
+}
+
 /** Tells the driver of what was pushed to a queue, if it wants to know. */
 export function interruptForQueue(d: VirtioDevice, q: VirtQueue): void {
-  if (wantsInterrupt(q)) interrupt(d, VirtioInterrupt.USED_BUFFER);
+  if (wantsInterrupt(q) && !byMessage(d, q.vector)) interrupt(d, VirtioInterrupt.USED_BUFFER);
 }
 
 /** The driver broke a rule: nothing goes on until it resets the device (2.1.2). */
@@ -168,7 +176,9 @@ export function needsReset(d: VirtioDevice): void {
 /** Configuration space changed by itself. */
 export function configChanged(d: VirtioDevice): void {
   d.configGeneration = (d.configGeneration + 1) & 0xff;
-  if (running(d)) interrupt(d, VirtioInterrupt.CONFIGURATION);
+  if (!running(d)) return;
+  interrupt(d, VirtioInterrupt.CONFIGURATION);
+  byMessage(d, d.configVector);
 }
 
 /** True if there is a device of `kind` at `index`. */
