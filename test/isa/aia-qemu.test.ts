@@ -55,7 +55,10 @@ class Program {
     ]) {
       this.word(Board.APLIC_M + register, value);
     }
-    for (let source = 1; source <= 96; source++) this.word(Board.APLIC_M + 4 * source, source % 8 === 0 ? 1 : 0x400);
+    for (let source = 1; source <= 96; source++) {
+      this.word(Board.APLIC_M + 4 * source, source % 8 === 0 ? 1 : 0x400);
+      this.word(Board.APLIC_S + 4 * source, 1);
+    }
   }
 
   private word(address: number, value: number): void {
@@ -124,13 +127,18 @@ class Program {
     const { asm, random } = this;
     const machine = random.oneIn(3);
     const base = machine ? Board.APLIC_M : Board.APLIC_S;
-    const source = machine ? 8 * (1 + random.below(12)) : 1 + random.below(96);
+    const own = Array.from({ length: 96 }, (_, n) => n + 1).filter((n) => n > 1 && (n % 8 === 0) === machine);
+    const source = random.pick(own);
     const number = [0x1cdc, 0x1ddc, 0x1edc, 0x1fdc, 0x2000];
     const [offset, value] = random.pick<() => [number, number]>([
       () => [0, random.pick([0, 0x100, 0x100, 0x1ff])],
-      () => [machine ? random.pick(number) : 4 * source, machine ? source : 1],
       () => [random.pick(number), source],
-      () => [random.pick([0x1c00, 0x1e00, 0x1f00]) + 4 * random.below(5), random.below(2 ** 31)],
+      () => {
+        const word = random.below(4);
+        // QEMU 7.2 has pending and enable bits of sources that are not active, too.
+        const active = own.filter((n) => n >> 5 === word).reduce((bits, n) => bits | (1 << (n & 31)), 0);
+        return [random.pick([0x1c00, 0x1e00, 0x1f00]) + 4 * word, (random.word() & active) >>> 0];
+      },
       () => [0x3000 + 4 * source, random.below(256)],
       () => [0x3000, random.below(256)],
     ])();
@@ -138,12 +146,15 @@ class Program {
     const back = random.pick([offset, offset, 4 * source, 0x1c00, 0x1e00, 0x3000 + 4 * source]);
     asm.li(5, base + back);
     asm.load("lwu", 6, 0, 5);
-    this.log(`domain ${base.toString(16)}: ${offset.toString(16)} = ${value.toString(16)}, then ${back.toString(16)}`);
+    const note = `domain ${base.toString(16)}: ${offset.toString(16)} = ${value.toString(16)}, then ${back.toString(16)}`;
+    // Source 1 of QEMU 7.2 shows pending and enabled from the start.
+    this.log(note, back === 0x1c00 || back === 0x1e00 ? ~2n : undefined);
   }
 
   private step(): void {
     const { random } = this;
-    const claims = () => this.access(random.pick([STOPEI, MTOPEI]), 0n);
+    // QEMU 7.2 takes CSRRS and CSRRC of a zero for a mere read, which they are of x0 alone.
+    const claims = () => this.access(random.pick([STOPEI, MTOPEI]), 1n);
     random.pick([
       () => this.selected(),
       () => this.selected(),
@@ -186,6 +197,6 @@ describe.skipIf(unavailable !== undefined)("as on QEMU", () => {
     const theirs = log(runQemu(image, undefined, 60, "virt,aia=aplic-imsic"));
     const first = ours.findIndex((line, n) => line !== theirs[n]);
     const around = (lines: string[]) => lines.slice(Math.max(0, first - 12), first + 1);
-    if (first >= 0) expect(around(ours)).toEqual(around(theirs));
+    if (first >= 0) expect(around(ours).join("\n")).toEqual(around(theirs).join("\n"));
   });
 });

@@ -112,7 +112,8 @@ export function qemuCpu(extensions = ALL_EXTENSIONS): string {
     [Ext.SSAIA, "x-ssaia"],
   ];
   const settings = names.map(([bit, name]) => `${name}=${((extensions >> BigInt(bit)) & 1n) === 1n}`);
-  return ["rv64", ...settings, "zbc=false", "h=false"].join(",");
+  // QEMU 7.2 has mseccfg, in which Zkr has its bits, with its Smepmp alone.
+  return ["rv64", ...settings, "x-epmp=true", "zbc=false", "h=false"].join(",");
 }
 
 /** Runs `image` on QEMU; the first `image.length` bytes of its RAM at power-off. */
