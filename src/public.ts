@@ -33,7 +33,15 @@ export type { CustomDeviceHandle } from "./guest/custom-devices.ts";
 export type { ExecOptions, ExecResult } from "./guest/exec.ts";
 export type { ExitInfo } from "./guest/exit-info.ts";
 export type { Guest, GuestConsole } from "./guest/guest.ts";
-export type { BootKind, ClockKind, ConsoleKind, DiskOptions, GuestOptions, NetOptions } from "./guest/options.ts";
+export type {
+  BootKind,
+  ClockKind,
+  ConsoleKind,
+  DiskOptions,
+  GuestOptions,
+  IrqchipKind,
+  NetOptions,
+} from "./guest/options.ts";
 export { BootError } from "./machine/boot-error.ts";
 export {
   type CustomDevice,

@@ -1,7 +1,7 @@
 // From options to a running guest. Everything that can be wrong with the options is found
 // here, before anything runs.
 import { ConsolePort } from "../../assembly/abi/device.ts";
-import { BootMode, ClockMode, Tier } from "../../assembly/abi/layout.ts";
+import { BootMode, ClockMode, Irqchip, Tier } from "../../assembly/abi/layout.ts";
 import type { DiskBackend } from "../backend/disk.ts";
 import { type EntropySource, seededEntropy } from "../backend/entropy.ts";
 import { memoryDisk } from "../backend/memory-disk.ts";
@@ -15,7 +15,7 @@ import { readSymbols } from "../image/elf-symbols.ts";
 import { checkInitrd } from "../image/initrd.ts";
 import { type BootImage, type LinuxImage, readKernel, readProgram } from "../image/kernel.ts";
 import { execOverlay, networkOverlay } from "../image/overlay.ts";
-import { parseCpu } from "../machine/cpu.ts";
+import { parseCpu, withIrqchip } from "../machine/cpu.ts";
 import { type BootInput, planBoot } from "../machine/layout.ts";
 import { checkMemory, parseCodeCache, parseMemory } from "../machine/memory-size.ts";
 import { checkCustomDevices } from "./custom-devices.ts";
@@ -161,7 +161,11 @@ export async function createGuestOn(platform: Platform, options: GuestOptions, n
   const exec = options.exec ?? false;
   const virtualClock = options.clock === "virtual";
   const ramBytes = ramOf(options.memory ?? DEFAULT_MEMORY);
-  const extensions = parseCpu(options.cpu ?? DEFAULT_CPU);
+  const irqchip = options.irqchip ?? "plic";
+  if (irqchip !== "plic" && irqchip !== "aia") {
+    throw new OptionError(`"${irqchip}" is no interrupt controller: write plic or aia`);
+  }
+  const extensions = withIrqchip(parseCpu(options.cpu ?? DEFAULT_CPU), irqchip);
   const tier = TIERS[options.tier ?? "auto"];
   if (tier === undefined) {
     throw new OptionError(`"${options.tier}" is no tier: write auto, interpreter or translator`);
@@ -213,6 +217,7 @@ export async function createGuestOn(platform: Platform, options: GuestOptions, n
       extensions,
       boot,
       console,
+      irqchip,
       rngSeed,
       bootargs: append,
       devices: devices.map(({ definition }) => definition),
@@ -231,6 +236,7 @@ export async function createGuestOn(platform: Platform, options: GuestOptions, n
     seed,
     virtualRate: VIRTUAL_RATE,
     tier,
+    irqchip: irqchip === "aia" ? Irqchip.AIA : Irqchip.PLIC,
     codeCache: parseCodeCache(options.codeCache ?? DEFAULT_CODE_CACHE),
   };
   const entropy: EntropySource =
