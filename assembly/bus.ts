@@ -210,6 +210,10 @@ function functionRead(slot: u32, bar: u32, offset: u32, size: u32): u64 {
     case DeviceKind.VIRTIO_BLK:
     case DeviceKind.VIRTIO_CONSOLE:
     case DeviceKind.VIRTIO_RNG:
+    case DeviceKind.VIRTIO_BALLOON:
+    case DeviceKind.VIRTIO_PMEM:
+    case DeviceKind.VIRTIO_MEM:
+    case DeviceKind.VIRTIO_RTC:
       return virtioPciRead(f.instance, bar, offset, size);
     default:
       return ones(size);
@@ -230,6 +234,10 @@ function functionWrite(slot: u32, bar: u32, offset: u32, size: u32, value: u64):
     case DeviceKind.VIRTIO_BLK:
     case DeviceKind.VIRTIO_CONSOLE:
     case DeviceKind.VIRTIO_RNG:
+    case DeviceKind.VIRTIO_BALLOON:
+    case DeviceKind.VIRTIO_PMEM:
+    case DeviceKind.VIRTIO_MEM:
+    case DeviceKind.VIRTIO_RTC:
       virtioPciWrite(f.instance, bar, offset, size, value);
       break;
   }

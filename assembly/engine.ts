@@ -19,13 +19,14 @@ import { readCsr, csrValue, updateFloatReady, writeCsr } from "./hart/csr";
 import { sliceRetired } from "./hart/counters";
 import { physical, translate as translateAddress } from "./hart/mmu";
 import { hart, hartCount, hartOf, Mode, switchHart } from "./hart/state";
-import { selectBanks } from "./hart/tlb";
+import { selectBanks, settleWrites } from "./hart/tlb";
 import { LONE_ENTRY, resetPredecode } from "./code/predecode";
 import { resetRegions } from "./code/regions";
 import { interpret } from "./interpreter/fast.gen";
 import { runHarts } from "./interpreter/run";
 import { Entry, SINK_RD } from "./isa/entry";
 import { Op } from "./isa/op.gen";
+import { writeTagsStale } from "./memory/backed";
 import { BOOT_ROM } from "./memory/physical";
 import { sbiConsoleInput } from "./sbi/dbcn";
 import { resetSbiState } from "./sbi/state";
@@ -40,6 +41,14 @@ export { attachNvme } from "./devices/block/nvme";
 export { attachVirtioMmio, attachVirtioPci } from "./devices/virtio/attach";
 export { virtioConsoleSetPort } from "./devices/console/virtio-console";
 export { diskDone } from "./devices/block/disk-done";
+export { virtioPmemSetPlace } from "./devices/block/virtio-pmem";
+export {
+  virtioBalloonAskStats, virtioBalloonPages, virtioBalloonReported, virtioBalloonSetTarget, virtioBalloonStats,
+  virtioBalloonStatsKnown, virtioBalloonStatsSerial,
+} from "./devices/memory/virtio-balloon";
+export { virtioMemPlugged, virtioMemSetPlace, virtioMemSetRequested } from "./devices/memory/virtio-mem";
+export { writeBackAll } from "./memory/backed";
+export { pagesInUse } from "./memory/ram";
 
 /** Instance of the virtio device that carries the guest's virtio console and ports. */
 const CONSOLE_INSTANCE: u32 = 8;
@@ -94,6 +103,7 @@ export function startHart(h: u32, pc: u64, a0: u64, a1: u64, a2: u64, mode: u32)
 /** Runs up to `budget` steps over all harts; why it came back (abi/exit). */
 export function run(budget: i32): i32 {
   virtioPoll();
+  if (writeTagsStale()) settleWrites();
   const exit = runHarts(budget);
   uartFlush();
   // A request too large for one kick is finished in shares: that is no time to sleep.

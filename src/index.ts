@@ -12,7 +12,7 @@ export * from "./platform/node/debian/build.ts";
 export { DebianGuestError } from "./platform/node/debian/debian-error.ts";
 export { buildRootDisk, type RootDisk } from "./platform/node/debian/root-disk.ts";
 export { fileDisk } from "./platform/node/file-disk.ts";
-export type { FileOrBytes, NodeDiskOptions, NodeGuestOptions } from "./platform/node/options.ts";
+export type { FileOrBytes, NodeDiskOptions, NodeGuestOptions, NodePmemOptions } from "./platform/node/options.ts";
 export * from "./public.ts";
 
 /**
@@ -26,7 +26,7 @@ export async function createGuest(options: NodeGuestOptions): Promise<Guest> {
   try {
     return await createGuestOn(nodePlatform, resolved, names);
   } catch (error) {
-    for (const { backend } of resolved.disks ?? []) backend?.close();
+    for (const { backend } of [...(resolved.disks ?? []), ...(resolved.pmem ?? [])]) backend?.close();
     throw error;
   }
 }

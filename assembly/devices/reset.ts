@@ -1,5 +1,6 @@
 // Power-on of all devices at once: nothing attached, every register at its reset value.
 import { resetExitCounters } from "../exits";
+import { forgetRanges } from "../memory/backed";
 import { nvmeInit } from "./block/nvme";
 import { uartReset } from "./console/ns16550a";
 import { plicReset } from "./irqchip/plic";
@@ -9,6 +10,7 @@ import { aclintReset } from "./timer/aclint";
 import { virtioInit } from "./virtio/attach";
 
 export function resetDevices(): void {
+  forgetRanges();
   pciInit();
   virtioInit();
   nvmeInit();

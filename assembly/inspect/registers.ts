@@ -14,6 +14,10 @@ export function deviceName(kind: u32): string {
     case DeviceKind.VIRTIO_CONSOLE: return "virtio-console";
     case DeviceKind.VIRTIO_BLK: return "virtio-blk";
     case DeviceKind.VIRTIO_RNG: return "virtio-rng";
+    case DeviceKind.VIRTIO_BALLOON: return "virtio-balloon";
+    case DeviceKind.VIRTIO_PMEM: return "virtio-pmem";
+    case DeviceKind.VIRTIO_MEM: return "virtio-mem";
+    case DeviceKind.VIRTIO_RTC: return "virtio-rtc";
     case DeviceKind.NVME: return "nvme";
     case DeviceKind.UNMAPPED: return "unmapped";
     case DeviceKind.BOOT_ROM: return "boot-rom";
@@ -31,6 +35,10 @@ export function registerName(kind: u32, offset: u32, pci: bool): string {
     case DeviceKind.NVME: name = nvme(offset); break;
     case DeviceKind.VIRTIO_CONSOLE:
     case DeviceKind.VIRTIO_BLK:
+    case DeviceKind.VIRTIO_BALLOON:
+    case DeviceKind.VIRTIO_PMEM:
+    case DeviceKind.VIRTIO_MEM:
+    case DeviceKind.VIRTIO_RTC:
     case DeviceKind.VIRTIO_RNG: name = pci ? virtioPci(offset) : virtioMmio(offset); break;
   }
   return name != "" ? name : "0x" + offset.toString(16);

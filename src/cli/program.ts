@@ -2,11 +2,12 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import packageJson from "../../package.json" with { type: "json" };
 import { listExtensions, parseCpu } from "../machine/cpu.ts";
-import { parseCodeCache, parseMemory } from "../machine/memory-size.ts";
+import { parseCodeCache, parseHotplug, parseMemory } from "../machine/memory-size.ts";
 import { compareCommand } from "./compare-command.ts";
 import { type DiskArgument, parseDisk } from "./disk-option.ts";
 import { type ExplainArguments, explain } from "./explain.ts";
 import { type GuestArguments, makeGuest } from "./guest.ts";
+import { type PmemArgument, parsePmem } from "./pmem-option.ts";
 import { type RunArguments, run } from "./run.ts";
 import { Ending, Status } from "./status.ts";
 import { usageMessage } from "./usage.ts";
@@ -50,6 +51,11 @@ const memory = checked((text: string) => {
   return text;
 });
 
+const hotplugMemory = checked((text: string) => {
+  parseHotplug(text);
+  return text;
+});
+
 const codeCache = checked((text: string) => {
   parseCodeCache(text);
   return text;
@@ -85,6 +91,10 @@ function collectDisk(text: string, before: DiskArgument[] | undefined): DiskArgu
   return [...(before ?? []), checked(parseDisk)(text)];
 }
 
+function collectPmem(text: string, before: PmemArgument[] | undefined): PmemArgument[] {
+  return [...(before ?? []), checked(parsePmem)(text)];
+}
+
 /** Which guest, and how it runs: the options of every command that runs one of any kind. */
 function withGuestOptions(command: Command): Command {
   const extensions = listExtensions().map(({ name }) => name);
@@ -111,6 +121,17 @@ function withGuestOptions(command: Command): Command {
         collectDisk,
       ),
     )
+    .addOption(
+      new Option(
+        "--pmem <file[,ro|,overlay]>",
+        "a disk whose contents lie in guest memory: /dev/pmem0 and on; can be given again",
+      ).argParser(collectPmem),
+    )
+    .option("--balloon", "a memory balloon, with statistics and reports of free pages")
+    .addOption(
+      new Option("--hotplug-memory <size>", "memory that can be plugged while the guest runs").argParser(hotplugMemory),
+    )
+    .option("--rtc", "a virtio real-time clock, which Linux drives from 6.16 on")
     .option("--tools", "attaches the Debian guest's disk of tools (fio, stress-ng, ...)")
     .addOption(
       new Option(

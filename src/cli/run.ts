@@ -6,6 +6,7 @@ import { createGuest } from "../index.ts";
 import type { NodeGuestOptions } from "../platform/node/options.ts";
 import type { DiskArgument } from "./disk-option.ts";
 import { guestBehind } from "./firmware-option.ts";
+import type { PmemArgument } from "./pmem-option.ts";
 import { writeThrough } from "./output.ts";
 import { RunReport } from "./run-report.ts";
 import { onSignal } from "./signals.ts";
@@ -23,6 +24,10 @@ export interface RunArguments {
   harts: number;
   cpu?: string;
   disk?: DiskArgument[];
+  pmem?: PmemArgument[];
+  balloon?: boolean;
+  hotplugMemory?: string;
+  rtc?: boolean;
   tools?: boolean;
   console?: ConsoleKind;
   exec?: string;
@@ -73,6 +78,10 @@ async function guestOptions(options: RunArguments, { logRegions }: RunVariant): 
     tools,
     console: options.console,
     disks: options.disk,
+    pmem: options.pmem,
+    balloon: options.balloon,
+    hotplugMemory: options.hotplugMemory,
+    rtc: options.rtc,
     exec: options.exec !== undefined,
     logRegions,
     onNotice: options.quiet ? undefined : say,
@@ -192,7 +201,9 @@ async function runCommand(
     const text = (bytes: Uint8Array) => Buffer.from(bytes).toString();
     report.print({ status: result.status, stdout: text(result.stdout), stderr: text(result.stderr) });
     // What the command wrote to file systems is to reach the disks.
-    const writesDisks = options.disk?.some(({ readOnly, overlay }) => !readOnly && !overlay);
+    const writesDisks = [...(options.disk ?? []), ...(options.pmem ?? [])].some(
+      ({ readOnly, overlay }) => !readOnly && !overlay,
+    );
     if (writesDisks) await guest.powerOff();
     return result.status;
   });

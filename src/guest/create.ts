@@ -17,11 +17,12 @@ import { type BootImage, type LinuxImage, readKernel, readProgram } from "../ima
 import { execOverlay } from "../image/overlay.ts";
 import { parseCpu } from "../machine/cpu.ts";
 import { type BootInput, planBoot } from "../machine/layout.ts";
-import { checkMemory, parseCodeCache, parseMemory } from "../machine/memory-size.ts";
+import { layOutMemory } from "../machine/memory-map.ts";
+import { checkMemory, parseCodeCache, parseHotplug, parseMemory } from "../machine/memory-size.ts";
 import { agentPortList } from "./exec.ts";
 import { Guest } from "./guest.ts";
-import { type AttachedDisk, checkDisks, type NamedPort } from "./machine.ts";
-import type { BootKind, ConsoleKind, DiskOptions, GuestOptions, TierKind } from "./options.ts";
+import { type AttachedDisk, checkDisks, checkPmem, type NamedPort } from "./machine.ts";
+import type { BootKind, ConsoleKind, DiskOptions, GuestOptions, PmemOptions, TierKind } from "./options.ts";
 import type { Platform } from "./platform.ts";
 
 const DEFAULT_MEMORY = "512M";
@@ -89,6 +90,25 @@ function openDisk(options: DiskOptions, number: number): AttachedDisk {
     throw new OptionError(`disk ${disk.name}: "${device}" is no disk interface: write nvme or virtio`);
   }
   return { backend: disk, device };
+}
+
+function openPmem(options: PmemOptions, number: number): DiskBackend {
+  const { bytes, backend, readOnly, overlay } = options;
+  if ((bytes === undefined) === (backend === undefined)) {
+    throw new OptionError(`pmem ${number}: give either its bytes or a backend`);
+  }
+  const disk = backend ?? memoryDisk(bytes as Uint8Array, { name: `pmem ${number}`, readOnly });
+  if (!overlay) return disk;
+  if (readOnly) throw new OptionError(`pmem ${disk.name}: an overlay is written, so leave out readOnly`);
+  // The guest's memory is the overlay.
+  return {
+    ...{ name: disk.name, size: disk.size, readOnly: false },
+    read: (offset, into) => disk.read(offset, into),
+    write: () => {},
+    discard: () => {},
+    flush: () => {},
+    close: () => disk.close(),
+  };
 }
 
 /** The images of a boot: what is placed in memory, and a kernel that the last of them loads from a disk. */
@@ -207,8 +227,17 @@ export async function createGuestOn(platform: Platform, options: GuestOptions, n
     initrd,
   });
 
-  const config: EngineConfig = {
+  const pmem = (options.pmem ?? []).map(openPmem);
+  checkPmem(pmem.length);
+  const hotplug = options.hotplugMemory === undefined ? 0 : parseHotplug(options.hotplugMemory);
+  const layout = layOutMemory(
     ramBytes,
+    hotplug,
+    pmem.map(({ name, size }) => ({ name, bytes: size })),
+  );
+
+  const config: EngineConfig = {
+    ramBytes: layout.totalBytes,
     harts,
     extensions,
     clock: virtualClock ? ClockMode.VIRTUAL : ClockMode.HOST,
@@ -235,7 +264,16 @@ export async function createGuestOn(platform: Platform, options: GuestOptions, n
         .flat()
         .map((it) => it && readSymbols(it))
         .find((it) => it),
-      plan: { config, boot: plan, disks, ports: portsOf(options) },
+      plan: {
+        ...{ config, boot: plan, disks, pmem, ports: portsOf(options) },
+        memory: {
+          layout,
+          balloon: options.balloon ?? false,
+          rtc: options.rtc ?? false,
+          balloonTarget: 0,
+          hotplugTarget: 0,
+        },
+      },
       console,
       virtualClock,
       entropy,
@@ -248,7 +286,7 @@ export async function createGuestOn(platform: Platform, options: GuestOptions, n
     if (options.onConsole) guest.console.onData(options.onConsole);
     return guest;
   } catch (error) {
-    for (const { backend } of disks) backend.close();
+    for (const backend of [...disks.map((disk) => disk.backend), ...pmem]) backend.close();
     throw error;
   }
 }

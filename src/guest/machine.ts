@@ -8,6 +8,7 @@ import type { Engine, EngineConfig } from "../engine/engine.ts";
 import { AttachFlag } from "../engine/exports.ts";
 import { HostError, OptionError } from "../errors.ts";
 import type { BootPlan } from "../machine/layout.ts";
+import type { MemoryDevices } from "./memory.ts";
 
 /** virtio-mmio slots: the entropy source has the first, disks the others. */
 const RNG_SLOT = 0;
@@ -19,6 +20,11 @@ const CONSOLE_PCI_SLOT = 1;
 const CONSOLE_INSTANCE = 8;
 const FIRST_NVME_PCI_SLOT = 2;
 const NVME_CONTROLLERS = 4;
+/** Everything else in order of attachment. */
+const FIRST_OTHER_PCI_SLOT = 7;
+const FIRST_OTHER_INSTANCE = 9;
+/** Ranges of memory with a disk behind them. */
+const PMEM_DEVICES = 8;
 
 /** Modes as startHart takes them. */
 const MODE = { M: 3, S: 1 } as const;
@@ -39,6 +45,14 @@ export interface MachinePlan {
   boot: BootPlan;
   disks: readonly AttachedDisk[];
   ports: readonly NamedPort[];
+  /** What is behind persistent memory; the host's numbers of these go on after those of `disks`. */
+  pmem: readonly DiskBackend[];
+  memory: MemoryDevices;
+}
+
+/** @throws OptionError if there are more persistent memory devices than the machine takes. */
+export function checkPmem(count: number): void {
+  if (count > PMEM_DEVICES) throw new OptionError(`more than ${PMEM_DEVICES} pmem devices: attach the others as disks`);
 }
 
 /** @throws OptionError if there are more disks of a kind than the machine takes. */
@@ -75,6 +89,38 @@ function attachConsole(engine: Engine, ports: readonly NamedPort[]): void {
   }
 }
 
+/** PCI slots and virtio instances that are still free. */
+interface FreePlaces {
+  slot: number;
+  instance: number;
+}
+
+/** Attaches a virtio device to the next PCI slot; its instance. */
+function attachVirtio(engine: Engine, free: FreePlaces, kind: DeviceKind, backend = 0, bytes = 0, flags = 0): number {
+  engine.exports.attachVirtioPci(free.slot++, free.instance, kind, backend, bytes, flags);
+  return free.instance++;
+}
+
+function attachMemory(engine: Engine, free: FreePlaces, { disks, pmem, memory }: MachinePlan): void {
+  const { exports } = engine;
+  pmem.forEach((backend, i) => {
+    const flags = backend.readOnly ? AttachFlag.READ_ONLY : 0;
+    const instance = attachVirtio(engine, free, DeviceKind.VIRTIO_PMEM, disks.length + i, backend.size, flags);
+    exports.virtioPmemSetPlace(instance, memory.layout.pmem[i].start / 4096);
+  });
+  if (memory.balloon) {
+    memory.balloonInstance = attachVirtio(engine, free, DeviceKind.VIRTIO_BALLOON);
+    exports.virtioBalloonSetTarget(memory.balloonInstance, memory.balloonTarget / 4096);
+  }
+  const { hotplug } = memory.layout;
+  if (hotplug !== undefined) {
+    memory.hotplugInstance = attachVirtio(engine, free, DeviceKind.VIRTIO_MEM, 0, hotplug.bytes);
+    exports.virtioMemSetPlace(memory.hotplugInstance, hotplug.start / 4096);
+    exports.virtioMemSetRequested(memory.hotplugInstance, memory.hotplugTarget);
+  }
+  if (memory.rtc) attachVirtio(engine, free, DeviceKind.VIRTIO_RTC);
+}
+
 /** Brings the machine into its state at power-on. */
 export function powerOn(engine: Engine, plan: MachinePlan): void {
   const { exports } = engine;
@@ -87,6 +133,8 @@ export function powerOn(engine: Engine, plan: MachinePlan): void {
   exports.attachVirtioMmio(RNG_SLOT, DeviceKind.VIRTIO_RNG, 0, 0, 0);
   attachDisks(engine, plan.disks);
   attachConsole(engine, plan.ports);
+  const free: FreePlaces = { slot: FIRST_OTHER_PCI_SLOT, instance: FIRST_OTHER_INSTANCE };
+  attachMemory(engine, free, plan);
   startHarts(engine, plan);
 }
 

@@ -3,8 +3,12 @@
 import { DeviceKind } from "../../abi/device";
 import { VirtioFeature, VirtioId } from "../../abi/virtio";
 import * as blk from "../block/virtio-blk";
+import * as pmem from "../block/virtio-pmem";
 import * as serial from "../console/virtio-console";
+import * as balloon from "../memory/virtio-balloon";
+import * as mem from "../memory/virtio-mem";
 import * as rng from "../rng/virtio-rng";
+import * as rtc from "../rtc/virtio-rtc";
 import { VirtioDevice } from "./device";
 import { Served } from "./served";
 
@@ -14,6 +18,10 @@ export function virtioId(kind: u32): u32 {
     case DeviceKind.VIRTIO_BLK: return VirtioId.BLOCK;
     case DeviceKind.VIRTIO_CONSOLE: return VirtioId.CONSOLE;
     case DeviceKind.VIRTIO_RNG: return VirtioId.ENTROPY;
+    case DeviceKind.VIRTIO_BALLOON: return VirtioId.BALLOON;
+    case DeviceKind.VIRTIO_PMEM: return VirtioId.PMEM;
+    case DeviceKind.VIRTIO_MEM: return VirtioId.MEM;
+    case DeviceKind.VIRTIO_RTC: return VirtioId.RTC;
     default: return VirtioId.NONE;
   }
 }
@@ -32,6 +40,10 @@ export function queueCount(kind: u32): u32 {
     case DeviceKind.VIRTIO_BLK: return 1;
     case DeviceKind.VIRTIO_CONSOLE: return serial.QUEUES;
     case DeviceKind.VIRTIO_RNG: return 1;
+    case DeviceKind.VIRTIO_BALLOON: return balloon.QUEUES;
+    case DeviceKind.VIRTIO_PMEM: return 1;
+    case DeviceKind.VIRTIO_MEM: return 1;
+    case DeviceKind.VIRTIO_RTC: return rtc.QUEUES;
     default: return 0;
   }
 }
@@ -42,6 +54,10 @@ export function queueMax(kind: u32): u32 {
     case DeviceKind.VIRTIO_BLK: return blk.QUEUE_SIZE;
     case DeviceKind.VIRTIO_CONSOLE: return serial.QUEUE_SIZE;
     case DeviceKind.VIRTIO_RNG: return rng.QUEUE_SIZE;
+    case DeviceKind.VIRTIO_BALLOON: return balloon.QUEUE_SIZE;
+    case DeviceKind.VIRTIO_PMEM: return pmem.QUEUE_SIZE;
+    case DeviceKind.VIRTIO_MEM: return mem.QUEUE_SIZE;
+    case DeviceKind.VIRTIO_RTC: return rtc.QUEUE_SIZE;
     default: return 0;
   }
 }
@@ -53,6 +69,10 @@ export function deviceFeatures(d: VirtioDevice): u64 {
     case DeviceKind.VIRTIO_BLK: return common | blk.features(d);
     case DeviceKind.VIRTIO_CONSOLE: return common | serial.features(d);
     case DeviceKind.VIRTIO_RNG: return common;
+    case DeviceKind.VIRTIO_BALLOON: return common | balloon.features();
+    case DeviceKind.VIRTIO_PMEM: return common;
+    case DeviceKind.VIRTIO_MEM: return common | mem.features();
+    case DeviceKind.VIRTIO_RTC: return common;
     default: return 0;
   }
 }
@@ -62,6 +82,9 @@ export function configSize(kind: u32): u32 {
   switch (kind) {
     case DeviceKind.VIRTIO_BLK: return blk.CONFIG_SIZE;
     case DeviceKind.VIRTIO_CONSOLE: return serial.CONFIG_SIZE;
+    case DeviceKind.VIRTIO_BALLOON: return balloon.CONFIG_SIZE;
+    case DeviceKind.VIRTIO_PMEM: return pmem.CONFIG_SIZE;
+    case DeviceKind.VIRTIO_MEM: return mem.CONFIG_SIZE;
     default: return 0;
   }
 }
@@ -70,6 +93,9 @@ export function configWritten(d: VirtioDevice, offset: u32, size: u32, value: u6
   switch (d.kind) {
     case DeviceKind.VIRTIO_BLK: blk.configWritten(d, offset, size, value); break;
     case DeviceKind.VIRTIO_CONSOLE: serial.configWritten(d, offset, value); break;
+    case DeviceKind.VIRTIO_BALLOON: balloon.configWritten(d, offset, size, value); break;
+    case DeviceKind.VIRTIO_PMEM:
+    case DeviceKind.VIRTIO_MEM: d.strays++; break;
     default: break;
   }
 }
@@ -84,6 +110,8 @@ export function attached(d: VirtioDevice, capacity: f64): void {
   switch (d.kind) {
     case DeviceKind.VIRTIO_BLK: blk.attached(d, capacity); break;
     case DeviceKind.VIRTIO_CONSOLE: serial.attached(d); break;
+    case DeviceKind.VIRTIO_PMEM: pmem.attached(d, capacity); break;
+    case DeviceKind.VIRTIO_MEM: mem.attached(d, capacity); break;
     default: break;
   }
 }
@@ -92,6 +120,8 @@ export function resetKind(d: VirtioDevice): void {
   switch (d.kind) {
     case DeviceKind.VIRTIO_BLK: blk.reset(d); break;
     case DeviceKind.VIRTIO_CONSOLE: serial.reset(d); break;
+    case DeviceKind.VIRTIO_BALLOON: balloon.reset(d); break;
+    case DeviceKind.VIRTIO_PMEM: pmem.reset(d); break;
     default: break;
   }
 }
@@ -99,6 +129,8 @@ export function resetKind(d: VirtioDevice): void {
 /** The driver stopped a queue: chains that the device holds are no longer its own. */
 export function queueStopped(d: VirtioDevice): void {
   if (d.kind == <u32>DeviceKind.VIRTIO_BLK) blk.forgetHeld(d);
+  if (d.kind == <u32>DeviceKind.VIRTIO_PMEM) pmem.forgetHeld(d);
+  if (d.kind == <u32>DeviceKind.VIRTIO_BALLOON) balloon.queueStopped(d);
 }
 
 /** True if chains of `queue` are served as they come; false if they are room for input, taken when there is some. */
@@ -122,6 +154,7 @@ export function roomAdded(d: VirtioDevice, queue: u32): void {
 
 /** False while the device can take no more chains. */
 export function canServe(d: VirtioDevice): bool {
+  if (d.kind == <u32>DeviceKind.VIRTIO_PMEM) return pmem.canServe(d);
   return d.kind != <u32>DeviceKind.VIRTIO_BLK || blk.canServe(d);
 }
 
@@ -131,6 +164,10 @@ export function serveChain(d: VirtioDevice, queue: u32): i64 {
     case DeviceKind.VIRTIO_BLK: return blk.serve(d);
     case DeviceKind.VIRTIO_CONSOLE: return serial.serve(d, queue);
     case DeviceKind.VIRTIO_RNG: return rng.serve(d);
+    case DeviceKind.VIRTIO_BALLOON: return balloon.serve(d, queue);
+    case DeviceKind.VIRTIO_PMEM: return pmem.serve(d);
+    case DeviceKind.VIRTIO_MEM: return mem.serve(d);
+    case DeviceKind.VIRTIO_RTC: return rtc.serve(d);
     default: return Served.BROKEN;
   }
 }
@@ -140,6 +177,10 @@ export function validateKind(d: VirtioDevice): bool {
     case DeviceKind.VIRTIO_BLK: return blk.validate(d);
     case DeviceKind.VIRTIO_CONSOLE: return serial.validate(d);
     case DeviceKind.VIRTIO_RNG: return true;
+    case DeviceKind.VIRTIO_BALLOON: return balloon.validate(d);
+    case DeviceKind.VIRTIO_PMEM: return pmem.validate(d);
+    case DeviceKind.VIRTIO_MEM: return mem.validate(d);
+    case DeviceKind.VIRTIO_RTC: return true;
     default: return false;
   }
 }
@@ -147,4 +188,5 @@ export function validateKind(d: VirtioDevice): bool {
 /** After a restore: asks the host again for what it had not answered. */
 export function resumeKind(d: VirtioDevice): void {
   if (d.kind == <u32>DeviceKind.VIRTIO_BLK) blk.resume(d);
+  if (d.kind == <u32>DeviceKind.VIRTIO_PMEM) pmem.resume(d);
 }

@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import type { DiskBackend } from "../../backend/disk.ts";
 import { OptionError } from "../../errors.ts";
 import type { ImageNames } from "../../guest/create.ts";
-import type { DiskOptions, GuestOptions } from "../../guest/options.ts";
+import type { DiskOptions, GuestOptions, PmemOptions } from "../../guest/options.ts";
 import { buildDebianGuest, type DebianGuest } from "./debian/build.ts";
 import { fileDisk } from "./file-disk.ts";
 
@@ -14,10 +14,16 @@ export interface NodeDiskOptions extends DiskOptions {
   path?: string;
 }
 
+/** Persistent memory in a file, or one of the library's own. */
+export interface NodePmemOptions extends PmemOptions {
+  /** A file or block device. */
+  path?: string;
+}
+
 /** Contents, or the path of a file that holds them. */
 export type FileOrBytes = string | Uint8Array;
 
-export interface NodeGuestOptions extends Omit<GuestOptions, "kernel" | "initrd" | "firmware" | "disks"> {
+export interface NodeGuestOptions extends Omit<GuestOptions, "kernel" | "initrd" | "firmware" | "disks" | "pmem"> {
   /** "debian": Debian's kernel and an initramfs made of its packages; kept after the first time. */
   guest?: "debian";
   kernel?: FileOrBytes;
@@ -28,6 +34,7 @@ export interface NodeGuestOptions extends Omit<GuestOptions, "kernel" | "initrd"
    */
   firmware?: "opensbi" | "u-boot" | FileOrBytes | FileOrBytes[];
   disks?: NodeDiskOptions[];
+  pmem?: NodePmemOptions[];
   /** Attaches the Debian guest's disk of tools (fio, stress-ng, ...). Default: no. */
   tools?: boolean;
 }
@@ -62,13 +69,14 @@ async function readFirmware(
   return stages;
 }
 
-function openDisks(disks: readonly NodeDiskOptions[]): DiskOptions[] {
+function openFiles<T extends PmemOptions>(what: string, disks: readonly (T & { path?: string })[]): T[] {
   const opened: DiskBackend[] = [];
   try {
-    return disks.map(({ path, ...disk }) => {
+    return disks.map(({ path, ...rest }) => {
+      const disk = rest as unknown as T;
       if (path === undefined) return disk;
       if (disk.bytes !== undefined || disk.backend !== undefined) {
-        throw new OptionError(`disk ${path}: give a path, bytes or a backend, only one of them`);
+        throw new OptionError(`${what} ${path}: give a path, bytes or a backend, only one of them`);
       }
       // An overlay never writes what is under it.
       const backend = fileDisk(path, { readOnly: disk.readOnly || disk.overlay });
@@ -97,7 +105,7 @@ export async function resolveOptions(
   options: NodeGuestOptions,
   progress: (line: string) => void,
 ): Promise<ResolvedOptions> {
-  const { guest, tools, firmware, disks = [], ...rest } = options;
+  const { guest, tools, firmware, disks = [], pmem = [], ...rest } = options;
   if (guest !== undefined && guest !== "debian") {
     throw new OptionError(`guest "${guest}" is not known: write debian, or give a kernel`);
   }
@@ -116,7 +124,11 @@ export async function resolveOptions(
   ]);
   const stages = firmware === undefined || isOurFirmware(firmware) ? [] : [firmware].flat();
   return {
-    options: { ...rest, kernel: kernelBytes, initrd: initrdBytes, firmware: firmwareBytes, disks: openDisks(all) },
+    options: {
+      ...{ ...rest, kernel: kernelBytes, initrd: initrdBytes, firmware: firmwareBytes },
+      disks: openFiles<DiskOptions>("disk", all),
+      pmem: openFiles<PmemOptions>("pmem", pmem),
+    },
     names: {
       kernel: nameOf("kernel", kernel),
       initrd: nameOf("initrd", initrd),
