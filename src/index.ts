@@ -10,6 +10,8 @@ import { nodePlatform } from "./platform/node/platform.ts";
 
 export * from "./platform/node/debian/build.ts";
 export { DebianGuestError } from "./platform/node/debian/debian-error.ts";
+export { type BuiltKernel, buildKernel, type KernelOptions } from "./platform/node/debian/kernel.ts";
+export type { KernelConfigName } from "./platform/node/debian/kernel-config.ts";
 export { buildRootDisk, type RootDisk } from "./platform/node/debian/root-disk.ts";
 export { fileDisk } from "./platform/node/file-disk.ts";
 export type { FileOrBytes, NodeDiskOptions, NodeGuestOptions, NodePmemOptions } from "./platform/node/options.ts";

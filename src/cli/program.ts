@@ -6,7 +6,7 @@ import { parseCodeCache, parseHotplug, parseMemory } from "../machine/memory-siz
 import { compareCommand } from "./compare-command.ts";
 import { type DiskArgument, parseDisk } from "./disk-option.ts";
 import { type ExplainArguments, explain } from "./explain.ts";
-import { type GuestArguments, makeGuest } from "./guest.ts";
+import { type GuestArguments, makeGuest, makeKernel } from "./guest.ts";
 import { type PmemArgument, parsePmem } from "./pmem-option.ts";
 import { type RunArguments, run } from "./run.ts";
 import { Ending, Status } from "./status.ts";
@@ -171,15 +171,26 @@ function explainCommand(): Command {
 function guestCommand(): Command {
   return new Command("guest")
     .description("make a guest's files, and print where they are")
-    .argument("<guest>", "debian", (name: string) => {
-      if (name !== "debian") throw new InvalidArgumentError("write debian");
-      return name;
-    })
+    .argument(
+      "<guest>",
+      "debian, or kernel: one built from Debian's linux-source for this machine, for --kernel",
+      (name: string) => {
+        if (name !== "debian" && name !== "kernel") throw new InvalidArgumentError("write debian or kernel");
+        return name;
+      },
+    )
+    .addOption(
+      new Option(
+        "--config <name>",
+        "of a kernel: paravirt has what Debian leaves out for guests of a hypervisor (the default), small starts fast",
+      ).choices(["paravirt", "small"]),
+    )
+    .addOption(new Option("--release <name>", "of a kernel's source (default: trixie)").choices(["trixie", "sid"]))
     .option("--root", "also the root disk: Debian with systemd and ordinary programs, and the initrd to boot it with")
     .option("--json", "prints JSON")
     .option("--refresh", "looks for newer packages")
     .option("--quiet", "no progress on stderr")
-    .action((_name: string, options: GuestArguments) => makeGuest(options));
+    .action((name: string, options: GuestArguments) => (name === "kernel" ? makeKernel(options) : makeGuest(options)));
 }
 
 /** Runs the command line `args` (without node and script). Ends by throwing Ending where the status is not 0. */

@@ -85,7 +85,8 @@ export class GuestMemory {
 
   setBalloon(bytes: number): void {
     const { balloonInstance, layout } = this.#devices;
-    if (balloonInstance === undefined) throw new ParavaneError("this guest has no balloon: create it with balloon: true");
+    if (balloonInstance === undefined)
+      throw new ParavaneError("this guest has no balloon: create it with balloon: true");
     if (!(bytes >= 0 && bytes <= layout.ramBytes)) {
       throw new OptionError(`a balloon of ${bytes} bytes cannot be: write 0 to ${layout.ramBytes}, the guest's RAM`);
     }

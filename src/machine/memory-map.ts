@@ -31,7 +31,11 @@ const alignUp = (n: number, to: number) => Math.ceil(n / to) * to;
  * Places regions behind RAM. Sizes are bytes; hotplug 0 means none.
  * @throws OptionError if a size is no multiple of 2 MiB, or all together are more than the machine can have.
  */
-export function layOutMemory(ramBytes: number, hotplugBytes: number, pmem: readonly { name: string; bytes: number }[]): MemoryLayout {
+export function layOutMemory(
+  ramBytes: number,
+  hotplugBytes: number,
+  pmem: readonly { name: string; bytes: number }[],
+): MemoryLayout {
   if (hotplugBytes % MEMORY_BLOCK !== 0 || hotplugBytes < 0) {
     throw new OptionError(`hotplug memory of ${hotplugBytes} bytes is not a whole number of 2 MiB blocks: round it`);
   }

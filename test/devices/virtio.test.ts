@@ -7,6 +7,10 @@ import "./virtio/queue.ts";
 import "./virtio/blk.ts";
 import "./virtio/console.ts";
 import "./virtio/rng.ts";
+import "./virtio/pmem.ts";
+import "./virtio/balloon.ts";
+import "./virtio/mem.ts";
+import "./virtio/rtc.ts";
 import "./virtio/common.ts";
 import "./virtio/fuzz.ts";
 

@@ -190,7 +190,11 @@ export function resume(d: VirtioDevice): void {
 
 export function validate(d: VirtioDevice): bool {
   const p = pmemOf(d);
-  if (p.range != NO_RANGE && !isRange(p.range, load<u64>(configAt(d), VirtioPmem.CONFIG_START), p.bytes, d.backend)) return false;
+  const config = configAt(d);
+  if (p.range != NO_RANGE) {
+    if (load<u64>(config, VirtioPmem.CONFIG_SIZE_AT) != p.bytes) return false;
+    if (!isRange(p.range, load<u64>(config, VirtioPmem.CONFIG_START), p.bytes, d.backend)) return false;
+  }
   let held: u32 = 0;
   for (let entry: u32 = 0; entry < HELD; entry++) {
     const h = heldAt(d, entry);

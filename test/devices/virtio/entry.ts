@@ -2,6 +2,7 @@
 
 export { busRead, busWrite } from "../../../assembly/bus";
 export { diskDone } from "../../../assembly/devices/block/disk-done";
+export { virtioPmemSetPlace } from "../../../assembly/devices/block/virtio-pmem";
 export {
   virtioConsoleGuestOpen,
   virtioConsoleInput,
@@ -9,6 +10,20 @@ export {
   virtioConsoleResize,
   virtioConsoleSetPort,
 } from "../../../assembly/devices/console/virtio-console";
+export {
+  virtioBalloonAskStats,
+  virtioBalloonPages,
+  virtioBalloonReported,
+  virtioBalloonSetTarget,
+  virtioBalloonStats,
+  virtioBalloonStatsKnown,
+  virtioBalloonStatsSerial,
+} from "../../../assembly/devices/memory/virtio-balloon";
+export {
+  virtioMemPlugged,
+  virtioMemSetPlace,
+  virtioMemSetRequested,
+} from "../../../assembly/devices/memory/virtio-mem";
 export { pciInit, pciReset } from "../../../assembly/devices/pci/host-bridge";
 export {
   attachVirtioMmio,
@@ -22,3 +37,4 @@ export {
   virtioValidate,
 } from "../../../assembly/devices/virtio/attach";
 export { virtioPoll } from "../../../assembly/devices/virtio/service";
+export { dmaRead, dmaWrite } from "../../../assembly/memory/ram";

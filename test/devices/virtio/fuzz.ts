@@ -22,16 +22,26 @@ const kinds = [
   { device: "virtio-blk", kind: DeviceKind.VIRTIO_BLK, queues: 1 },
   { device: "virtio-console", kind: DeviceKind.VIRTIO_CONSOLE, queues: 18 },
   { device: "virtio-rng", kind: DeviceKind.VIRTIO_RNG, queues: 1 },
+  { device: "virtio-pmem", kind: DeviceKind.VIRTIO_PMEM, queues: 1 },
+  { device: "virtio-balloon", kind: DeviceKind.VIRTIO_BALLOON, queues: 5 },
+  { device: "virtio-mem", kind: DeviceKind.VIRTIO_MEM, queues: 1 },
+  { device: "virtio-rtc", kind: DeviceKind.VIRTIO_RTC, queues: 1 },
 ];
 const cases = transports.flatMap(({ name, attach }) => kinds.map((k) => ({ ...k, name, attach })));
 
 describe.each(cases)("$device over $name under noise", ({ kind, queues, attach }) => {
   it.each([1, 2, 3])("stays within RAM (seed %d)", (seed) => {
     const m = Machine.create();
-    const t = attach(m, { kind, capacity: 1 << 20 });
+    const t = attach(m, { kind, capacity: kind === DeviceKind.VIRTIO_MEM ? 4 << 20 : 1 << 20 });
     const pick = random(seed * 0x9e37_79b9);
     const outside = () => m.bytes.slice(Layout.STAGING, Layout.RAM);
     const before = outside();
+    // Devices with memory have it from 8 MiB on.
+    if (kind === DeviceKind.VIRTIO_PMEM) expect(m.call("virtioPmemSetPlace", t.index, 2048)).toBe(1);
+    if (kind === DeviceKind.VIRTIO_MEM) {
+      expect(m.call("virtioMemSetPlace", t.index, 2048)).toBe(1);
+      m.call("virtioMemSetRequested", t.index, 4 << 20);
+    }
     m.flushAnswer = 1;
 
     const address = () =>
@@ -58,7 +68,16 @@ describe.each(cases)("$device over $name under noise", ({ kind, queues, attach }
         q.describe(i, flags === 4 ? table : address(), flags === 4 ? 16 * pick(6) : length(), flags, pick(9));
         q.describe(i, address(), length(), [0, 1, 2, 3, 2][pick(5)], pick(9), table);
       }
-      if (pick(2) === 0) {
+      if (kind === DeviceKind.VIRTIO_MEM && pick(2) === 0) {
+        const request = new DataView(new ArrayBuffer(24));
+        request.setUint16(0, pick(5), true);
+        request.setBigUint64(8, BigInt(RAM + 4 * pick(5) * (1 << 20) + (pick(9) === 0 ? pick(2 ** 31) : 0)), true);
+        request.setUint16(16, pick(9) === 0 ? pick(0x1_0000) : pick(4), true);
+        m.fill(header, new Uint8Array(request.buffer));
+        q.describe(0, header, 24, 1, 1);
+        q.describe(1, pick(9) === 0 ? address() : header + 32, 10, 2, 0);
+        q.offer(0);
+      } else if (pick(2) === 0) {
         // A request as a block driver makes it, for the most part.
         m.fill(header, [[0, 1, 4, 8, 11, 13][pick(6)], 0, 0, 0, 0, 0, 0, 0, pick(256), pick(16)]);
         q.describe(0, header, 16, pick(9) === 0 ? pick(8) : 1, 1);

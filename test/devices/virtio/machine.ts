@@ -62,6 +62,8 @@ export class Machine {
   diskAnswer = 0;
   readonly flushes: number[] = [];
   entropyBytes = 0;
+  /** Guest time. */
+  ticks = 0;
   /** Host calls whose memory was not guest RAM's: there must be none. */
   readonly outside: string[] = [];
 
@@ -71,7 +73,7 @@ export class Machine {
       if (offset < 0 || length < 0 || offset + length > RAM_BYTES) this.outside.push(`${call}(${address}, ${length})`);
     };
     const host = {
-      now: () => 0,
+      now: () => this.ticks,
       consoleOut: (port: number, address: number, length: number) => {
         check("consoleOut", address, length);
         const text = new TextDecoder("latin1").decode(this.bytes.slice(address >>> 0, (address >>> 0) + length));
