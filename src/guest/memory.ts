@@ -2,7 +2,7 @@
 import { VirtioBalloon } from "../../assembly/abi/virtio.ts";
 import type { Engine } from "../engine/engine.ts";
 import { OptionError, ParavaneError } from "../errors.ts";
-import type { MemoryLayout } from "../machine/memory-map.ts";
+import type { MemoryLayout, MemoryRegion } from "../machine/memory-map.ts";
 
 /** Memory devices of a machine, and what is asked of them: that outlives a restart of the guest. */
 export interface MemoryDevices {
@@ -32,8 +32,6 @@ export interface MemoryUsage {
   ballooned: number;
   /** Reported as free since the guest started, each time it was. */
   reportedFree: number;
-  /** In pages of RAM and of the hotplug region that are not all zeros: what a snapshot has to hold. */
-  used: number;
 }
 
 /** What the guest says of its memory (virtio 1.2, 5.5.6.3): bytes and counts; what it did not say is undefined. */
@@ -110,7 +108,6 @@ export class GuestMemory {
   usage(): MemoryUsage {
     const { exports } = this.#engine;
     const { layout, balloonInstance, hotplugInstance, balloonTarget, hotplugTarget } = this.#devices;
-    const used = (start: number, bytes: number) => exports.pagesInUse(start / PAGE, bytes / PAGE) * PAGE;
     const { hotplug } = layout;
     return {
       ram: layout.ramBytes,
@@ -121,8 +118,13 @@ export class GuestMemory {
       balloonTarget,
       ballooned: balloonInstance === undefined ? 0 : exports.virtioBalloonPages(balloonInstance) * PAGE,
       reportedFree: balloonInstance === undefined ? 0 : exports.virtioBalloonReported(balloonInstance),
-      used: used(0, layout.ramBytes) + (hotplug ? used(hotplug.start, hotplug.bytes) : 0),
     };
+  }
+
+  used(): number {
+    const { ramBytes, hotplug } = this.#devices.layout;
+    const pages = ({ start, bytes }: MemoryRegion) => this.#engine.exports.pagesInUse(start / PAGE, bytes / PAGE);
+    return PAGE * (pages({ start: 0, bytes: ramBytes }) + (hotplug ? pages(hotplug) : 0));
   }
 
   /** Asks the guest; arrived() gives the answer. */

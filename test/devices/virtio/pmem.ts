@@ -18,7 +18,7 @@ describe.each(transports)("virtio-pmem over $name", ({ attach }) => {
 
   const create = (flags = 0) => {
     m = Machine.create();
-    m.disk.forEach((_, i) => void (m.disk[i] = (i >> 12) + i));
+    for (let i = 0; i < m.disk.length; i++) m.disk[i] = (i >> 12) + i;
     t = attach(m, { kind: DeviceKind.VIRTIO_PMEM, capacity: BYTES, flags });
     expect(m.call("virtioPmemSetPlace", t.index, FIRST)).toBe(1);
     d = new Driver(m, t);
