@@ -271,6 +271,10 @@ function functionRead(slot: u32, bar: u32, offset: u32, size: u32): u64 {
     case DeviceKind.VIRTIO_9P:
     case DeviceKind.VIRTIO_VSOCK:
     case DeviceKind.VIRTIO_NET:
+    case DeviceKind.VIRTIO_BALLOON:
+    case DeviceKind.VIRTIO_PMEM:
+    case DeviceKind.VIRTIO_MEM:
+    case DeviceKind.VIRTIO_RTC:
       return virtioPciRead(f.instance, bar, offset, size);
     default:
       return ones(size);
@@ -294,6 +298,10 @@ function functionWrite(slot: u32, bar: u32, offset: u32, size: u32, value: u64):
     case DeviceKind.VIRTIO_9P:
     case DeviceKind.VIRTIO_VSOCK:
     case DeviceKind.VIRTIO_NET:
+    case DeviceKind.VIRTIO_BALLOON:
+    case DeviceKind.VIRTIO_PMEM:
+    case DeviceKind.VIRTIO_MEM:
+    case DeviceKind.VIRTIO_RTC:
       virtioPciWrite(f.instance, bar, offset, size, value);
       break;
   }

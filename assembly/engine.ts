@@ -20,13 +20,14 @@ import { sliceRetired } from "./hart/counters";
 import { physical, translate as translateAddress } from "./hart/mmu";
 import { resetSeed } from "./hart/seed";
 import { hart, hartCount, hartOf, Mode, switchHart } from "./hart/state";
-import { selectBanks } from "./hart/tlb";
+import { selectBanks, settleWrites } from "./hart/tlb";
 import { LONE_ENTRY, resetPredecode } from "./code/predecode";
 import { resetRegions } from "./code/regions";
 import { interpret } from "./interpreter/fast.gen";
 import { runHarts } from "./interpreter/run";
 import { Entry, SINK_RD } from "./isa/entry";
 import { Op } from "./isa/op.gen";
+import { writeTagsStale } from "./memory/backed";
 import { BOOT_ROM } from "./memory/physical";
 import { sbiConsoleInput } from "./sbi/dbcn";
 import { resetSbiState } from "./sbi/state";
@@ -48,6 +49,14 @@ export { virtioBlkResize } from "./devices/block/virtio-blk";
 export { shareDone } from "./devices/files/share-done";
 export { virtio9pSetTag } from "./devices/files/virtio-9p";
 export { vsockGive, vsockRoom, vsockSetCid, vsockUp } from "./devices/vsock/virtio-vsock";
+export { virtioPmemSetPlace } from "./devices/block/virtio-pmem";
+export {
+  virtioBalloonAskStats, virtioBalloonPages, virtioBalloonReported, virtioBalloonSetTarget, virtioBalloonStats,
+  virtioBalloonStatsKnown, virtioBalloonStatsSerial,
+} from "./devices/memory/virtio-balloon";
+export { virtioMemPlugged, virtioMemSetPlace, virtioMemSetRequested } from "./devices/memory/virtio-mem";
+export { writeBackAll } from "./memory/backed";
+export { pagesInUse } from "./memory/ram";
 
 /** Instance of the virtio device that carries the guest's virtio console and ports. */
 const CONSOLE_INSTANCE: u32 = 8;
@@ -103,6 +112,7 @@ export function startHart(h: u32, pc: u64, a0: u64, a1: u64, a2: u64, mode: u32)
 /** Runs up to `budget` steps over all harts; why it came back (abi/exit). */
 export function run(budget: i32): i32 {
   virtioPoll();
+  if (writeTagsStale()) settleWrites();
   const exit = runHarts(budget);
   uartFlush();
   // A request too large for one kick is finished in shares: that is no time to sleep.

@@ -10,6 +10,8 @@ import { nodePlatform } from "./platform/node/platform.ts";
 
 export * from "./platform/node/debian/build.ts";
 export { DebianGuestError } from "./platform/node/debian/debian-error.ts";
+export { type BuiltKernel, buildKernel, type KernelOptions } from "./platform/node/debian/kernel.ts";
+export type { KernelConfigName } from "./platform/node/debian/kernel-config.ts";
 export { buildRootDisk, type RootDisk } from "./platform/node/debian/root-disk.ts";
 export { fileDisk } from "./platform/node/file-disk.ts";
 export type {
@@ -17,6 +19,7 @@ export type {
   NodeDiskOptions,
   NodeGuestOptions,
   NodeNetOptions,
+  NodePmemOptions,
   NodeShareOptions,
   NodeVsockOptions,
 } from "./platform/node/options.ts";
@@ -34,10 +37,10 @@ export async function createGuest(options: NodeGuestOptions): Promise<Guest> {
   try {
     return await createGuestOn(nodePlatform, resolved, names);
   } catch (error) {
-    for (const { backend } of resolved.disks ?? []) backend?.close();
     for (const { backend } of resolved.shares ?? []) backend?.close();
     resolved.vsock?.backend?.close();
     for (const { pcap } of resolved.nets ?? []) pcap?.close();
+    for (const { backend } of [...(resolved.disks ?? []), ...(resolved.pmem ?? [])]) backend?.close();
     throw error;
   }
 }

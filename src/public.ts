@@ -33,6 +33,7 @@ export type { CustomDeviceHandle } from "./guest/custom-devices.ts";
 export type { ExecOptions, ExecResult } from "./guest/exec.ts";
 export type { ExitInfo } from "./guest/exit-info.ts";
 export type { Guest, GuestConsole } from "./guest/guest.ts";
+export type { MemoryStats, MemoryUsage } from "./guest/memory.ts";
 export type {
   BootKind,
   ClockKind,
@@ -41,6 +42,7 @@ export type {
   GuestOptions,
   IrqchipKind,
   NetOptions,
+  PmemOptions,
 } from "./guest/options.ts";
 export { BootError } from "./machine/boot-error.ts";
 export {

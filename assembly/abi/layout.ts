@@ -12,7 +12,8 @@
 //   0x0008_0000  static data of the compiled module (asc --memoryBase)
 //   0x0010_0000  software TLBs, 160 KiB a hart
 //   0x0024_0000  map from physical page to predecoded slot, 2 bytes a page
-//   0x003d_0000  staging: console rings, DMA bounce, boot ROM
+//   0x003d_0000  bookkeeping of memory: see Backed and Layout.BALLOON
+//   0x0041_0000  staging: console rings, DMA bounce, boot ROM
 //   0x0050_0000  predecoded instructions (8-byte entries), bounded, evicting
 //   0x0160_0000  the translator: jump caches, regions, the module under construction
 //   0x0180_0000  guest RAM (guest physical 0x8000_0000), up to 3 GiB
@@ -44,7 +45,15 @@ export const enum Layout {
   CODE_MAP = 0x24_0000,
   CODE_MAP_END = 0x3d_0000,
 
-  STAGING = 0x3d_0000,
+  /** Memory with a file behind it (memory/backed.ts). */
+  BACKED = 0x3d_0000,
+  BACKED_END = 0x3f_0000,
+
+  /** A bit for each page of memory that is in the balloon (devices/memory/balloon-pages.ts). */
+  BALLOON = 0x3f_0000,
+  BALLOON_END = 0x40_8000,
+
+  STAGING = 0x41_0000,
   STAGING_END = 0x50_0000,
 
   CODE_POOL = 0x50_0000,
@@ -171,4 +180,19 @@ export const enum HartAt {
 // Guest RAM in guest physical addresses.
 export const enum Gpa {
   RAM = 0x8000_0000,
+}
+
+/** Offsets from Layout.BACKED: ranges of memory that a disk's contents lie in. */
+export const enum Backed {
+  /** RANGES entries of {first page u32, pages u32, disk u32, flags u32}; pages 0 is no entry. */
+  RANGES_AT = 0x0000,
+  RANGE_SIZE = 16,
+  RANGES = 8,
+  /** A bit for each chunk of memory from Gpa.RAM on: its contents were brought in. */
+  PRESENT = 0x1000,
+  PRESENT_SIZE = 0x1800,
+  CHUNK = 0x1_0000,
+  /** A bit for each page: written since its contents were last written back. */
+  DIRTY = 0x4000,
+  DIRTY_SIZE = 0x1_8000,
 }

@@ -106,6 +106,10 @@ export const enum VirtioId {
   ENTROPY = 4,
   TRANSPORT_9P = 9,
   SOCKET = 19,
+  BALLOON = 5,
+  RTC = 17,
+  MEM = 24,
+  PMEM = 27,
 }
 
 /** Device status bits (2.1). */
@@ -365,4 +369,97 @@ export const enum VirtioNetConfig {
   SPEED = 12,
   DUPLEX = 16,
   SIZE = 20,
+}
+
+/** Memory balloon device (5.5). */
+export const enum VirtioBalloon {
+  F_STATS_VQ = 1,
+  F_DEFLATE_ON_OOM = 2,
+  F_PAGE_POISON = 4,
+  F_REPORTING = 5,
+
+  CONFIG_NUM_PAGES = 0,
+  CONFIG_ACTUAL = 4,
+  CONFIG_POISON_VAL = 12,
+  CONFIG_SIZE = 16,
+
+  /** Bytes of an entry of the statistics buffer: {tag u16, val u64}. */
+  STAT_BYTES = 10,
+  /** Tags there are names for: 0 to 15. */
+  STATS = 16,
+}
+
+/** Memory device (5.15). */
+export const enum VirtioMem {
+  F_UNPLUGGED_INACCESSIBLE = 1,
+
+  REQ_PLUG = 0,
+  REQ_UNPLUG = 1,
+  REQ_UNPLUG_ALL = 2,
+  REQ_STATE = 3,
+  REQ_BYTES = 24,
+
+  RESP_ACK = 0,
+  RESP_NACK = 1,
+  RESP_BUSY = 2,
+  RESP_ERROR = 3,
+  RESP_BYTES = 10,
+
+  STATE_PLUGGED = 0,
+  STATE_UNPLUGGED = 1,
+  STATE_MIXED = 2,
+
+  CONFIG_BLOCK_SIZE = 0,
+  CONFIG_NODE_ID = 8,
+  CONFIG_ADDR = 16,
+  CONFIG_REGION_SIZE = 24,
+  CONFIG_USABLE_REGION_SIZE = 32,
+  CONFIG_PLUGGED_SIZE = 40,
+  CONFIG_REQUESTED_SIZE = 48,
+  CONFIG_SIZE = 56,
+
+  /** What we plug at once. Linux works in pieces of at least 2 MiB. */
+  BLOCK_BYTES = 0x20_0000,
+}
+
+/** PMEM device (5.19). */
+export const enum VirtioPmem {
+  REQ_FLUSH = 0,
+  RESP_OK = 0,
+  RESP_ERROR = 1,
+
+  CONFIG_START = 0,
+  CONFIG_SIZE_AT = 8,
+  CONFIG_SIZE = 16,
+}
+
+/** Real-time clock device (virtio 1.4 draft). */
+export const enum VirtioRtc {
+  F_ALARM = 0,
+
+  REQ_READ = 0x0001,
+  REQ_READ_CROSS = 0x0002,
+  REQ_CFG = 0x1000,
+  REQ_CLOCK_CAP = 0x1001,
+  REQ_CROSS_CAP = 0x1002,
+  REQ_READ_ALARM = 0x1003,
+  REQ_SET_ALARM = 0x1004,
+  REQ_SET_ALARM_ENABLED = 0x1005,
+  NOTIF_ALARM = 0x2000,
+
+  S_OK = 0,
+  S_EOPNOTSUPP = 2,
+  S_ENODEV = 3,
+  S_EINVAL = 4,
+  S_EIO = 5,
+
+  CLOCK_UTC = 0,
+  CLOCK_TAI = 1,
+  CLOCK_MONOTONIC = 2,
+  CLOCK_UTC_SMEARED = 3,
+  CLOCK_UTC_MAYBE_SMEARED = 4,
+
+  SMEAR_UNSPECIFIED = 0,
+  FLAG_ALARM_CAP = 1,
+  FLAG_ALARM_ENABLED = 1,
 }

@@ -1,5 +1,6 @@
 // Power-on of all devices at once: nothing attached, every register at its reset value.
 import { resetExitCounters } from "../exits";
+import { forgetRanges } from "../memory/backed";
 import { nvmeInit } from "./block/nvme";
 import { uartReset } from "./console/ns16550a";
 import { customInit } from "./custom/custom";
@@ -13,6 +14,7 @@ import { aclintReset } from "./timer/aclint";
 import { virtioInit } from "./virtio/attach";
 
 export function resetDevices(): void {
+  forgetRanges();
   pciInit();
   virtioInit();
   netInit();

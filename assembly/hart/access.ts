@@ -2,12 +2,14 @@
 // store that succeeds in RAM leaves an entry in the TLB for the next.
 import { Cause } from "../abi/csr";
 import { busMapped, busRead, busWrite } from "../bus";
+import { Gpa } from "../abi/layout";
+import { noteWrite, writeTagsStale } from "../memory/backed";
 import { slotOf, writeToCode } from "../memory/code-map";
 import { hostPage, isRom, pageIndex } from "../memory/physical";
 import { Access } from "./access-kind";
 import { accessFault, leafGlobal, leafSize, OK, physical, translate } from "./mmu";
 import { hart, Mode } from "./state";
-import { dataMode, fill } from "./tlb";
+import { dataMode, fill, settleWrites } from "./tlb";
 import { raise } from "./trap";
 
 const OFFSET: u64 = 0xfff;
@@ -26,8 +28,12 @@ function locate(va: u64, access: Access, size: u32): bool {
   const page = hostPage(physical & ~OFFSET);
   host = page == 0 ? 0 : page + <usize>(physical & OFFSET);
   if (page == 0 || isRom(physical)) return true;
-  if (access == Access.LOAD) fill(va, page, false, leafGlobal, leafSize);
-  else if (slotOf(pageIndex(physical)) != 0) writeToCode(pageIndex(physical), <u32>(physical & OFFSET), size);
+  if (access == Access.LOAD) {
+    fill(va, page, false, leafGlobal, leafSize);
+    return true;
+  }
+  noteWrite((physical & ~OFFSET) - <u64>(<u32>Gpa.RAM), 4096);
+  if (slotOf(pageIndex(physical)) != 0) writeToCode(pageIndex(physical), <u32>(physical & OFFSET), size);
   else fill(va, page, true, leafGlobal, leafSize);
   return true;
 }
@@ -93,6 +99,7 @@ export function writeMemory(va: u64, size: u32, value: u64): bool {
     return false;
   }
   busWrite(physical, size, value);
+  if (writeTagsStale()) settleWrites();
   return true;
 }
 

@@ -3,6 +3,7 @@
 import { Cause } from "../abi/csr";
 import { Ext } from "../abi/ext";
 import { Gpa, Layout } from "../abi/layout";
+import { bringIn, noteWrite } from "../memory/backed";
 import { inRam } from "../memory/ram";
 import { Access } from "./access-kind";
 import { EnvCfg, Status } from "./bits";
@@ -72,7 +73,9 @@ function walk(va: u64, access: Access, mode: u32, depth: u32): i32 {
     const shift = 12 + 9 * <u64>level;
     const at = table + (((va >> shift) & 511) << 3);
     if (!inRam(at, 8) || !pmpAllows(at & ~(<u64>0xfff), Access.LOAD, Mode.S)) return accessFault(access);
-    const host = <usize>(at - <u64>(<u32>Gpa.RAM)) + <usize>Layout.RAM;
+    const offset = at - <u64>(<u32>Gpa.RAM);
+    if (!bringIn(offset, 8)) return accessFault(access);
+    const host = <usize>offset + <usize>Layout.RAM;
     const pte = load<u64>(host);
     if (!(pte & V) || ((pte & W) != 0 && !(pte & R)) || (pte & RESERVED) != 0) return pageFault(access);
     global = global || (pte & G) != 0;
@@ -120,6 +123,7 @@ function leaf(va: u64, access: Access, mode: u32, pte: u64, host: usize, shift: 
   if ((pte & wanted) != wanted) {
     if (quiet || !(s.menvcfg & EnvCfg.ADUE)) return pageFault(access);
     if (!pmpAllows(physicalOf(host), Access.STORE, Mode.S)) return accessFault(access);
+    noteWrite(<u64>(host - <usize>Layout.RAM), 8);
     if (atomic.cmpxchg<u64>(host, pte, pte | wanted) != pte) return -2;
   }
   physical = (ppn << 12 & ~((<u64>1 << size) - 1)) | (va & ((<u64>1 << size) - 1));

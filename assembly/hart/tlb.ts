@@ -10,6 +10,7 @@
 // pages to predecoded slots. A log of filled entries makes a flush cost what was filled.
 //
 // Code pages and devices never get a write (or any) tag: they take the slow way.
+import { staleFrom, staleTo, writeTagsGone } from "../memory/backed";
 import { SCALE } from "../memory/code-map";
 import { Layout } from "../abi/layout";
 import { forgetBasePages, useBasePages } from "./base-pages";
@@ -184,6 +185,17 @@ function clearIfPiece(at: u32, va: u64): void {
 
 /** Takes every hart's fast write tag for the host page away: it now holds predecoded code. */
 export function forbidFastWrites(hostPage: usize): void {
+  forbidWritesBetween(hostPage, hostPage + 4096);
+}
+
+/** Takes away the fast write tags of pages that were written back (memory/backed.ts): their next store is to be seen. */
+export function settleWrites(): void {
+  forbidWritesBetween(staleFrom(), staleTo());
+  writeTagsGone();
+}
+
+/** Takes every hart's fast write tags for host pages from `from` up to `to` away. */
+function forbidWritesBetween(from: usize, to: usize): void {
   forgetBasePages();
   for (let h: u32 = 0; h < hartCount(); h++) {
     const origin = base(h);
@@ -192,7 +204,7 @@ export function forbidFastWrites(hostPage: usize): void {
       const at = origin + (<u32>load<u16>(origin + LOG + (i << 1)) << 4);
       if (((at - origin) & WRITE_HALF) == 0) continue;
       const tag = load<u64>(at);
-      if (tag != EMPTY && <u32>tag + load<u32>(at, 8) == <u32>hostPage) store<u64>(at, EMPTY);
+      if (tag != EMPTY && <u32>tag + load<u32>(at, 8) - <u32>from < <u32>(to - from)) store<u64>(at, EMPTY);
     }
   }
 }

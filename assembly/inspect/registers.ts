@@ -17,6 +17,10 @@ export function deviceName(kind: u32): string {
     case DeviceKind.VIRTIO_9P: return "virtio-9p";
     case DeviceKind.VIRTIO_VSOCK: return "virtio-vsock";
     case DeviceKind.VIRTIO_NET: return "virtio-net";
+    case DeviceKind.VIRTIO_BALLOON: return "virtio-balloon";
+    case DeviceKind.VIRTIO_PMEM: return "virtio-pmem";
+    case DeviceKind.VIRTIO_MEM: return "virtio-mem";
+    case DeviceKind.VIRTIO_RTC: return "virtio-rtc";
     case DeviceKind.NVME: return "nvme";
     case DeviceKind.APLIC: return "aplic";
     case DeviceKind.IMSIC: return "imsic";
@@ -42,6 +46,10 @@ export function registerName(kind: u32, offset: u32, pci: bool): string {
     case DeviceKind.VIRTIO_9P:
     case DeviceKind.VIRTIO_VSOCK:
     case DeviceKind.VIRTIO_NET:
+    case DeviceKind.VIRTIO_BALLOON:
+    case DeviceKind.VIRTIO_PMEM:
+    case DeviceKind.VIRTIO_MEM:
+    case DeviceKind.VIRTIO_RTC:
     case DeviceKind.VIRTIO_RNG: name = pci ? virtioPci(offset) : virtioMmio(offset); break;
   }
   return name != "" ? name : "0x" + offset.toString(16);

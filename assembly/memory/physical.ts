@@ -2,15 +2,19 @@
 // else is a device's.
 import { Gpa, Layout } from "../abi/layout";
 import { Map } from "../abi/memory-map";
+import { bringIn } from "./backed";
 import { ROM_PAGES } from "./code-map";
 import { inRam } from "./ram";
 
 /** The boot ROM's contents. */
 export const BOOT_ROM: usize = <usize>Layout.STAGING_END - <usize>Map.MROM_SIZE - 0x1000;
 
-/** Host address of the page at physical `pa` (page-aligned), or 0 if no memory is there. */
+/** Host address of the page at physical `pa` (page-aligned), or 0 if no memory is there or what belongs in it cannot be had. */
 export function hostPage(pa: u64): usize {
-  if (inRam(pa, 4096)) return <usize>(pa - <u64>(<u32>Gpa.RAM)) + <usize>Layout.RAM;
+  if (inRam(pa, 4096)) {
+    const offset = pa - <u64>(<u32>Gpa.RAM);
+    return bringIn(offset, 4096) ? <usize>offset + <usize>Layout.RAM : 0;
+  }
   if (isRom(pa)) return BOOT_ROM + <usize>(pa - <u64>(<u32>Map.MROM));
   return 0;
 }

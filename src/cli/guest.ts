@@ -1,13 +1,28 @@
-// paravane guest debian [--root] [--json]
+// paravane guest debian [--root] [--json], paravane guest kernel [--config C] [--release R] [--json]
 import { buildDebianGuest } from "../platform/node/debian/build.ts";
+import { buildKernel, type KernelRelease } from "../platform/node/debian/kernel.ts";
+import type { KernelConfigName } from "../platform/node/debian/kernel-config.ts";
 import { buildRootDisk } from "../platform/node/debian/root-disk.ts";
 import { say } from "./status.ts";
 
 export interface GuestArguments {
   root?: boolean;
+  config?: KernelConfigName;
+  release?: KernelRelease;
   json?: boolean;
   refresh?: boolean;
   quiet?: boolean;
+}
+
+export async function makeKernel({ config, release, refresh, json, quiet }: GuestArguments): Promise<void> {
+  const built = await buildKernel({ config, release, refresh, progress: quiet ? undefined : say });
+  if (json) process.stdout.write(`${JSON.stringify(built, null, 2)}\n`);
+  else
+    process.stdout.write(
+      Object.entries(built)
+        .map(([name, value]) => `${name.padEnd(12)}${value}\n`)
+        .join(""),
+    );
 }
 
 export async function makeGuest(options: GuestArguments): Promise<void> {

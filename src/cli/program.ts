@@ -3,15 +3,16 @@ import { Command, CommanderError, InvalidArgumentError, Option } from "commander
 import packageJson from "../../package.json" with { type: "json" };
 import { NET_MODELS } from "../guest/net-options.ts";
 import { listExtensions, parseCpu } from "../machine/cpu.ts";
-import { parseCodeCache, parseMemory } from "../machine/memory-size.ts";
+import { parseCodeCache, parseHotplug, parseMemory } from "../machine/memory-size.ts";
 import { NET_BACKENDS } from "../platform/node/net-backends.ts";
 import type { NodeNetOptions } from "../platform/node/options.ts";
 import { compareCommand } from "./compare-command.ts";
 import { type DevicesArguments, printDevices } from "./devices.ts";
 import { type DiskArgument, parseDisk } from "./disk-option.ts";
 import { type ExplainArguments, explain } from "./explain.ts";
-import { type GuestArguments, makeGuest } from "./guest.ts";
+import { type GuestArguments, makeGuest, makeKernel } from "./guest.ts";
 import { parseNet } from "./net-option.ts";
+import { type PmemArgument, parsePmem } from "./pmem-option.ts";
 import { type RunArguments, run } from "./run.ts";
 import { parseShare, type ShareArgument } from "./share-option.ts";
 import { Ending, Status } from "./status.ts";
@@ -54,6 +55,11 @@ const seed = checked((text: string) => {
 
 const memory = checked((text: string) => {
   parseMemory(text);
+  return text;
+});
+
+const hotplugMemory = checked((text: string) => {
+  parseHotplug(text);
   return text;
 });
 
@@ -109,6 +115,10 @@ function collectShare(text: string, before: ShareArgument[] | undefined): ShareA
   return [...(before ?? []), checked(parseShare)(text)];
 }
 
+function collectPmem(text: string, before: PmemArgument[] | undefined): PmemArgument[] {
+  return [...(before ?? []), checked(parsePmem)(text)];
+}
+
 /** Which guest, and how it runs: the options of every command that runs one of any kind. */
 function withGuestOptions(command: Command): Command {
   const extensions = listExtensions().map(({ name }) => name);
@@ -154,6 +164,17 @@ function withGuestOptions(command: Command): Command {
         "sockets between guest and host: a Unix socket, as Firecracker has it",
       ).argParser(checked(parseVsock)),
     )
+    .addOption(
+      new Option(
+        "--pmem <file[,ro|,overlay]>",
+        "a disk whose contents lie in guest memory: /dev/pmem0 and on; can be given again",
+      ).argParser(collectPmem),
+    )
+    .option("--balloon", "a memory balloon, with statistics and reports of free pages")
+    .addOption(
+      new Option("--hotplug-memory <size>", "memory that can be plugged while the guest runs").argParser(hotplugMemory),
+    )
+    .option("--rtc", "a virtio real-time clock, which Linux drives from 6.16 on")
     .option("--tools", "attaches the Debian guest's disk of tools (fio, stress-ng, ...)")
     .addOption(
       new Option(
@@ -193,15 +214,26 @@ function explainCommand(): Command {
 function guestCommand(): Command {
   return new Command("guest")
     .description("make a guest's files, and print where they are")
-    .argument("<guest>", "debian", (name: string) => {
-      if (name !== "debian") throw new InvalidArgumentError("write debian");
-      return name;
-    })
+    .argument(
+      "<guest>",
+      "debian, or kernel: one built from Debian's linux-source for this machine, for --kernel",
+      (name: string) => {
+        if (name !== "debian" && name !== "kernel") throw new InvalidArgumentError("write debian or kernel");
+        return name;
+      },
+    )
+    .addOption(
+      new Option(
+        "--config <name>",
+        "of a kernel: paravirt has what Debian leaves out for guests of a hypervisor (the default), small starts fast",
+      ).choices(["paravirt", "small"]),
+    )
+    .addOption(new Option("--release <name>", "of a kernel's source (default: trixie)").choices(["trixie", "sid"]))
     .option("--root", "also the root disk: Debian with systemd and ordinary programs, and the initrd to boot it with")
     .option("--json", "prints JSON")
     .option("--refresh", "looks for newer packages")
     .option("--quiet", "no progress on stderr")
-    .action((_name: string, options: GuestArguments) => makeGuest(options));
+    .action((name: string, options: GuestArguments) => (name === "kernel" ? makeKernel(options) : makeGuest(options)));
 }
 
 function devicesCommand(): Command {

@@ -7,6 +7,7 @@ import type { NodeGuestOptions, NodeNetOptions, NodeVsockOptions } from "../plat
 import type { DiskArgument } from "./disk-option.ts";
 import { guestBehind } from "./firmware-option.ts";
 import { writeThrough } from "./output.ts";
+import type { PmemArgument } from "./pmem-option.ts";
 import { RunReport } from "./run-report.ts";
 import type { ShareArgument } from "./share-option.ts";
 import { onSignal } from "./signals.ts";
@@ -28,6 +29,10 @@ export interface RunArguments {
   net?: NodeNetOptions[];
   share?: ShareArgument[];
   vsock?: NodeVsockOptions;
+  pmem?: PmemArgument[];
+  balloon?: boolean;
+  hotplugMemory?: string;
+  rtc?: boolean;
   tools?: boolean;
   console?: ConsoleKind;
   exec?: string;
@@ -82,6 +87,10 @@ async function guestOptions(options: RunArguments, { logRegions }: RunVariant): 
     nets: options.net,
     shares: options.share,
     vsock: options.vsock,
+    pmem: options.pmem,
+    balloon: options.balloon,
+    hotplugMemory: options.hotplugMemory,
+    rtc: options.rtc,
     exec: options.exec !== undefined,
     logRegions,
     onNotice: options.quiet ? undefined : say,
@@ -201,7 +210,9 @@ async function runCommand(
     const text = (bytes: Uint8Array) => Buffer.from(bytes).toString();
     report.print({ status: result.status, stdout: text(result.stdout), stderr: text(result.stderr) });
     // What the command wrote to file systems is to reach the disks.
-    const writesDisks = options.disk?.some(({ readOnly, overlay }) => !readOnly && !overlay);
+    const writesDisks = [...(options.disk ?? []), ...(options.pmem ?? [])].some(
+      ({ readOnly, overlay }) => !readOnly && !overlay,
+    );
     if (writesDisks) await guest.powerOff();
     return result.status;
   });

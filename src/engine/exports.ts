@@ -29,6 +29,30 @@ export interface EngineExports {
     nameLength: number,
   ): void;
 
+  /** Puts a persistent memory device's memory at `page` of memory (4 KiB each, from the beginning of RAM); after attaching. */
+  virtioPmemSetPlace(instance: number, page: number): number;
+  /** The same for a memory device's region. */
+  virtioMemSetPlace(instance: number, page: number): number;
+  /** Asks the guest to plug or unplug until it has `bytes`. */
+  virtioMemSetRequested(instance: number, bytes: number): number;
+  /** Bytes plugged now (f64). */
+  virtioMemPlugged(instance: number): number;
+  /** Asks the guest to have `pages` pages of 4 KiB in the balloon. */
+  virtioBalloonSetTarget(instance: number, pages: number): number;
+  virtioBalloonPages(instance: number): number;
+  /** Bytes that the guest has reported as free, each time it did (f64). */
+  virtioBalloonReported(instance: number): number;
+  /** Asks the guest for statistics; 0 if it has none to give now. */
+  virtioBalloonAskStats(instance: number): number;
+  /** Address of the statistics that came last, 16 u64 by tag; which of them did, a bit each; and how many times they came. */
+  virtioBalloonStats(instance: number): number;
+  virtioBalloonStatsKnown(instance: number): number;
+  virtioBalloonStatsSerial(instance: number): number;
+  /** Writes what the guest has written to persistent memory to its disks. 0, or a negative errno. */
+  writeBackAll(): number;
+  /** Of `count` pages of memory from page `first` on, those that are not all zeros. */
+  pagesInUse(first: number, count: number): number;
+
   /** Address of the boot ROM's contents (Map.MROM_SIZE bytes). */
   bootRom(): number;
   /** Gives a hart its entry state; `mode` is 3 for M and 1 for S. */

@@ -17,13 +17,14 @@ import { type BootImage, type LinuxImage, readKernel, readProgram } from "../ima
 import { execOverlay, networkOverlay } from "../image/overlay.ts";
 import { parseCpu, withIrqchip } from "../machine/cpu.ts";
 import { type BootInput, planBoot } from "../machine/layout.ts";
-import { checkMemory, parseCodeCache, parseMemory } from "../machine/memory-size.ts";
+import { layOutMemory } from "../machine/memory-map.ts";
+import { checkMemory, parseCodeCache, parseHotplug, parseMemory } from "../machine/memory-size.ts";
 import { checkCustomDevices } from "./custom-devices.ts";
 import { agentPortList } from "./exec.ts";
 import { Guest } from "./guest.ts";
-import { type AttachedDisk, checkDisks, checkNets, type NamedPort } from "./machine.ts";
+import { type AttachedDisk, checkDisks, checkNets, checkPmem, type NamedPort } from "./machine.ts";
 import { type AttachedNet, addressWay, macOf, openNet } from "./net-options.ts";
-import type { BootKind, ConsoleKind, DiskOptions, GuestOptions, TierKind } from "./options.ts";
+import type { BootKind, ConsoleKind, DiskOptions, GuestOptions, PmemOptions, TierKind } from "./options.ts";
 import type { Platform } from "./platform.ts";
 import { checkShares } from "./shares.ts";
 import { checkVsock } from "./vsock-device.ts";
@@ -93,6 +94,25 @@ function openDisk(options: DiskOptions, number: number): AttachedDisk {
     throw new OptionError(`disk ${disk.name}: "${device}" is no disk interface: write nvme or virtio`);
   }
   return { backend: disk, device };
+}
+
+function openPmem(options: PmemOptions, number: number): DiskBackend {
+  const { bytes, backend, readOnly, overlay } = options;
+  if ((bytes === undefined) === (backend === undefined)) {
+    throw new OptionError(`pmem ${number}: give either its bytes or a backend`);
+  }
+  const disk = backend ?? memoryDisk(bytes as Uint8Array, { name: `pmem ${number}`, readOnly });
+  if (!overlay) return disk;
+  if (readOnly) throw new OptionError(`pmem ${disk.name}: an overlay is written, so leave out readOnly`);
+  // The guest's memory is the overlay.
+  return {
+    ...{ name: disk.name, size: disk.size, readOnly: false },
+    read: (offset, into) => disk.read(offset, into),
+    write: () => {},
+    discard: () => {},
+    flush: () => {},
+    close: () => disk.close(),
+  };
 }
 
 /** The images of a boot: what is placed in memory, and a kernel that the last of them loads from a disk. */
@@ -226,8 +246,17 @@ export async function createGuestOn(platform: Platform, options: GuestOptions, n
     initrd,
   });
 
-  const config: EngineConfig = {
+  const pmem = (options.pmem ?? []).map(openPmem);
+  checkPmem(pmem.length);
+  const hotplug = options.hotplugMemory === undefined ? 0 : parseHotplug(options.hotplugMemory);
+  const layout = layOutMemory(
     ramBytes,
+    hotplug,
+    pmem.map(({ name, size }) => ({ name, bytes: size })),
+  );
+
+  const config: EngineConfig = {
+    ramBytes: layout.totalBytes,
     harts,
     extensions,
     clock: virtualClock ? ClockMode.VIRTUAL : ClockMode.HOST,
@@ -267,6 +296,14 @@ export async function createGuestOn(platform: Platform, options: GuestOptions, n
         devices,
         shares: checkShares(options.shares ?? []),
         vsock: options.vsock && checkVsock(options.vsock),
+        pmem,
+        memory: {
+          layout,
+          balloon: options.balloon ?? false,
+          rtc: options.rtc ?? false,
+          balloonTarget: 0,
+          hotplugTarget: 0,
+        },
       },
       console,
       virtualClock,
@@ -281,6 +318,7 @@ export async function createGuestOn(platform: Platform, options: GuestOptions, n
     return guest;
   } catch (error) {
     for (const { backend } of [...disks, ...nets]) backend.close();
+    for (const backend of pmem) backend.close();
     throw error;
   }
 }

@@ -20,6 +20,7 @@ import { Disks } from "./disks.ts";
 import { type ExecOptions, type ExecResult, Executor } from "./exec.ts";
 import type { ExitInfo } from "./exit-info.ts";
 import { type MachinePlan, powerOn, VSOCK_INSTANCE } from "./machine.ts";
+import { GuestMemory, type MemoryStats, type MemoryUsage } from "./memory.ts";
 import { Nets } from "./nets.ts";
 import type { ConsoleKind, GuestOptions } from "./options.ts";
 import { PanicWatch } from "./panic.ts";
@@ -79,6 +80,7 @@ export class Guest {
   readonly #nets: Nets;
   readonly #shares: Shares;
   readonly #vsock: VsockDevice | undefined;
+  readonly #memory: GuestMemory;
   readonly #panic = new PanicWatch();
   readonly #executor: Executor | undefined;
   readonly #listeners = new Set<(bytes: Uint8Array, port: number) => void>();
@@ -95,7 +97,7 @@ export class Guest {
     this.#parts = parts;
     const { platform, plan, virtualClock } = parts;
     this.#clock = virtualClock ? undefined : new GuestClock(() => platform.now());
-    const backends: DiskBackend[] = plan.disks.map((disk) => disk.backend);
+    const backends: DiskBackend[] = [...plan.disks.map((disk) => disk.backend), ...plan.pmem];
 
     this.#ended = new Promise((resolve, reject) => {
       this.#end = resolve;
@@ -145,6 +147,7 @@ export class Guest {
       });
     }
 
+    this.#memory = new GuestMemory(this.#engine, plan.memory);
     this.#powerOn();
     this.#nets.open(this.#engine);
     this.#loop.start();
@@ -179,6 +182,41 @@ export class Guest {
 
   get isPaused(): boolean {
     return this.#loop.isHeld(PAUSED);
+  }
+
+  /** Bytes of the guest's memory by what they are. */
+  memory(): MemoryUsage {
+    return this.#memory.usage();
+  }
+
+  /**
+   * Bytes in pages of RAM and of hotplug memory that are not all zeros: what a snapshot has to hold. Looks at every
+   * page, which takes a tenth of a second for 512 MiB.
+   */
+  memoryUsed(): number {
+    return this.#memory.used();
+  }
+
+  /**
+   * Asks the guest to give `bytes` of its RAM up, in pages of 4 KiB; it does so, or takes back, as it runs: see
+   * memory(). Needs `balloon: true` and a driver in the guest.
+   */
+  setBalloon(bytes: number): void {
+    this.#memory.setBalloon(bytes);
+    this.#loop.wake();
+  }
+
+  /** Asks the guest how it uses its memory. Needs `balloon: true`. @throws ParavaneError while no driver in the guest answers. */
+  memoryStats(): Promise<MemoryStats> {
+    const answer = this.#memory.stats();
+    this.#loop.wake();
+    return answer;
+  }
+
+  /** Asks the guest to plug or unplug until it has `bytes` more than its RAM, in blocks of 2 MiB. Needs `hotplugMemory`. */
+  setHotplugMemory(bytes: number): void {
+    this.#memory.setHotplug(bytes);
+    this.#loop.wake();
   }
 
   /**
@@ -324,7 +362,10 @@ export class Guest {
         return engine.deadline;
       },
       collect: () => guest.#ports.collect(),
-      publish: () => guest.#ports.publish(),
+      publish() {
+        guest.#memory.arrived();
+        guest.#ports.publish();
+      },
       get awaitsCompletion() {
         return guest.#disks.pending > 0 || guest.#shares.pending > 0 || guest.#nets.size > 0;
       },
@@ -368,7 +409,6 @@ export class Guest {
         }
         this.#ports.clearInput();
         this.#devices.reset();
-        powerOn(this.#engine, this.#parts.plan);
         this.#nets.reset();
         this.#shares.reset();
         this.#powerOn();
@@ -447,6 +487,9 @@ export class Guest {
       this.#ports.collect();
       this.#ports.publish();
       this.#executor?.close(new ExecError(`the command did not end: ${said}`, { cause: error }));
+      this.#memory.end();
+      // What was written to persistent memory reaches its disks, as through a mapped file, unless the engine itself failed.
+      if (!(error instanceof HostError)) this.#engine.exports.writeBackAll();
       this.#closeBackends();
     } catch (alsoFailed) {
       error ??= alsoFailed;

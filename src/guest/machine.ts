@@ -11,6 +11,7 @@ import { AttachFlag } from "../engine/exports.ts";
 import { HostError, OptionError } from "../errors.ts";
 import type { DefinedDevice } from "../machine/define-device.ts";
 import type { BootPlan } from "../machine/layout.ts";
+import type { MemoryDevices } from "./memory.ts";
 import type { AttachedNet, NetOptions } from "./net-options.ts";
 import type { AttachedVsock } from "./vsock-device.ts";
 
@@ -24,6 +25,8 @@ const CONSOLE_PCI_SLOT = 1;
 const CONSOLE_INSTANCE = 8;
 const FIRST_NVME_PCI_SLOT = 2;
 const NVME_CONTROLLERS = 4;
+/** Ranges of memory with a disk behind them. */
+const PMEM_DEVICES = 8;
 
 /** PCI functions of what is attached in the order of options, and instances of virtio devices there. */
 const FIRST_FREE_PCI_SLOT = 7;
@@ -66,6 +69,14 @@ export interface MachinePlan {
   shares: readonly AttachedShare[];
   vsock: AttachedVsock | undefined;
   devices: readonly DefinedDevice[];
+  /** What is behind persistent memory; the host's numbers of these go on after those of `disks`. */
+  pmem: readonly DiskBackend[];
+  memory: MemoryDevices;
+}
+
+/** @throws OptionError if there are more persistent memory devices than the machine takes. */
+export function checkPmem(count: number): void {
+  if (count > PMEM_DEVICES) throw new OptionError(`more than ${PMEM_DEVICES} pmem devices: attach the others as disks`);
 }
 
 /** @throws OptionError if there are more disks of a kind than the machine takes. */
@@ -90,6 +101,12 @@ interface Free {
   instance: number;
 }
 
+/** Attaches a virtio device to the next PCI slot; its instance. */
+function attachVirtio(engine: Engine, free: Free, kind: DeviceKind, backend = 0, bytes = 0, flags = 0): number {
+  engine.exports.attachVirtioPci(free.pciSlot++, free.instance, kind, backend, bytes, flags);
+  return free.instance++;
+}
+
 function attachDisks(engine: Engine, disks: readonly AttachedDisk[], free: Free): void {
   let controller = 0;
   disks.forEach(({ backend, device }, number) => {
@@ -111,7 +128,7 @@ function attachNets(engine: Engine, nets: readonly AttachedNet[], isUp: (port: n
     switch (model) {
       case "virtio":
         if (transport === "mmio") exports.attachVirtioMmio(free.mmioSlot++, DeviceKind.VIRTIO_NET, port, 0, 0);
-        else exports.attachVirtioPci(free.pciSlot++, free.instance++, DeviceKind.VIRTIO_NET, port, 0, 0);
+        else attachVirtio(engine, free, DeviceKind.VIRTIO_NET, port);
         break;
     }
   });
@@ -130,8 +147,7 @@ function attachConsole(engine: Engine, ports: readonly NamedPort[]): void {
 function attachShares(engine: Engine, shares: readonly AttachedShare[], free: Free): void {
   const { exports } = engine;
   shares.forEach(({ tag }, share) => {
-    const instance = free.instance++;
-    exports.attachVirtioPci(free.pciSlot++, instance, DeviceKind.VIRTIO_9P, share, 0, 0);
+    const instance = attachVirtio(engine, free, DeviceKind.VIRTIO_9P, share);
     exports.virtio9pSetTag(instance, Machine.SCRATCH, engine.writeScratch(new TextEncoder().encode(tag)));
   });
 }
@@ -139,6 +155,26 @@ function attachShares(engine: Engine, shares: readonly AttachedShare[], free: Fr
 function attachVsock(engine: Engine, { cid }: AttachedVsock): void {
   engine.exports.attachVirtioPci(VSOCK_PCI_SLOT, VSOCK_INSTANCE, DeviceKind.VIRTIO_VSOCK, 0, 0, 0);
   engine.exports.vsockSetCid(VSOCK_INSTANCE, cid);
+}
+
+function attachMemory(engine: Engine, free: Free, { disks, pmem, memory }: MachinePlan): void {
+  const { exports } = engine;
+  pmem.forEach((backend, i) => {
+    const flags = backend.readOnly ? AttachFlag.READ_ONLY : 0;
+    const instance = attachVirtio(engine, free, DeviceKind.VIRTIO_PMEM, disks.length + i, backend.size, flags);
+    exports.virtioPmemSetPlace(instance, memory.layout.pmem[i].start / 4096);
+  });
+  if (memory.balloon) {
+    memory.balloonInstance = attachVirtio(engine, free, DeviceKind.VIRTIO_BALLOON);
+    exports.virtioBalloonSetTarget(memory.balloonInstance, memory.balloonTarget / 4096);
+  }
+  const { hotplug } = memory.layout;
+  if (hotplug !== undefined) {
+    memory.hotplugInstance = attachVirtio(engine, free, DeviceKind.VIRTIO_MEM, 0, hotplug.bytes);
+    exports.virtioMemSetPlace(memory.hotplugInstance, hotplug.start / 4096);
+    exports.virtioMemSetRequested(memory.hotplugInstance, memory.hotplugTarget);
+  }
+  if (memory.rtc) attachVirtio(engine, free, DeviceKind.VIRTIO_RTC);
 }
 
 /** Brings the machine into its state at power-on. `isLinkUp` says it of each network port. */
@@ -158,6 +194,7 @@ export function powerOn(engine: Engine, plan: MachinePlan, isLinkUp: (port: numb
   attachNets(engine, plan.nets, isLinkUp, free);
   attachShares(engine, plan.shares, free);
   if (plan.vsock !== undefined) attachVsock(engine, plan.vsock);
+  attachMemory(engine, free, plan);
   startHarts(engine, plan);
 }
 

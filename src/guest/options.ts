@@ -24,6 +24,17 @@ export interface DiskOptions {
   overlay?: boolean;
 }
 
+/** One persistent memory device: exactly one of `bytes` and `backend` says what it holds, a multiple of 2 MiB. */
+export interface PmemOptions {
+  /** Contents in memory; what the guest has flushed appears in it. */
+  bytes?: Uint8Array;
+  backend?: DiskBackend;
+  /** The contents are never written. The guest may write to its copy, and is told of an error when it flushes that. */
+  readOnly?: boolean;
+  /** What the guest writes stays in its memory, and flushing works; the contents themselves are never written. */
+  overlay?: boolean;
+}
+
 export interface GuestOptions {
   /** A Linux Image for riscv64, or a bare-metal ELF file. Not needed where firmware finds it on a disk. */
   kernel?: Uint8Array;
@@ -76,6 +87,20 @@ export interface GuestOptions {
   shares?: ShareOptions[];
   /** Sockets between guest and host (AF_VSOCK). Default: none. */
   vsock?: VsockOptions;
+  /**
+   * Disks whose contents lie in guest memory (virtio-pmem), at most eight. Pages are read when first touched, and
+   * written when the guest flushes. Together with `memory` and `hotplugMemory` at most 3 GiB.
+   */
+  pmem?: PmemOptions[];
+  /** A memory balloon (virtio-balloon), for guest.setBalloon() and guest.memoryStats(). Default: no. */
+  balloon?: boolean;
+  /**
+   * Memory that the guest can plug (virtio-mem), as guest.setHotplugMemory() asks for: bytes as a number, or a size; a
+   * multiple of 2 MiB. Needs a kernel with CONFIG_VIRTIO_MEM. Default: none.
+   */
+  hotplugMemory?: number | string;
+  /** A real-time clock that is asked by virtio requests. Needs Linux 6.16 with CONFIG_VIRTIO_RTC. Default: no. */
+  rtc?: boolean;
   /** Runs commands: adds an agent to the initrd and a virtio-console port for it. */
   exec?: boolean;
   /**

@@ -26,6 +26,17 @@ export function parseMemory(text: string): number {
   return bytes;
 }
 
+/** Bytes of memory to plug that a size asks for, in blocks of 2 MiB. @throws OptionError if it is no size, or too large. */
+export function parseHotplug(size: number | string): number {
+  const bytes = typeof size === "number" ? size : parseSize(size, "hotplug memory");
+  if (!(bytes >= 2 * MIB && bytes <= MEMORY_MOST) || bytes % (2 * MIB) !== 0) {
+    throw new OptionError(
+      `hotplug memory ${JSON.stringify(size)} cannot be: write a multiple of 2M, at most ${MEMORY_MOST / MIB}M with all other memory`,
+    );
+  }
+  return bytes;
+}
+
 /** Bytes that a size asks for: a number with K, M or G, MiB without. @throws OptionError if it is none. */
 function parseSize(text: string, what: string): number {
   const match = /^(\d+(?:\.\d+)?)([KMG]?)(?:i?B)?$/i.exec(text.trim());

@@ -13,6 +13,10 @@ import "./virtio/console.ts";
 import "./virtio/net.ts";
 import "./virtio/net-hostile.ts";
 import "./virtio/rng.ts";
+import "./virtio/pmem.ts";
+import "./virtio/balloon.ts";
+import "./virtio/mem.ts";
+import "./virtio/rtc.ts";
 import "./virtio/common.ts";
 import "./virtio/fuzz.ts";
 

@@ -2,10 +2,11 @@
 import { virtioPoll } from "../virtio/service";
 import { nvmeDiskDone } from "./nvme";
 import { virtioBlkDiskDone } from "./virtio-blk";
+import { virtioPmemDiskDone } from "./virtio-pmem";
 
 /** Completes flush `tag` of disk `backend` with 0 or a negative errno. False: nobody waits for it. */
 export function diskDone(backend: u32, tag: u32, status: i32): bool {
-  if (!virtioBlkDiskDone(backend, tag, status)) return nvmeDiskDone(backend, tag, status);
+  if (!virtioBlkDiskDone(backend, tag, status) && !virtioPmemDiskDone(backend, tag, status)) return nvmeDiskDone(backend, tag, status);
   virtioPoll();
   return true;
 }

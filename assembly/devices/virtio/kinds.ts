@@ -3,11 +3,15 @@
 import { DeviceKind } from "../../abi/device";
 import { VirtioAttach, VirtioFeature, VirtioId } from "../../abi/virtio";
 import * as blk from "../block/virtio-blk";
+import * as pmem from "../block/virtio-pmem";
 import * as serial from "../console/virtio-console";
 import * as fs from "../files/virtio-9p";
 import * as net from "../net/virtio-net";
 import { roomAdded as netRoomAdded } from "../net/virtio-net-receive";
+import * as balloon from "../memory/virtio-balloon";
+import * as mem from "../memory/virtio-mem";
 import * as rng from "../rng/virtio-rng";
+import * as rtc from "../rtc/virtio-rtc";
 import * as vsock from "../vsock/virtio-vsock";
 import { VirtioDevice, onPci } from "./device";
 import { Served } from "./served";
@@ -21,6 +25,10 @@ export function virtioId(kind: u32): u32 {
     case DeviceKind.VIRTIO_9P: return VirtioId.TRANSPORT_9P;
     case DeviceKind.VIRTIO_VSOCK: return VirtioId.SOCKET;
     case DeviceKind.VIRTIO_NET: return VirtioId.NETWORK;
+    case DeviceKind.VIRTIO_BALLOON: return VirtioId.BALLOON;
+    case DeviceKind.VIRTIO_PMEM: return VirtioId.PMEM;
+    case DeviceKind.VIRTIO_MEM: return VirtioId.MEM;
+    case DeviceKind.VIRTIO_RTC: return VirtioId.RTC;
     default: return VirtioId.NONE;
   }
 }
@@ -45,6 +53,10 @@ export function queueCount(kind: u32): u32 {
     case DeviceKind.VIRTIO_9P: return 1;
     case DeviceKind.VIRTIO_VSOCK: return vsock.QUEUES;
     case DeviceKind.VIRTIO_NET: return net.QUEUES;
+    case DeviceKind.VIRTIO_BALLOON: return balloon.QUEUES;
+    case DeviceKind.VIRTIO_PMEM: return 1;
+    case DeviceKind.VIRTIO_MEM: return 1;
+    case DeviceKind.VIRTIO_RTC: return rtc.QUEUES;
     default: return 0;
   }
 }
@@ -67,6 +79,10 @@ export function queueMax(kind: u32): u32 {
     case DeviceKind.VIRTIO_9P: return fs.QUEUE_SIZE;
     case DeviceKind.VIRTIO_VSOCK: return vsock.QUEUE_SIZE;
     case DeviceKind.VIRTIO_NET: return net.QUEUE_SIZE;
+    case DeviceKind.VIRTIO_BALLOON: return balloon.QUEUE_SIZE;
+    case DeviceKind.VIRTIO_PMEM: return pmem.QUEUE_SIZE;
+    case DeviceKind.VIRTIO_MEM: return mem.QUEUE_SIZE;
+    case DeviceKind.VIRTIO_RTC: return rtc.QUEUE_SIZE;
     default: return 0;
   }
 }
@@ -81,6 +97,10 @@ export function deviceFeatures(d: VirtioDevice): u64 {
     case DeviceKind.VIRTIO_9P: return common | fs.features();
     case DeviceKind.VIRTIO_VSOCK: return common | vsock.features();
     case DeviceKind.VIRTIO_NET: return common | net.features(d);
+    case DeviceKind.VIRTIO_BALLOON: return common | balloon.features();
+    case DeviceKind.VIRTIO_PMEM: return common;
+    case DeviceKind.VIRTIO_MEM: return common | mem.features();
+    case DeviceKind.VIRTIO_RTC: return common;
     default: return 0;
   }
 }
@@ -108,6 +128,9 @@ export function configSize(kind: u32): u32 {
     case DeviceKind.VIRTIO_9P: return fs.CONFIG_SIZE;
     case DeviceKind.VIRTIO_VSOCK: return vsock.CONFIG_SIZE;
     case DeviceKind.VIRTIO_NET: return net.CONFIG_SIZE;
+    case DeviceKind.VIRTIO_BALLOON: return balloon.CONFIG_SIZE;
+    case DeviceKind.VIRTIO_PMEM: return pmem.CONFIG_SIZE;
+    case DeviceKind.VIRTIO_MEM: return mem.CONFIG_SIZE;
     default: return 0;
   }
 }
@@ -116,6 +139,7 @@ export function configWritten(d: VirtioDevice, offset: u32, size: u32, value: u6
   switch (d.kind) {
     case DeviceKind.VIRTIO_BLK: blk.configWritten(d, offset, size, value); break;
     case DeviceKind.VIRTIO_CONSOLE: serial.configWritten(d, offset, value); break;
+    case DeviceKind.VIRTIO_BALLOON: balloon.configWritten(d, offset, size, value); break;
     default: d.strays++; break;
   }
 }
@@ -132,6 +156,8 @@ export function attached(d: VirtioDevice, capacity: f64): void {
     case DeviceKind.VIRTIO_BLK: blk.attached(d, capacity); break;
     case DeviceKind.VIRTIO_CONSOLE: serial.attached(d); break;
     case DeviceKind.VIRTIO_NET: net.attached(d); break;
+    case DeviceKind.VIRTIO_PMEM: pmem.attached(d, capacity); break;
+    case DeviceKind.VIRTIO_MEM: mem.attached(d, capacity); break;
     default: break;
   }
 }
@@ -143,6 +169,8 @@ export function resetKind(d: VirtioDevice): void {
     case DeviceKind.VIRTIO_9P: fs.reset(d); break;
     case DeviceKind.VIRTIO_VSOCK: vsock.reset(d); break;
     case DeviceKind.VIRTIO_NET: net.reset(d); break;
+    case DeviceKind.VIRTIO_BALLOON: balloon.reset(d); break;
+    case DeviceKind.VIRTIO_PMEM: pmem.reset(d); break;
     default: break;
   }
 }
@@ -151,6 +179,8 @@ export function resetKind(d: VirtioDevice): void {
 export function queueStopped(d: VirtioDevice, queue: u32): void {
   if (d.kind == <u32>DeviceKind.VIRTIO_BLK) blk.abandonHeld(d, queue);
   if (d.kind == <u32>DeviceKind.VIRTIO_9P) fs.forgetHeld(d);
+  if (d.kind == <u32>DeviceKind.VIRTIO_PMEM) pmem.forgetHeld(d);
+  if (d.kind == <u32>DeviceKind.VIRTIO_BALLOON) balloon.queueStopped(d, queue);
 }
 
 /** True if chains of `queue` are served as they come; false if they are room for input, taken when there is some. */
@@ -180,6 +210,7 @@ export function roomAdded(d: VirtioDevice, queue: u32): void {
 /** False while the device can take no more chains. */
 export function canServe(d: VirtioDevice): bool {
   if (d.kind == <u32>DeviceKind.VIRTIO_9P) return fs.canServe(d);
+  if (d.kind == <u32>DeviceKind.VIRTIO_PMEM) return pmem.canServe(d);
   return d.kind != <u32>DeviceKind.VIRTIO_BLK || blk.canServe(d);
 }
 
@@ -192,6 +223,10 @@ export function serveChain(d: VirtioDevice, queue: u32): i64 {
     case DeviceKind.VIRTIO_9P: return fs.serve(d);
     case DeviceKind.VIRTIO_VSOCK: return vsock.serve(d);
     case DeviceKind.VIRTIO_NET: return net.serve(d, queue);
+    case DeviceKind.VIRTIO_BALLOON: return balloon.serve(d, queue);
+    case DeviceKind.VIRTIO_PMEM: return pmem.serve(d);
+    case DeviceKind.VIRTIO_MEM: return mem.serve(d);
+    case DeviceKind.VIRTIO_RTC: return rtc.serve(d);
     default: return Served.BROKEN;
   }
 }
@@ -204,6 +239,10 @@ export function validateKind(d: VirtioDevice): bool {
     case DeviceKind.VIRTIO_9P: return fs.validate(d);
     case DeviceKind.VIRTIO_VSOCK: return vsock.validate(d);
     case DeviceKind.VIRTIO_NET: return net.validate(d);
+    case DeviceKind.VIRTIO_BALLOON: return balloon.validate(d);
+    case DeviceKind.VIRTIO_PMEM: return pmem.validate(d);
+    case DeviceKind.VIRTIO_MEM: return mem.validate(d);
+    case DeviceKind.VIRTIO_RTC: return true;
     default: return false;
   }
 }
@@ -213,4 +252,5 @@ export function resumeKind(d: VirtioDevice): void {
   if (d.kind == <u32>DeviceKind.VIRTIO_BLK) blk.resume(d);
   if (d.kind == <u32>DeviceKind.VIRTIO_9P) fs.resume(d);
   if (d.kind == <u32>DeviceKind.VIRTIO_VSOCK) vsock.resume(d);
+  if (d.kind == <u32>DeviceKind.VIRTIO_PMEM) pmem.resume(d);
 }

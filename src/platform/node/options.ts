@@ -5,7 +5,14 @@ import type { DiskBackend } from "../../backend/disk.ts";
 import type { PcapSink } from "../../backend/pcap.ts";
 import { OptionError } from "../../errors.ts";
 import type { ImageNames } from "../../guest/create.ts";
-import type { DiskOptions, GuestOptions, NetOptions, ShareOptions, VsockOptions } from "../../guest/options.ts";
+import type {
+  DiskOptions,
+  GuestOptions,
+  NetOptions,
+  PmemOptions,
+  ShareOptions,
+  VsockOptions,
+} from "../../guest/options.ts";
 import { buildDebianGuest, type DebianGuest } from "./debian/build.ts";
 import { fileDisk } from "./file-disk.ts";
 import { pcapFile } from "./pcap-file.ts";
@@ -38,10 +45,16 @@ export interface NodeVsockOptions extends VsockOptions {
   path?: string;
 }
 
+/** Persistent memory in a file, or one of the library's own. */
+export interface NodePmemOptions extends PmemOptions {
+  /** A file or block device. */
+  path?: string;
+}
+
 /** Contents, or the path of a file that holds them. */
 export type FileOrBytes = string | Uint8Array;
 
-type GivenOtherwise = "kernel" | "initrd" | "firmware" | "disks" | "nets" | "shares" | "vsock";
+type GivenOtherwise = "kernel" | "initrd" | "firmware" | "disks" | "nets" | "shares" | "vsock" | "pmem";
 
 export interface NodeGuestOptions extends Omit<GuestOptions, GivenOtherwise> {
   /** "debian": Debian's kernel and an initramfs made of its packages; kept after the first time. */
@@ -60,6 +73,7 @@ export interface NodeGuestOptions extends Omit<GuestOptions, GivenOtherwise> {
   shares?: NodeShareOptions[];
   /** Sockets between guest and host (AF_VSOCK). Default: none. */
   vsock?: NodeVsockOptions;
+  pmem?: NodePmemOptions[];
   /** Attaches the Debian guest's disk of tools (fio, stress-ng, ...). Default: no. */
   tools?: boolean;
 }
@@ -94,13 +108,14 @@ async function readFirmware(
   return stages;
 }
 
-function openDisks(disks: readonly NodeDiskOptions[]): DiskOptions[] {
+function openFiles<T extends PmemOptions>(what: string, disks: readonly (T & { path?: string })[]): T[] {
   const opened: DiskBackend[] = [];
   try {
-    return disks.map(({ path, ...disk }) => {
+    return disks.map(({ path, ...rest }) => {
+      const disk = rest as unknown as T;
       if (path === undefined) return disk;
       if (disk.bytes !== undefined || disk.backend !== undefined) {
-        throw new OptionError(`disk ${path}: give a path, bytes or a backend, only one of them`);
+        throw new OptionError(`${what} ${path}: give a path, bytes or a backend, only one of them`);
       }
       // An overlay never writes what is under it.
       const backend = fileDisk(path, { readOnly: disk.readOnly || disk.overlay });
@@ -167,7 +182,7 @@ export async function resolveOptions(
   options: NodeGuestOptions,
   progress: (line: string) => void,
 ): Promise<ResolvedOptions> {
-  const { guest, tools, firmware, disks = [], nets = [], shares = [], vsock, ...rest } = options;
+  const { guest, tools, firmware, disks = [], nets = [], shares = [], pmem = [], vsock, ...rest } = options;
   if (guest !== undefined && guest !== "debian") {
     throw new OptionError(`guest "${guest}" is not known: write debian, or give a kernel`);
   }
@@ -193,7 +208,8 @@ export async function resolveOptions(
       vsock: vsock && (await openVsock(vsock)),
       nets: openCaptures(nets),
       shares: openShares(shares),
-      disks: openDisks(all),
+      disks: openFiles<DiskOptions>("disk", all),
+      pmem: openFiles<PmemOptions>("pmem", pmem),
     },
     names: {
       kernel: nameOf("kernel", kernel),

@@ -10,6 +10,10 @@ const kinds = [
   { device: "virtio-console", kind: DeviceKind.VIRTIO_CONSOLE, capacity: 0, queues: 18 },
   { device: "virtio-net", kind: DeviceKind.VIRTIO_NET, capacity: 0, queues: 17 },
   { device: "virtio-rng", kind: DeviceKind.VIRTIO_RNG, capacity: 0, queues: 1 },
+  { device: "virtio-pmem", kind: DeviceKind.VIRTIO_PMEM, capacity: 1 << 20, queues: 1 },
+  { device: "virtio-balloon", kind: DeviceKind.VIRTIO_BALLOON, capacity: 0, queues: 5 },
+  { device: "virtio-mem", kind: DeviceKind.VIRTIO_MEM, capacity: 4 << 20, queues: 1 },
+  { device: "virtio-rtc", kind: DeviceKind.VIRTIO_RTC, capacity: 0, queues: 1 },
 ];
 
 const cases = forms.flatMap((form) => kinds.map((k) => ({ ...k, ...form })));
@@ -33,7 +37,8 @@ describe.each(cases)("$device over $name", ({ kind, capacity, queues, attach, is
     const header = d.place(new Uint8Array(16));
     const writable = { address: d.allocate(513), length: 513, write: true };
     if (kind === DeviceKind.VIRTIO_RNG) q.add([writable]);
-    else q.add([{ address: header, length: 16 }, ...(kind === DeviceKind.VIRTIO_BLK ? [writable] : [])]);
+    else if (kind === DeviceKind.VIRTIO_MEM) q.add([{ address: d.place(new Uint8Array(24)), length: 24 }, writable]);
+    else q.add([{ address: header, length: 16 }, ...(queues === 1 ? [writable] : [])]);
     q.kick();
     expect(q.takeAll()).toHaveLength(1);
   };

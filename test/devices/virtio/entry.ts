@@ -3,6 +3,7 @@
 export { busRead, busWrite } from "../../../assembly/bus";
 export { diskDone } from "../../../assembly/devices/block/disk-done";
 export { virtioBlkResize } from "../../../assembly/devices/block/virtio-blk";
+export { virtioPmemSetPlace } from "../../../assembly/devices/block/virtio-pmem";
 export {
   virtioConsoleGuestOpen,
   virtioConsoleInput,
@@ -10,6 +11,20 @@ export {
   virtioConsoleResize,
   virtioConsoleSetPort,
 } from "../../../assembly/devices/console/virtio-console";
+export {
+  virtioBalloonAskStats,
+  virtioBalloonPages,
+  virtioBalloonReported,
+  virtioBalloonSetTarget,
+  virtioBalloonStats,
+  virtioBalloonStatsKnown,
+  virtioBalloonStatsSerial,
+} from "../../../assembly/devices/memory/virtio-balloon";
+export {
+  virtioMemPlugged,
+  virtioMemSetPlace,
+  virtioMemSetRequested,
+} from "../../../assembly/devices/memory/virtio-mem";
 export { netConfigure, netInit, netPortsValidate } from "../../../assembly/devices/net/port";
 export { netDeliver, netLink, netOffloads, netRoom } from "../../../assembly/devices/net/ports";
 export { pciInit, pciReset } from "../../../assembly/devices/pci/host-bridge";
@@ -25,3 +40,4 @@ export {
   virtioValidate,
 } from "../../../assembly/devices/virtio/attach";
 export { virtioPoll } from "../../../assembly/devices/virtio/service";
+export { dmaRead, dmaWrite } from "../../../assembly/memory/ram";

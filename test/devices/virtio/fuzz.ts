@@ -27,6 +27,10 @@ const kinds = [
   { device: "virtio-console", kind: DeviceKind.VIRTIO_CONSOLE, queues: 18 },
   { device: "virtio-net", kind: DeviceKind.VIRTIO_NET, queues: 17 },
   { device: "virtio-rng", kind: DeviceKind.VIRTIO_RNG, queues: 1 },
+  { device: "virtio-pmem", kind: DeviceKind.VIRTIO_PMEM, queues: 1 },
+  { device: "virtio-balloon", kind: DeviceKind.VIRTIO_BALLOON, queues: 5 },
+  { device: "virtio-mem", kind: DeviceKind.VIRTIO_MEM, queues: 1 },
+  { device: "virtio-rtc", kind: DeviceKind.VIRTIO_RTC, queues: 1 },
 ];
 const cases = forms.flatMap((form) => kinds.map((k) => ({ ...k, ...form })));
 
@@ -151,6 +155,12 @@ describe.each(cases)("$device over $name under noise", ({ kind, queues, attach }
     const noise = new Noise(m, pick);
     const outside = () => m.bytes.slice(Layout.STAGING, Layout.RAM);
     const before = outside();
+    // Devices with memory have it from 8 MiB on.
+    if (kind === DeviceKind.VIRTIO_PMEM) expect(m.call("virtioPmemSetPlace", t.index, 2048)).toBe(1);
+    if (kind === DeviceKind.VIRTIO_MEM) {
+      expect(m.call("virtioMemSetPlace", t.index, 2048)).toBe(1);
+      m.call("virtioMemSetRequested", t.index, 4 << 20);
+    }
     m.flushAnswer = 1;
 
     let starts = 0;

@@ -66,6 +66,8 @@ export class Machine {
   entropyBytes = 0;
   /** What the host does with frames from the guest, and with room for more to it. */
   net: Pick<Required<EngineHost>, "netSend" | "netReady"> = { netSend() {}, netReady() {} };
+  /** Guest time. */
+  ticks = 0;
   /** Host calls whose memory was not guest RAM's: there must be none. */
   readonly outside: string[] = [];
 
@@ -76,7 +78,7 @@ export class Machine {
     };
     const host = {
       ...idleHost,
-      now: () => 0,
+      now: () => this.ticks,
       consoleOut: (port: number, address: number, length: number) => {
         check("consoleOut", address, length);
         const text = new TextDecoder("latin1").decode(this.bytes.slice(address >>> 0, (address >>> 0) + length));

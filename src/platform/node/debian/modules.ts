@@ -13,6 +13,7 @@ import { DebianGuestError } from "./debian-error.ts";
 /** Drivers of the machine's devices, and the file systems to use on them. */
 export const WANTED_MODULES = [
   ...["virtio_mmio", "virtio_blk", "virtio_rng", "virtio_net", "virtio_balloon", "9pnet_virtio"],
+  ...["virtio_pmem", "nd_pmem"],
   ...["nvme", "ahci", "sd_mod", "e1000", "e1000e", "evdev"],
   ...["crc32c_generic", "ext4", "erofs", "squashfs", "overlay", "loop", "9p", "vmw_vsock_virtio_transport"],
 ];
