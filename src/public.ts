@@ -28,5 +28,5 @@ export { defaultCommandLine } from "./guest/create.ts";
 export type { ExecOptions, ExecResult } from "./guest/exec.ts";
 export type { ExitInfo } from "./guest/exit-info.ts";
 export type { Guest, GuestConsole } from "./guest/guest.ts";
-export type { BootKind, ClockKind, ConsoleKind, DiskOptions, GuestOptions } from "./guest/options.ts";
+export type { BootKind, ClockKind, ConsoleKind, DiskOptions, GuestOptions, RingKind } from "./guest/options.ts";
 export { BootError } from "./machine/boot-error.ts";

@@ -107,9 +107,13 @@ function withGuestOptions(command: Command): Command {
     .addOption(new Option("--harts <n>", "harts, 1 to 8").default(1).argParser(wholeNumber(1, 8)))
     .addOption(new Option("--cpu <rv64,NAME=off,...>", `takes extensions away: ${extensions.join(" ")}`).argParser(cpu))
     .addOption(
-      new Option("--disk <file[,if=nvme|virtio][,ro|,overlay]>", "attaches a disk; can be given again").argParser(
-        collectDisk,
-      ),
+      new Option(
+        "--disk <file[,if=nvme|virtio][,ro|,overlay]>",
+        "attaches a disk; can be given again; virtio also takes transport=pci|mmio, queues=N, ring=split|packed",
+      ).argParser(collectDisk),
+    )
+    .addOption(
+      new Option("--ring <form>", "virtqueues that virtio devices offer (default: split)").choices(["split", "packed"]),
     )
     .option("--tools", "attaches the Debian guest's disk of tools (fio, stress-ng, ...)")
     .addOption(

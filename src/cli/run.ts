@@ -1,7 +1,7 @@
 // paravane run: a guest on this terminal, or one command in it.
 import { ExecError } from "../errors.ts";
 import type { Guest } from "../guest/guest.ts";
-import type { BootKind, ClockKind, ConsoleKind, TierKind } from "../guest/options.ts";
+import type { BootKind, ClockKind, ConsoleKind, RingKind, TierKind } from "../guest/options.ts";
 import { createGuest } from "../index.ts";
 import type { NodeGuestOptions } from "../platform/node/options.ts";
 import type { DiskArgument } from "./disk-option.ts";
@@ -23,6 +23,7 @@ export interface RunArguments {
   harts: number;
   cpu?: string;
   disk?: DiskArgument[];
+  ring?: RingKind;
   tools?: boolean;
   console?: ConsoleKind;
   exec?: string;
@@ -73,6 +74,7 @@ async function guestOptions(options: RunArguments, { logRegions }: RunVariant): 
     tools,
     console: options.console,
     disks: options.disk,
+    ring: options.ring,
     exec: options.exec !== undefined,
     logRegions,
     onNotice: options.quiet ? undefined : say,

@@ -43,6 +43,8 @@ export interface EngineExports {
   consoleResize(columns: number, rows: number): void;
   consoleGuestOpen(port: number): number;
   diskDone(backend: number, tag: number, status: number): void;
+  /** Disk `backend` of a virtio device now holds `bytes` (f64); the guest's driver is told. */
+  virtioBlkResize(backend: number, bytes: number): void;
 
   /** Register `index`: 0-31 x, 32 pc, 33-64 f, 0x1000 + n CSR n. */
   getReg(hart: number, index: number): bigint;

@@ -23,6 +23,7 @@ import { Guest } from "./guest.ts";
 import { type AttachedDisk, checkDisks, type NamedPort } from "./machine.ts";
 import type { BootKind, ConsoleKind, DiskOptions, GuestOptions, TierKind } from "./options.ts";
 import type { Platform } from "./platform.ts";
+import { checkNoVirtioOptions, checkRing, ringFlags, type VirtioDefaults, virtioDisk } from "./virtio-disk.ts";
 
 const DEFAULT_MEMORY = "512M";
 const DEFAULT_CPU = "rv64";
@@ -73,7 +74,7 @@ function randomSeed(platform: Platform): bigint {
   return new DataView(bytes.buffer).getBigUint64(0, true);
 }
 
-function openDisk(options: DiskOptions, number: number): AttachedDisk {
+function openDisk(options: DiskOptions, number: number, defaults: VirtioDefaults): AttachedDisk {
   const { bytes, backend } = options;
   let disk: DiskBackend;
   if (backend !== undefined && bytes === undefined) disk = backend;
@@ -88,6 +89,8 @@ function openDisk(options: DiskOptions, number: number): AttachedDisk {
   if (device !== "nvme" && device !== "virtio") {
     throw new OptionError(`disk ${disk.name}: "${device}" is no disk interface: write nvme or virtio`);
   }
+  if (device === "virtio") return { backend: disk, device, virtio: virtioDisk(options, disk.name, defaults) };
+  checkNoVirtioOptions(options, disk.name);
   return { backend: disk, device };
 }
 
@@ -166,12 +169,16 @@ export async function createGuestOn(platform: Platform, options: GuestOptions, n
   if (!Number.isInteger(harts) || harts < 1 || harts > MOST_HARTS) {
     throw new OptionError(`a guest of ${harts} harts cannot be: write a whole number from 1 to ${MOST_HARTS}`);
   }
+  const ring = checkRing(options.ring ?? "split", "ring");
   const fixedSeed = seedOf(options);
   const seed = fixedSeed ?? randomSeed(platform);
   const { placed, loaded } = await readImages(options, boot, names);
 
   let { initrd } = options;
   const isLinux = loaded !== undefined || placed.kernel?.kind === "linux";
+  // Over PCI an interrupt costs an exit less, with messages two. Firmware and small kernels look at the mmio slots.
+  const transport = isLinux && boot === "paravirt" ? "pci" : "mmio";
+  const virtioDefaults: VirtioDefaults = { harts, ring, transport };
   if (initrd !== undefined && isLinux) await checkInitrd(initrd, exec, names.initrd);
   if (exec) {
     if (hasLoader && loaded === undefined) {
@@ -225,7 +232,7 @@ export async function createGuestOn(platform: Platform, options: GuestOptions, n
   const [module, inspect] = await Promise.all([platform.loadModule("engine"), inspectOf(platform)]);
   const disks: AttachedDisk[] = [];
   try {
-    for (const [number, disk] of disksGiven.entries()) disks.push(openDisk(disk, number));
+    for (const [number, disk] of disksGiven.entries()) disks.push(openDisk(disk, number, virtioDefaults));
     checkDisks(disks);
     const guest = new Guest({
       platform,
@@ -235,7 +242,8 @@ export async function createGuestOn(platform: Platform, options: GuestOptions, n
         .flat()
         .map((it) => it && readSymbols(it))
         .find((it) => it),
-      plan: { config, boot: plan, disks, ports: portsOf(options) },
+      plan: { config, boot: plan, disks, ports: portsOf(options), virtioFlags: ringFlags(ring) },
+      bootDisks: loaded === undefined ? 0 : 1,
       console,
       virtualClock,
       entropy,

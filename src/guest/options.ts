@@ -6,6 +6,8 @@ export type ConsoleKind = "ns16550a" | "virtio" | "sbi";
 export type BootKind = "paravirt" | "firmware";
 export type ClockKind = "host" | "virtual";
 export type TierKind = "auto" | "interpreter" | "translator";
+/** Form of the virtqueues that a virtio device offers; a driver that cannot drive packed ones takes split ones. */
+export type RingKind = "split" | "packed";
 
 /** One disk: exactly one of `bytes` and `backend` says what it holds. */
 export interface DiskOptions {
@@ -17,6 +19,19 @@ export interface DiskOptions {
   readOnly?: boolean;
   /** Writes stay in memory and are thrown away; the contents themselves are never written. */
   overlay?: boolean;
+  /**
+   * How a virtio disk is reached: as a PCI function, or at an address of its own (at most seven disks).
+   * Default: pci for a Linux kernel that is entered directly, else mmio.
+   */
+  transport?: "mmio" | "pci";
+  /** Request queues of a virtio disk, 1 to 16. Default: one a hart. */
+  queues?: number;
+  /** Rings of a virtio disk. Default: the guest's. */
+  ring?: RingKind;
+  /** A virtio disk offers indirect descriptors. Default: no, since Linux then allocates a table for each request. */
+  indirect?: boolean;
+  /** A virtio disk offers that notifications say where the driver's ring stands. Default: no, since the driver's work brings nothing here. */
+  notificationData?: boolean;
 }
 
 export interface GuestOptions {
@@ -61,6 +76,8 @@ export interface GuestOptions {
   /** The console that the kernel and the shell use. Default: virtio; ns16550a, which U-Boot drives, behind U-Boot. */
   console?: ConsoleKind;
   disks?: DiskOptions[];
+  /** Rings of all virtio devices that do not say otherwise. Default: "split". */
+  ring?: RingKind;
   /** Runs commands: adds an agent to the initrd and a virtio-console port for it. */
   exec?: boolean;
   /**
