@@ -162,6 +162,8 @@ export const enum VirtioAttach {
   RING_PACKED = 1 << 16,
   /** Offers notification data: the driver's notifications say where its ring stands. */
   NOTIFICATION_DATA = 1 << 17,
+  /** Does not offer indirect descriptors: a driver then allocates no table for each request. */
+  NO_INDIRECT = 1 << 18,
   QUEUES_SHIFT = 24,
 }
 

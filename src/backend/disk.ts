@@ -15,7 +15,7 @@ export type DiscardKind = (typeof DiscardKind)[keyof typeof DiscardKind];
 export interface DiskBackend {
   /** For messages: a path, "memory", ... */
   readonly name: string;
-  /** Bytes, a multiple of 512. */
+  /** Bytes, a multiple of 512. Changes by resize() alone. */
   readonly size: number;
   readonly readOnly: boolean;
   read(offset: number, into: Uint8Array): void;
@@ -25,6 +25,11 @@ export interface DiskBackend {
   flush(): void;
   /** The same without waiting; absent where flush() takes no time. Calls back once, with the error if there was one. */
   flushLater?(done: (error?: DiskError) => void): void;
+  /**
+   * Changes `size` to `bytes`, a multiple of 512; absent where that cannot be. What is added reads as zeroes.
+   * @throws OptionError if the disk cannot be made that large.
+   */
+  resize?(bytes: number): void;
   /** Flushes and gives up what the backend holds. Nothing is called after it. */
   close(): void;
 }

@@ -8,12 +8,15 @@ export interface MemoryDiskOptions {
   name?: string;
 }
 
-/** A disk over `bytes`; a number makes an empty disk of that many bytes. A last piece shorter than a sector is not part of the disk. */
+/**
+ * A disk over `bytes`; a number makes an empty disk of that many bytes. A last piece shorter than a sector is not part
+ * of the disk. A disk that is resized goes on in memory of its own: `bytes` are then no longer it.
+ */
 export function memoryDisk(bytes: Uint8Array | number, options: MemoryDiskOptions = {}): DiskBackend {
-  const data = typeof bytes === "number" ? new Uint8Array(bytes) : bytes;
+  let data = typeof bytes === "number" ? new Uint8Array(bytes) : bytes;
   const name = options.name ?? "memory disk";
   const readOnly = options.readOnly ?? false;
-  const size = wholeSectors(data.length);
+  let size = wholeSectors(data.length);
   if (size === 0) throw new OptionError(`${name} holds less than one sector of ${SECTOR} bytes: give it more`);
 
   const checkWritable = () => {
@@ -22,7 +25,9 @@ export function memoryDisk(bytes: Uint8Array | number, options: MemoryDiskOption
 
   return {
     name,
-    size,
+    get size() {
+      return size;
+    },
     readOnly,
     read(offset, into) {
       into.set(data.subarray(offset, offset + into.length));
@@ -36,6 +41,17 @@ export function memoryDisk(bytes: Uint8Array | number, options: MemoryDiskOption
       data.fill(0, offset, offset + length);
     },
     flush() {},
+    resize(length) {
+      let resized: Uint8Array;
+      try {
+        resized = new Uint8Array(length);
+      } catch (cause) {
+        throw new OptionError(`${name} cannot grow to ${length} bytes: the host has no memory for it`, { cause });
+      }
+      resized.set(data.subarray(0, Math.min(size, length)));
+      data = resized;
+      size = length;
+    },
     close() {},
   };
 }

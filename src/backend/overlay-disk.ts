@@ -9,6 +9,15 @@ const BLOCK = 65536;
 
 export function overlayDisk(base: DiskBackend): DiskBackend {
   const blocks = new Map<number, Uint8Array>();
+  let { size } = base;
+  /** How far the base still shows: a disk that was made smaller has forgotten the rest. */
+  let baseEnd = size;
+
+  const readBase = (offset: number, into: Uint8Array): void => {
+    const within = Math.max(0, Math.min(into.length, baseEnd - offset));
+    if (within > 0) base.read(offset, into.subarray(0, within));
+    into.fill(0, within);
+  };
 
   /** Calls `visit` for each block that the range touches: its number, where in it, and where in the range. */
   const eachBlock = (
@@ -30,8 +39,7 @@ export function overlayDisk(base: DiskBackend): DiskBackend {
     let bytes = blocks.get(block);
     if (bytes === undefined) {
       bytes = new Uint8Array(BLOCK);
-      const start = block * BLOCK;
-      if (!overwritten) base.read(start, bytes.subarray(0, Math.min(BLOCK, base.size - start)));
+      if (!overwritten) readBase(block * BLOCK, bytes);
       blocks.set(block, bytes);
     }
     return bytes;
@@ -39,13 +47,15 @@ export function overlayDisk(base: DiskBackend): DiskBackend {
 
   return {
     name: `overlay over ${base.name}`,
-    size: base.size,
+    get size() {
+      return size;
+    },
     readOnly: false,
     read(offset, into) {
       eachBlock(offset, into.length, (block, at, done, count) => {
         const bytes = blocks.get(block);
         if (bytes) into.set(bytes.subarray(at, at + count), done);
-        else base.read(offset + done, into.subarray(done, done + count));
+        else readBase(offset + done, into.subarray(done, done + count));
       });
     },
     write(offset, from) {
@@ -60,6 +70,15 @@ export function overlayDisk(base: DiskBackend): DiskBackend {
       });
     },
     flush() {},
+    resize(bytes) {
+      for (const [block, own] of blocks) {
+        const end = bytes - block * BLOCK;
+        if (end <= 0) blocks.delete(block);
+        else if (end < BLOCK) own.fill(0, end);
+      }
+      baseEnd = Math.min(baseEnd, bytes);
+      size = bytes;
+    },
     close() {
       blocks.clear();
       base.close();

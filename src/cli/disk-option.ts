@@ -1,24 +1,61 @@
-// --disk FILE[,if=nvme|virtio][,ro|,overlay]. The file's name may hold commas: settings are
-// taken off the end as long as they are known ones.
+// --disk FILE[,if=nvme|virtio][,ro|,overlay], and for virtio disks [,transport=pci|mmio]
+// [,queues=N][,ring=split|packed][,indirect=on][,notify=data]. The file's name may hold commas: settings
+// are taken off the end as long as they are known ones.
 import { OptionError } from "../errors.ts";
+import type { RingKind } from "../guest/options.ts";
 
 export interface DiskArgument {
   path: string;
   if: "nvme" | "virtio";
   readOnly: boolean;
   overlay: boolean;
+  transport?: "mmio" | "pci";
+  queues?: number;
+  ring?: RingKind;
+  indirect?: boolean;
+  notificationData?: boolean;
 }
 
 const SETTINGS = ["if=nvme", "if=virtio", "ro", "overlay"];
+/** Of virtio disks. */
+const VIRTIO_SETTINGS = ["transport=pci", "transport=mmio", "ring=split", "ring=packed", "indirect=on", "notify=data"];
+const QUEUES = /^queues=(\d{1,4})$/;
+
+function isSetting(text: string): boolean {
+  return SETTINGS.includes(text) || VIRTIO_SETTINGS.includes(text) || QUEUES.test(text);
+}
+
+/** The settings of a virtio disk; createGuest() checks what they are worth. */
+function virtioSettings(settings: Set<string>, path: string): Partial<DiskArgument> {
+  const one = <T extends string>(key: string, values: readonly T[]): T | undefined => {
+    const given = values.filter((value) => settings.has(`${key}=${value}`));
+    if (given.length > 1) throw new OptionError(`disk ${path}: ${key} can be ${given.join(" or ")}, not both`);
+    return given[0];
+  };
+  const queues = [...settings].map((setting) => QUEUES.exec(setting)?.[1]).filter((it) => it !== undefined);
+  if (queues.length > 1) throw new OptionError(`disk ${path}: queues is given twice: write it once`);
+  const transport = one("transport", ["pci", "mmio"]);
+  const ring = one("ring", ["split", "packed"]);
+  return {
+    ...(transport && { transport }),
+    ...(ring && { ring }),
+    ...(queues.length > 0 && { queues: Number(queues[0]) }),
+    ...(settings.has("indirect=on") && { indirect: true }),
+    ...(settings.has("notify=data") && { notificationData: true }),
+  };
+}
 
 export function parseDisk(text: string): DiskArgument {
   const parts = text.split(",");
   const settings = new Set<string>();
-  while (parts.length > 1 && SETTINGS.includes(parts[parts.length - 1])) settings.add(parts.pop() as string);
+  while (parts.length > 1 && isSetting(parts[parts.length - 1])) settings.add(parts.pop() as string);
 
   const last = parts[parts.length - 1];
   const looksLikeSetting = parts.length > 1 && (/^[a-z]+=/.test(last) || /^[a-z]{1,8}$/.test(last));
-  if (looksLikeSetting) throw new OptionError(`disk setting "${last}" is not known: write ${SETTINGS.join(", ")}`);
+  if (looksLikeSetting)
+    throw new OptionError(
+      `disk setting "${last}" is not known: write ${[...SETTINGS, ...VIRTIO_SETTINGS, "queues=N"].join(", ")}`,
+    );
   const path = parts.join(",");
   if (path === "") throw new OptionError("a disk needs a file: write --disk FILE,if=nvme or --disk FILE,if=virtio");
   if (settings.has("if=nvme") && settings.has("if=virtio")) {
@@ -34,5 +71,6 @@ export function parseDisk(text: string): DiskArgument {
     if: settings.has("if=nvme") ? "nvme" : "virtio",
     readOnly: settings.has("ro"),
     overlay: settings.has("overlay"),
+    ...virtioSettings(settings, path),
   };
 }

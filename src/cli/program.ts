@@ -142,9 +142,13 @@ function withGuestOptions(command: Command): Command {
     .addOption(new Option("--cpu <rv64,NAME=off,...>", `takes extensions away: ${extensions.join(" ")}`).argParser(cpu))
     .addOption(irqchipOption())
     .addOption(
-      new Option("--disk <file[,if=nvme|virtio][,ro|,overlay]>", "attaches a disk; can be given again").argParser(
-        collectDisk,
-      ),
+      new Option(
+        "--disk <file[,if=nvme|virtio][,ro|,overlay]>",
+        "attaches a disk; can be given again; virtio also takes transport=pci|mmio, queues=N, ring=split|packed",
+      ).argParser(collectDisk),
+    )
+    .addOption(
+      new Option("--ring <form>", "virtqueues that virtio devices offer (default: split)").choices(["split", "packed"]),
     )
     .addOption(
       new Option(

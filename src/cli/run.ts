@@ -1,7 +1,7 @@
 // paravane run: a guest on this terminal, or one command in it.
 import { ExecError } from "../errors.ts";
 import type { Guest } from "../guest/guest.ts";
-import type { BootKind, ClockKind, ConsoleKind, IrqchipKind, TierKind } from "../guest/options.ts";
+import type { BootKind, ClockKind, ConsoleKind, IrqchipKind, RingKind, TierKind } from "../guest/options.ts";
 import { createGuest } from "../index.ts";
 import type { NodeGuestOptions, NodeNetOptions, NodeVsockOptions } from "../platform/node/options.ts";
 import type { DiskArgument } from "./disk-option.ts";
@@ -33,6 +33,7 @@ export interface RunArguments {
   balloon?: boolean;
   hotplugMemory?: string;
   rtc?: boolean;
+  ring?: RingKind;
   tools?: boolean;
   console?: ConsoleKind;
   exec?: string;
@@ -91,6 +92,7 @@ async function guestOptions(options: RunArguments, { logRegions }: RunVariant): 
     balloon: options.balloon,
     hotplugMemory: options.hotplugMemory,
     rtc: options.rtc,
+    ring: options.ring,
     exec: options.exec !== undefined,
     logRegions,
     onNotice: options.quiet ? undefined : say,

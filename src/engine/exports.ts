@@ -69,6 +69,8 @@ export interface EngineExports {
   consoleResize(columns: number, rows: number): void;
   consoleGuestOpen(port: number): number;
   diskDone(backend: number, tag: number, status: number): void;
+  /** Disk `backend` of a virtio device now holds `bytes` (f64); the guest's driver is told. */
+  virtioBlkResize(backend: number, bytes: number): void;
 
   /**
    * Says what port `port` is to be, before a network device is attached to it: MAC address (its first four bytes as a

@@ -1,7 +1,7 @@
 // A guest's disks: the engine's calls by disk number, answered by backends. Errors of a
 // backend become error numbers for the guest and one message a disk for people.
-import type { DiscardKind, DiskBackend } from "../backend/disk.ts";
-import { DiskError, Errno } from "../errors.ts";
+import { type DiscardKind, type DiskBackend, SECTOR } from "../backend/disk.ts";
+import { DiskError, Errno, OptionError } from "../errors.ts";
 
 /** What diskFlush answers when the flush is under way. */
 const PENDING = 1;
@@ -53,6 +53,19 @@ export class Disks {
       if (!this.#closed) this.#events.done(disk, tag, error ? this.#report(disk, error) : 0);
     });
     return PENDING;
+  }
+
+  /** Gives a disk another size. @throws OptionError if it cannot have that. */
+  resize(disk: number, bytes: number): void {
+    const backend = this.#backends[disk];
+    if (!Number.isSafeInteger(bytes) || bytes < SECTOR || bytes % SECTOR !== 0) {
+      throw new OptionError(`disk ${backend.name} cannot have ${bytes} bytes: write a multiple of ${SECTOR}`);
+    }
+    if (backend.resize === undefined || backend.readOnly) {
+      const why = backend.readOnly ? "is read-only" : "has a backend without resize()";
+      throw new OptionError(`disk ${backend.name} ${why}: its size is fixed`);
+    }
+    backend.resize(bytes);
   }
 
   /** Flushes everything and closes. Tries every disk; throws the first error. */

@@ -10,7 +10,7 @@ import { type ExitCount, readExitCounters } from "../engine/exit-counters.ts";
 import { type EngineHost, Register } from "../engine/exports.ts";
 import type { Inspect } from "../engine/inspect.ts";
 import { readRegions, type TranslatedRegion } from "../engine/regions.ts";
-import { ExecError, type GuestCrash, HostError, ParavaneError } from "../errors.ts";
+import { ExecError, type GuestCrash, HostError, OptionError, ParavaneError } from "../errors.ts";
 import type { Symbols } from "../image/elf-symbols.ts";
 import { GuestClock } from "./clock.ts";
 import { ConsolePorts, consoleKindOf, portOf, virtioPort } from "./console-ports.ts";
@@ -49,6 +49,8 @@ export interface GuestParts {
   virtualClock: boolean;
   entropy: EntropySource;
   exec: boolean;
+  /** Disks in front of the caller's own, by which the guest boots. */
+  bootDisks: number;
   logRegions: boolean;
   /** Of the ELF files that the guest starts from. */
   symbols: Symbols | undefined;
@@ -237,6 +239,26 @@ export class Guest {
   /** Ends the guest: flushes and closes its disks. Can be called again. */
   close(): void {
     if (!this.#isOver) this.#finish({ reason: "closed", status: 0 });
+  }
+
+  /**
+   * Gives a virtio disk another size while the guest runs. Its driver sees the new capacity
+   * at once; what lies past a smaller one is gone, and what a larger one adds reads as zeroes.
+   * @param disk its place in the option `disks`, from 0.
+   * @param bytes a multiple of 512.
+   * @throws OptionError if there is no such disk, or it cannot have that size.
+   */
+  resizeDisk(disk: number, bytes: number): void {
+    if (this.#isOver) throw new ParavaneError("the guest has ended: its disks are closed");
+    const number = disk + this.#parts.bootDisks;
+    const attached = disk < 0 ? undefined : this.#parts.plan.disks[number];
+    if (attached === undefined) throw new OptionError(`there is no disk ${disk}: count them from 0`);
+    if (attached.device !== "virtio") {
+      throw new OptionError(`disk ${attached.backend.name} is ${attached.device}: attach it as virtio to resize it`);
+    }
+    this.#disks.resize(number, bytes);
+    this.#engine.exports.virtioBlkResize(number, bytes);
+    this.#loop.wake();
   }
 
   /** Instructions that all harts have retired. */

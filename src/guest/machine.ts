@@ -13,6 +13,7 @@ import type { DefinedDevice } from "../machine/define-device.ts";
 import type { BootPlan } from "../machine/layout.ts";
 import type { MemoryDevices } from "./memory.ts";
 import type { AttachedNet, NetOptions } from "./net-options.ts";
+import type { VirtioDisk } from "./virtio-disk.ts";
 import type { AttachedVsock } from "./vsock-device.ts";
 
 /** virtio-mmio slots: the entropy source has the first, disks the others. */
@@ -45,6 +46,8 @@ const MODE = { M: 3, S: 1 } as const;
 export interface AttachedDisk {
   backend: DiskBackend;
   device: "nvme" | "virtio";
+  /** Of a virtio disk. */
+  virtio?: VirtioDisk;
 }
 
 /** A port of the virtio console beyond the console itself. */
@@ -72,6 +75,8 @@ export interface MachinePlan {
   /** What is behind persistent memory; the host's numbers of these go on after those of `disks`. */
   pmem: readonly DiskBackend[];
   memory: MemoryDevices;
+  /** VirtioAttach, for console and entropy source. */
+  virtioFlags: number;
 }
 
 /** @throws OptionError if there are more persistent memory devices than the machine takes. */
@@ -82,8 +87,14 @@ export function checkPmem(count: number): void {
 /** @throws OptionError if there are more disks of a kind than the machine takes. */
 export function checkDisks(disks: readonly AttachedDisk[]): void {
   const count = (device: string) => disks.filter((disk) => disk.device === device).length;
-  if (count("virtio") > DISK_SLOTS)
-    throw new OptionError(`more than ${DISK_SLOTS} virtio disks: attach the others as nvme`);
+  const virtio = (transport: string) => disks.filter((disk) => disk.virtio?.transport === transport).length;
+  if (virtio("mmio") > DISK_SLOTS) {
+    throw new OptionError(`more than ${DISK_SLOTS} virtio disks over mmio: attach the others with transport=pci`);
+  }
+  const free = VSOCK_PCI_SLOT + 1 - FIRST_FREE_PCI_SLOT;
+  if (virtio("pci") > free - 2) {
+    throw new OptionError(`more than ${free - 2} virtio disks over PCI: attach others as nvme, or leave some out`);
+  }
   if (count("nvme") > NVME_CONTROLLERS) {
     throw new OptionError(`more than ${NVME_CONTROLLERS} NVMe disks: attach the others as virtio`);
   }
@@ -109,10 +120,12 @@ function attachVirtio(engine: Engine, free: Free, kind: DeviceKind, backend = 0,
 
 function attachDisks(engine: Engine, disks: readonly AttachedDisk[], free: Free): void {
   let controller = 0;
-  disks.forEach(({ backend, device }, number) => {
-    const flags = backend.readOnly ? AttachFlag.READ_ONLY : 0;
-    if (device === "virtio") {
-      engine.exports.attachVirtioMmio(free.mmioSlot++, DeviceKind.VIRTIO_BLK, number, backend.size, flags);
+  disks.forEach(({ backend, device, virtio }, number) => {
+    const flags = (backend.readOnly ? AttachFlag.READ_ONLY : 0) | (virtio?.flags ?? 0);
+    const kind = DeviceKind.VIRTIO_BLK;
+    if (virtio?.transport === "pci") attachVirtio(engine, free, kind, number, backend.size, flags);
+    else if (device === "virtio") {
+      engine.exports.attachVirtioMmio(free.mmioSlot++, kind, number, backend.size, flags);
     } else {
       const pciSlot = FIRST_NVME_PCI_SLOT + controller;
       engine.exports.attachNvme(pciSlot, controller++, number, backend.size, flags);
@@ -134,9 +147,9 @@ function attachNets(engine: Engine, nets: readonly AttachedNet[], isUp: (port: n
   });
 }
 
-function attachConsole(engine: Engine, ports: readonly NamedPort[]): void {
+function attachConsole(engine: Engine, ports: readonly NamedPort[], flags: number): void {
   const { exports } = engine;
-  exports.attachVirtioPci(CONSOLE_PCI_SLOT, CONSOLE_INSTANCE, DeviceKind.VIRTIO_CONSOLE, 0, 0, 0);
+  exports.attachVirtioPci(CONSOLE_PCI_SLOT, CONSOLE_INSTANCE, DeviceKind.VIRTIO_CONSOLE, 0, 0, flags);
   exports.virtioConsoleSetPort(CONSOLE_INSTANCE, 0, 1, Machine.SCRATCH, 0);
   for (const { index, name } of ports) {
     const length = engine.writeScratch(new TextEncoder().encode(name));
@@ -186,10 +199,10 @@ export function powerOn(engine: Engine, plan: MachinePlan, isLinkUp: (port: numb
     if (target === undefined) throw new HostError(`${what} does not fit at 0x${gpa.toString(16)}: raise memory`);
     target.set(bytes);
   }
-  exports.attachVirtioMmio(RNG_SLOT, DeviceKind.VIRTIO_RNG, 0, 0, 0);
+  exports.attachVirtioMmio(RNG_SLOT, DeviceKind.VIRTIO_RNG, 0, 0, plan.virtioFlags);
   const free: Free = { mmioSlot: FIRST_DISK_SLOT, pciSlot: FIRST_FREE_PCI_SLOT, instance: FIRST_FREE_INSTANCE };
   attachDisks(engine, plan.disks, free);
-  attachConsole(engine, plan.ports);
+  attachConsole(engine, plan.ports, plan.virtioFlags);
   for (const [index, { definition }] of plan.devices.entries()) exports.attachCustom(index, definition.size);
   attachNets(engine, plan.nets, isLinkUp, free);
   attachShares(engine, plan.shares, free);

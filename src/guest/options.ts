@@ -11,6 +11,8 @@ export type ConsoleKind = "ns16550a" | "virtio" | "sbi";
 export type BootKind = "paravirt" | "firmware";
 export type ClockKind = "host" | "virtual";
 export type TierKind = "auto" | "interpreter" | "translator";
+/** Form of the virtqueues that a virtio device offers; a driver that cannot drive packed ones takes split ones. */
+export type RingKind = "split" | "packed";
 
 /** One disk: exactly one of `bytes` and `backend` says what it holds. */
 export interface DiskOptions {
@@ -22,6 +24,19 @@ export interface DiskOptions {
   readOnly?: boolean;
   /** Writes stay in memory and are thrown away; the contents themselves are never written. */
   overlay?: boolean;
+  /**
+   * How a virtio disk is reached: as a PCI function, or at an address of its own (at most seven disks).
+   * Default: pci for a Linux kernel that is entered directly, else mmio.
+   */
+  transport?: "mmio" | "pci";
+  /** Request queues of a virtio disk, 1 to 16. Default: one a hart. */
+  queues?: number;
+  /** Rings of a virtio disk. Default: the guest's. */
+  ring?: RingKind;
+  /** A virtio disk offers indirect descriptors. Default: no, since Linux then allocates a table for each request. */
+  indirect?: boolean;
+  /** A virtio disk offers that notifications say where the driver's ring stands. Default: no, since the driver's work brings nothing here. */
+  notificationData?: boolean;
 }
 
 /** One persistent memory device: exactly one of `bytes` and `backend` says what it holds, a multiple of 2 MiB. */
@@ -101,6 +116,8 @@ export interface GuestOptions {
   hotplugMemory?: number | string;
   /** A real-time clock that is asked by virtio requests. Needs Linux 6.16 with CONFIG_VIRTIO_RTC. Default: no. */
   rtc?: boolean;
+  /** Rings of all virtio devices that do not say otherwise. Default: "split". */
+  ring?: RingKind;
   /** Runs commands: adds an agent to the initrd and a virtio-console port for it. */
   exec?: boolean;
   /**

@@ -70,6 +70,26 @@ describe.each(kinds)("a %s disk", (_name, create) => {
     disk.close();
   });
 
+  it("takes another size: what is added reads as zeroes, what was cut off is gone", () => {
+    // An overlay is written, its base is not: the size of that is nobody's business.
+    const contents = pattern(SIZE);
+    const disk = create(contents.slice());
+    disk.write(196_608, pattern(1024, 9));
+    contents.set(pattern(1024, 9), 196_608);
+    disk.resize?.(SIZE + 70_144);
+    expect(disk.size).toBe(SIZE + 70_144);
+    expectSame(read(disk, 0, SIZE), contents);
+    expectSame(read(disk, SIZE - 512, 1024).subarray(512), new Uint8Array(512));
+    disk.write(SIZE + 69_632, pattern(512, 3));
+    expectSame(read(disk, SIZE + 69_632, 512), pattern(512, 3));
+    disk.resize?.(197_120);
+    expect(disk.size).toBe(197_120);
+    expectSame(read(disk, 0, 197_120), contents.subarray(0, 197_120));
+    disk.resize?.(SIZE + 70_144);
+    expectSame(read(disk, 197_120, SIZE + 70_144 - 197_120), new Uint8Array(SIZE + 70_144 - 197_120));
+    disk.close();
+  });
+
   it("reads back writes of any place and length, like an array", () => {
     const model = pattern(SIZE);
     const disk = create(model.slice());

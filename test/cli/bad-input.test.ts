@@ -122,9 +122,9 @@ const DISKS: [string, string[], RegExp][] = [
   ],
   ["no disk", ["--disk", "/dev/null"], /is neither a file nor a block device: name one/],
   [
-    "eight virtio disks",
-    Array(8).fill(["--disk", "@disk,ro"]).flat(),
-    /more than 7 virtio disks: attach the others as/,
+    "eight virtio disks over mmio",
+    Array(8).fill(["--disk", "@disk,ro,transport=mmio"]).flat(),
+    /more than 7 virtio disks over mmio: attach the others with transport=pci/,
   ],
   [
     "five NVMe disks",

@@ -17,7 +17,7 @@ import { Gpa } from "../../abi/layout";
 import { VirtioAttach, VirtioBlk, VirtioBlkConfig } from "../../abi/virtio";
 import { diskFlush } from "../../host";
 import { dmaWrite, inRam } from "../../memory/ram";
-import { copyFromChain, cursorAddress, seek } from "../virtio/chain";
+import { CHAIN_MAX, copyFromChain, cursorAddress, seek } from "../virtio/chain";
 import {
   VIRTIO_DEVICES, VirtioDevice, chainAt, configAt, configChanged, deviceAt, deviceIs, hostTag, interruptForQueue, needsReset, negotiated, nextEpoch,
   privateAt, queueAt, queueLive,
@@ -26,13 +26,14 @@ import { Served } from "../virtio/served";
 import { headSound, pushUsed } from "../virtio/queue";
 import { HEADER_BYTES, MAX_DISCARD_SECTORS, MAX_SEGMENTS, MAX_ZERO_SECTORS, Request, identify, transfer, unmapOrZero } from "./virtio-blk-request";
 
-export const QUEUE_SIZE: u32 = 256;
+/** A driver without indirect descriptors puts each of a request's buffers into the ring: room for some large ones. */
+export const QUEUE_SIZE: u32 = 1024;
 /** Most request queues: one for each hart that a machine can have, and as many again for a driver that polls. */
 export const QUEUES: u32 = 16;
 export const CONFIG_SIZE: u32 = VirtioBlkConfig.SIZE;
 
 /** A header and a status byte take two of a chain's buffers. */
-const SEG_MAX: u32 = QUEUE_SIZE - 2;
+const SEG_MAX: u32 = CHAIN_MAX - 2;
 const HELD: u32 = 32;
 
 @unmanaged

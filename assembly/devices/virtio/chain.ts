@@ -6,7 +6,7 @@
 // buffer; no host address is kept. Buffers are checked against RAM again when they are
 // used, by dmaRead and dmaWrite. What a hostile chain can cost is bounded:
 //
-//   - at most QUEUE_MAX buffers, and no more direct descriptors than the queue has;
+//   - at most CHAIN_MAX buffers, and no more direct descriptors than the queue has;
 //   - one level of indirection, as the last descriptor (2.7.5.3) or alone (2.8.7);
 //   - all buffers together no larger than RAM.
 //
@@ -15,8 +15,8 @@ import { Gpa } from "../../abi/layout";
 import { VirtqFlag } from "../../abi/virtio";
 import { dmaRead, dmaWrite, inRam, ramSize } from "../../memory/ram";
 
-/** Largest queue that any device offers, and so the longest chain. */
-export const QUEUE_MAX: u32 = 256;
+/** Most buffers in a chain, whatever the size of its queue. */
+export const CHAIN_MAX: u32 = 256;
 
 const DESCRIPTOR: u32 = 16;
 
@@ -81,7 +81,7 @@ export function walkChain(c: Chain, table: u64, size: u32, head: u32, indirectAl
       table = address;
       entries = length / DESCRIPTOR;
       index = 0;
-      remaining = QUEUE_MAX - c.segments;
+      remaining = CHAIN_MAX - c.segments;
       continue;
     }
     if (!addBuffer(c, address, length, (flags & <u32>VirtqFlag.DESC_WRITE) != 0)) return false;
@@ -93,7 +93,7 @@ export function walkChain(c: Chain, table: u64, size: u32, head: u32, indirectAl
 
 /** The buffers of a packed ring's indirect table, in order; only WRITE means anything there (2.8.7). */
 export function addIndirectTable(c: Chain, table: u64, bytes: u32): bool {
-  if (bytes == 0 || (bytes & (DESCRIPTOR - 1)) != 0 || bytes > QUEUE_MAX * DESCRIPTOR) return false;
+  if (bytes == 0 || (bytes & (DESCRIPTOR - 1)) != 0 || bytes > CHAIN_MAX * DESCRIPTOR) return false;
   const start = dmaRead(table, bytes);
   if (start == 0) return false;
   for (let at = start; at < start + bytes; at += DESCRIPTOR) {
@@ -106,7 +106,7 @@ export function addIndirectTable(c: Chain, table: u64, bytes: u32): bool {
 /** Appends a buffer. False if it does not lie in RAM, is readable behind a writable one, or makes the chain too long. */
 export function addBuffer(c: Chain, address: u64, length: u32, writable: bool): bool {
   if (length == 0) return true;
-  if (c.segments >= QUEUE_MAX || !inRam(address, length)) return false;
+  if (c.segments >= CHAIN_MAX || !inRam(address, length)) return false;
   if (<u64>c.readableBytes + c.writableBytes + length > ramSize()) return false;
   if (writable) {
     c.writableBytes += length;

@@ -109,9 +109,9 @@ export function deviceFeatures(d: VirtioDevice): u64 {
 function transportFeatures(d: VirtioDevice): u64 {
   let features: u64 =
     (<u64>1 << VirtioFeature.VERSION_1) |
-    (<u64>1 << VirtioFeature.INDIRECT_DESC) |
     (<u64>1 << VirtioFeature.EVENT_IDX) |
     (<u64>1 << VirtioFeature.RING_RESET);
+  if ((d.flags & <u32>VirtioAttach.NO_INDIRECT) == 0) features |= <u64>1 << VirtioFeature.INDIRECT_DESC;
   if ((d.flags & <u32>VirtioAttach.RING_PACKED) != 0) features |= <u64>1 << VirtioFeature.RING_PACKED;
   if ((d.flags & <u32>VirtioAttach.NOTIFICATION_DATA) != 0) {
     features |= <u64>1 << VirtioFeature.NOTIFICATION_DATA;

@@ -1,6 +1,6 @@
 // A virtqueue as devices use it: take, give back, ask for and suppress notifications.
 // Which form its ring has is settled with the features and known here alone.
-import { Chain, QUEUE_MAX } from "./chain";
+import { Chain } from "./chain";
 import {
   packedHasAvailable, packedHeadSound, packedNotification, packedSound, packedWantsInterrupt, placesSound, popPacked, pushPacked, startPacked,
 } from "./packed";
@@ -8,6 +8,9 @@ import { popSplit, pushSplit, splitHasAvailable, splitNotification, splitSound, 
 import { Pop, VirtQueue, isPacked } from "./virtqueue";
 
 export { Pop, QueueFeature, VirtQueue, resetQueue } from "./virtqueue";
+
+/** Largest queue that any device offers. */
+const QUEUE_MAX: u32 = 1024;
 
 /** True if size, alignment and addresses are such that the ring can be used. */
 export function queueSound(q: VirtQueue): bool {

@@ -3,7 +3,17 @@
 //
 // A flush is an fsync. Errors of the host's file system reach the guest as I/O errors and
 // are reported once for each disk by the caller.
-import { closeSync, constants, fstatSync, fsync, fsyncSync, openSync, readSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  fsync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  readSync,
+  writeSync,
+} from "node:fs";
 import { DiscardKind, type DiskBackend, SECTOR, wholeSectors } from "../../backend/disk.ts";
 import { DiskError, Errno, OptionError } from "../../errors.ts";
 
@@ -54,7 +64,7 @@ export function fileDisk(path: string, options: { readOnly?: boolean } = {}): Di
   const readOnly = options.readOnly ?? false;
   const fd = open(path, readOnly);
   const stat = fstatSync(fd);
-  const size = wholeSectors(stat.isBlockDevice() ? blockDeviceSize(fd) : stat.size);
+  let size = wholeSectors(stat.isBlockDevice() ? blockDeviceSize(fd) : stat.size);
   if (!stat.isFile() && !stat.isBlockDevice()) {
     closeSync(fd);
     throw new OptionError(`disk ${path} is neither a file nor a block device: name one`);
@@ -78,7 +88,9 @@ export function fileDisk(path: string, options: { readOnly?: boolean } = {}): Di
 
   return {
     name: path,
-    size,
+    get size() {
+      return size;
+    },
     readOnly,
 
     read(offset, into) {
@@ -129,6 +141,16 @@ export function fileDisk(path: string, options: { readOnly?: boolean } = {}): Di
       fsync(fd, (error) => {
         if (!closed) done(error ? toDiskError(path, "flushed", error) : undefined);
       });
+    },
+
+    resize(bytes) {
+      if (!stat.isFile()) throw new OptionError(`disk ${path} is a block device: its size is the device's`);
+      try {
+        ftruncateSync(fd, bytes);
+      } catch (cause) {
+        throw new OptionError(`disk ${path} cannot be resized to ${bytes} bytes: ${explain(cause)}`, { cause });
+      }
+      size = bytes;
     },
 
     close() {

@@ -110,7 +110,7 @@ describe.each(cases)("$device over $name", ({ kind, capacity, queues, attach, is
     expect(spoil(queue, 8, 0x1000n)).toBe(0); // descriptors outside RAM
     expect(spoil(queue + 8, 8, BigInt(RAM + 1))).toBe(0); // driver area misaligned: an atomic would trap
     expect(spoil(queue + 16, 8, BigInt(RAM + 2))).toBe(0);
-    expect(spoil(queue + 24, 4, 512n)).toBe(0); // size
+    expect(spoil(queue + 24, 4, 4096n)).toBe(0); // size
     if (!isPacked) expect(spoil(queue + 24, 4, 3n)).toBe(0);
     if (isPacked) expect(spoil(queue + 36, 4, 0x8008_8000n)).toBe(0); // beyond the ring
     expect(spoil(queue + 28, 4, 2n)).toBe(0); // ready
