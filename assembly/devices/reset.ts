@@ -2,9 +2,11 @@
 import { resetExitCounters } from "../exits";
 import { nvmeInit } from "./block/nvme";
 import { uartReset } from "./console/ns16550a";
+import { customInit } from "./custom/custom";
 import { aplicReset } from "./irqchip/aplic";
 import { imsicReset } from "./irqchip/imsic";
 import { plicReset } from "./irqchip/plic";
+import { netInit } from "./net/port";
 import { pciInit } from "./pci/host-bridge";
 import { rtcReset } from "./rtc/goldfish";
 import { aclintReset } from "./timer/aclint";
@@ -13,7 +15,9 @@ import { virtioInit } from "./virtio/attach";
 export function resetDevices(): void {
   pciInit();
   virtioInit();
+  netInit();
   nvmeInit();
+  customInit();
   uartReset();
   plicReset();
   aplicReset();

@@ -14,15 +14,19 @@ import { concatenateArchives } from "../image/cpio.ts";
 import { readSymbols } from "../image/elf-symbols.ts";
 import { checkInitrd } from "../image/initrd.ts";
 import { type BootImage, type LinuxImage, readKernel, readProgram } from "../image/kernel.ts";
-import { execOverlay } from "../image/overlay.ts";
+import { execOverlay, networkOverlay } from "../image/overlay.ts";
 import { parseCpu, withIrqchip } from "../machine/cpu.ts";
 import { type BootInput, planBoot } from "../machine/layout.ts";
 import { checkMemory, parseCodeCache, parseMemory } from "../machine/memory-size.ts";
+import { checkCustomDevices } from "./custom-devices.ts";
 import { agentPortList } from "./exec.ts";
 import { Guest } from "./guest.ts";
-import { type AttachedDisk, checkDisks, type NamedPort } from "./machine.ts";
+import { type AttachedDisk, checkDisks, checkNets, type NamedPort } from "./machine.ts";
+import { type AttachedNet, addressWay, macOf, openNet } from "./net-options.ts";
 import type { BootKind, ConsoleKind, DiskOptions, GuestOptions, TierKind } from "./options.ts";
 import type { Platform } from "./platform.ts";
+import { checkShares } from "./shares.ts";
+import { checkVsock } from "./vsock-device.ts";
 
 const DEFAULT_MEMORY = "512M";
 const DEFAULT_CPU = "rv64";
@@ -187,6 +191,12 @@ export async function createGuestOn(platform: Platform, options: GuestOptions, n
     initrd = concatenateArchives(initrd, execOverlay());
   }
 
+  const { nets: netsGiven = [] } = options;
+  const addresses = netsGiven.map((net, number) => ({ mac: macOf(net, number), way: addressWay(net, platform) }));
+  if (initrd !== undefined && isLinux && addresses.some(({ way }) => way !== "dhcp")) {
+    initrd = concatenateArchives(initrd, networkOverlay(addresses));
+  }
+
   const append = options.append ?? defaultCommandLine(console, exec);
   const disksGiven = [...(options.disks ?? [])];
   if (loaded !== undefined) {
@@ -194,6 +204,9 @@ export async function createGuestOn(platform: Platform, options: GuestOptions, n
     disksGiven.unshift({ bytes: bootDisk({ kernel: loaded.bytes, initrd, append }), readOnly: true });
     initrd = undefined;
   }
+
+  const devices = options.devices ?? [];
+  checkCustomDevices(devices);
 
   const rngSeed = new Uint8Array(RNG_SEED_BYTES);
   seededEntropy(seed ^ RNG_SEED_SALT).fill(rngSeed);
@@ -207,6 +220,7 @@ export async function createGuestOn(platform: Platform, options: GuestOptions, n
       irqchip,
       rngSeed,
       bootargs: append,
+      devices: devices.map(({ definition }) => definition),
     },
     ...placed,
     initrd,
@@ -230,9 +244,12 @@ export async function createGuestOn(platform: Platform, options: GuestOptions, n
 
   const [module, inspect] = await Promise.all([platform.loadModule("engine"), inspectOf(platform)]);
   const disks: AttachedDisk[] = [];
+  const nets: AttachedNet[] = [];
   try {
     for (const [number, disk] of disksGiven.entries()) disks.push(openDisk(disk, number));
     checkDisks(disks);
+    checkNets(netsGiven);
+    for (const [number, net] of netsGiven.entries()) nets.push(openNet(net, number, harts, platform));
     const guest = new Guest({
       platform,
       module,
@@ -241,7 +258,16 @@ export async function createGuestOn(platform: Platform, options: GuestOptions, n
         .flat()
         .map((it) => it && readSymbols(it))
         .find((it) => it),
-      plan: { config, boot: plan, disks, ports: portsOf(options) },
+      plan: {
+        config,
+        boot: plan,
+        disks,
+        nets,
+        ports: portsOf(options),
+        devices,
+        shares: checkShares(options.shares ?? []),
+        vsock: options.vsock && checkVsock(options.vsock),
+      },
       console,
       virtualClock,
       entropy,
@@ -254,7 +280,7 @@ export async function createGuestOn(platform: Platform, options: GuestOptions, n
     if (options.onConsole) guest.console.onData(options.onConsole);
     return guest;
   } catch (error) {
-    for (const { backend } of disks) backend.close();
+    for (const { backend } of [...disks, ...nets]) backend.close();
     throw error;
   }
 }

@@ -8,6 +8,7 @@ import { OptionError } from "../errors.ts";
 import { aiaNodes, aiaWires, imsic } from "./aia.ts";
 import { type CatalogueId, catalogueRow } from "./catalogue.ts";
 import { hasExtension, type IrqchipKind, isaExtensions, isaString, mmuType } from "./cpu.ts";
+import type { DeviceDefinition } from "./define-device.ts";
 import { cells64, type DeviceTreeNode, encodeDeviceTree, node, type PropertyValue } from "./device-tree.ts";
 import { checkMemory } from "./memory-size.ts";
 
@@ -28,6 +29,8 @@ export interface MachineConfig {
   irqchip?: IrqchipKind;
   /** 32 bytes that seed the kernel's random numbers. */
   rngSeed: Uint8Array;
+  /** Devices that the caller defined. */
+  devices?: readonly DeviceDefinition<unknown>[];
   /** Where the initrd lies, in guest physical addresses; end is the first byte after it. */
   initrd?: { start: number; end: number };
 }
@@ -171,6 +174,23 @@ function virtioSlot(slot: number, wires: Wires): DeviceTreeNode {
   });
 }
 
+function customDevice(
+  { name, compatible, size, interrupt, properties }: DeviceDefinition<unknown>,
+  index: number,
+  wires: Wires,
+): DeviceTreeNode {
+  const base = PhysicalMap.CUSTOM + index * PhysicalMap.CUSTOM_STRIDE;
+  const interrupts: Record<string, PropertyValue> = interrupt
+    ? { interrupts: wires.source(Irq.CUSTOM + index), "interrupt-parent": wires.parent }
+    : {};
+  return node(`${name}@${base.toString(16)}`, {
+    compatible,
+    reg: [...cells64(base), ...cells64(size)],
+    ...interrupts,
+    ...properties,
+  });
+}
+
 /** Pin p of device d is wired to INTx line (p + d) mod 4: four devices' worth, for the mask leaves two bits. */
 function interruptMap(wires: Wires): number[] {
   const pins = range(INTX_PINS);
@@ -256,6 +276,7 @@ export function machineTree(config: MachineConfig): DeviceTreeNode {
         ...(aia ? aiaNodes(config, AIA, interruptController) : [plic(config.harts)]),
         device("serial", "ns16550a", { "clock-frequency": UART_CLOCK }, wires),
         ...range(PhysicalMap.VIRTIO_SLOTS).map((slot) => virtioSlot(slot, wires)),
+        ...(config.devices ?? []).map((it, index) => customDevice(it, index, wires)),
         pcie(wires, aia ? { "msi-parent": imsic(AIA) } : {}),
       ]),
     ],

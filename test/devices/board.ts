@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import asc from "assemblyscript/asc";
 import { Machine as At, BootMode, Gpa, Irqchip, Layout } from "../../assembly/abi/layout.ts";
 import { Map as Board } from "../../assembly/abi/memory-map.ts";
+import { idleHost } from "../../src/engine/idle-host.ts";
 
 export const RAM = Gpa.RAM;
 export const RAM_BYTES = 16 << 20;
@@ -81,6 +82,8 @@ export class TestBoard {
   /** What a flush answers; 1 leaves it pending, its tag in `flushes`. */
   flushAnswer = 0;
   readonly flushes: number[] = [];
+  /** Accesses to devices that the host defines. */
+  readonly customCalls: string[] = [];
 
   private constructor(module: WebAssembly.Module, options: BoardOptions) {
     const transfer = (kind: "read" | "write", offset: number, at: number, length: number) => {
@@ -92,6 +95,7 @@ export class TestBoard {
       return 0;
     };
     const host = {
+      ...idleHost,
       now: () => this.now,
       consoleOut: (_port: number, at: number, length: number) => {
         this.outputCalls++;
@@ -110,6 +114,12 @@ export class TestBoard {
         return this.diskAnswer;
       },
       entropy: (at: number, length: number) => void this.bytes.fill(0xa5, at, at + length),
+      customRead: (device: number, offset: number, size: number) => {
+        this.customCalls.push(`read ${device} ${offset} ${size}`);
+        return 0x8765_4321 | 0;
+      },
+      customWrite: (device: number, offset: number, size: number, value: number) =>
+        void this.customCalls.push(`write ${device} ${offset} ${size} ${value >>> 0}`),
     };
     const instance = new WebAssembly.Instance(module, { env: { memory: this.memory }, host });
     this.exports = instance.exports as unknown as typeof this.exports;
@@ -136,7 +146,7 @@ export class TestBoard {
 
   /** What a restore asks of every device. */
   valid(): boolean {
-    const names = ["plic", "aplic", "imsic", "aclint", "rtc", "uart", "pci"];
+    const names = ["plic", "aplic", "imsic", "aclint", "rtc", "uart", "pci", "custom"];
     const devices = names.every((device) => this.call(`${device}Validate`) !== 0);
     return devices && [0, 1, 2, 3].every((i) => this.call("nvmeValidate", i) !== 0);
   }

@@ -17,6 +17,7 @@ const devices: [name: string, base: number, size: number, board?: BoardOptions][
   ["PCIe I/O", Board.PCIE_PIO, Board.PCIE_PIO_SIZE],
   ["PCI configuration", Board.PCIE_ECAM, 4 << 15],
   ["PCI BARs", Board.PCIE_MMIO, 0x2_0000],
+  ["custom devices", Board.CUSTOM, 0x2000],
   ["supervisor level's APLIC", Board.APLIC_S, Board.APLIC_SIZE, KERNEL],
   ["supervisor level's IMSICs", Board.IMSIC_S, 8 * Board.IMSIC_PAGE, KERNEL],
   ["machine level's APLIC", Board.APLIC_M, Board.APLIC_SIZE, FIRMWARE],
@@ -27,6 +28,7 @@ const devices: [name: string, base: number, size: number, board?: BoardOptions][
 function create(options?: BoardOptions): TestBoard {
   return TestBoard.create((b) => {
     b.call("attachNvme", 1, 0, 0, b.disk.length, 0);
+    if (b.read64(Board.CUSTOM) === 0n) b.call("attachCustom", 0, 0x1000);
     b.call("attachNvme", 2, 1, 1, b.disk.length, 1);
   }, options);
 }

@@ -10,6 +10,7 @@ export {
   nvmeValidate,
 } from "../../assembly/devices/block/nvme";
 export { uartFlush, uartInput, uartReset, uartRxRoom, uartValidate } from "../../assembly/devices/console/ns16550a";
+export { attachCustom, customInterrupt, customValidate } from "../../assembly/devices/custom/custom";
 export { aplicReset, aplicValidate } from "../../assembly/devices/irqchip/aplic";
 export {
   imsicClaim,
@@ -19,7 +20,7 @@ export {
   imsicTop,
   imsicValidate,
 } from "../../assembly/devices/irqchip/imsic";
-export { plicReset, plicValidate } from "../../assembly/devices/irqchip/plic";
+export { plicReset, plicReset, plicValidate, plicValidate, raiseIrq } from "../../assembly/devices/irqchip/plic";
 export { raiseIrq } from "../../assembly/devices/irqchip/raise";
 export { setConfigWindow } from "../../assembly/devices/pci/config";
 export {

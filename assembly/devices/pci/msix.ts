@@ -23,7 +23,7 @@ const enum Capability {
 
 const VECTOR_MASKED: u32 = 1;
 
-/** `vectors` is at most 16; table and pending bits lie in `bar` at offsets that are multiples of 8. */
+/** `vectors` is at most Pci.MSIX_VECTORS; table and pending bits lie in `bar` at offsets that are multiples of 8. */
 export function addMsix(slot: u32, bar: u32, table: u32, pba: u32, vectors: u32): u32 {
   if (vectors == 0 || vectors > <u32>Pci.MSIX_VECTORS || ((table | pba) & 7) != 0) unreachable();
   const offset = addCapability(slot, CapabilityId.MSIX, Capability.LENGTH);

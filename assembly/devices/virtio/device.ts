@@ -12,7 +12,7 @@
 //   +0x7c0  Chain: the chain being served, of meaning only inside one call
 import { Dev, DeviceKind } from "../../abi/device";
 import { Irq, Map } from "../../abi/memory-map";
-import { VirtioInterrupt, VirtioStatus } from "../../abi/virtio";
+import { VirtioInterrupt, VirtioMagic, VirtioStatus } from "../../abi/virtio";
 import { raiseIrq } from "../irqchip/raise";
 import { busMaster } from "../pci/function";
 import { setIntx } from "../pci/intx";
@@ -147,22 +147,34 @@ export function updateInterrupt(d: VirtioDevice): void {
   else raiseIrq(<u32>Irq.VIRTIO + deviceIndex(d), level);
 }
 
-export function interrupt(d: VirtioDevice, cause: VirtioInterrupt): void {
+/** True if the device's interrupts are messages, one vector a cause; else they share a wire, and the status says which it was. */
+// @ts-ignore: decorator
+@inline
+function byMessage(d: VirtioDevice): bool {
+  return onPci(d) && msixEnabled(d.slot);
+}
+
+function interrupt(d: VirtioDevice, cause: VirtioInterrupt): void {
   if ((d.interruptStatus & <u32>cause) != 0) return;
   d.interruptStatus |= cause;
   updateInterrupt(d);
 }
 
-/** With MSI-X a cause is a message of its own, if it has a vector (4.1.5.1.2); a vector past the table has none. */
-function byMessage(d: VirtioDevice, vector: u32): bool {
-  if (!onPci(d) || !msixEnabled(d.slot)) return false;
-  raiseMsix(d.slot, vector);
-  return true;
+function message(d: VirtioDevice, vector: u32): void {
+  if (vector != <u32>VirtioMagic.NO_VECTOR) raiseMsix(d.slot, vector);
 }
 
 /** Tells the driver of what was pushed to a queue, if it wants to know. */
 export function interruptForQueue(d: VirtioDevice, q: VirtQueue): void {
-  if (wantsInterrupt(q) && !byMessage(d, q.vector)) interrupt(d, VirtioInterrupt.USED_BUFFER);
+  if (!wantsInterrupt(q)) return;
+  if (byMessage(d)) message(d, q.vector);
+  else interrupt(d, VirtioInterrupt.USED_BUFFER);
+}
+
+/** The status shows a configuration change with messages too (4.1.4.5.1). */
+function interruptForConfig(d: VirtioDevice): void {
+  interrupt(d, VirtioInterrupt.CONFIGURATION);
+  if (byMessage(d)) message(d, d.configVector);
 }
 
 /** The driver broke a rule: nothing goes on until it resets the device (2.1.2). */
@@ -170,15 +182,13 @@ export function needsReset(d: VirtioDevice): void {
   d.misuses++;
   if ((d.status & <u32>VirtioStatus.DEVICE_NEEDS_RESET) != 0) return;
   d.status |= VirtioStatus.DEVICE_NEEDS_RESET;
-  if ((d.status & <u32>VirtioStatus.DRIVER_OK) != 0) interrupt(d, VirtioInterrupt.CONFIGURATION);
+  if ((d.status & <u32>VirtioStatus.DRIVER_OK) != 0) interruptForConfig(d);
 }
 
 /** Configuration space changed by itself. */
 export function configChanged(d: VirtioDevice): void {
   d.configGeneration = (d.configGeneration + 1) & 0xff;
-  if (!running(d)) return;
-  interrupt(d, VirtioInterrupt.CONFIGURATION);
-  byMessage(d, d.configVector);
+  if (running(d)) interruptForConfig(d);
 }
 
 /** True if there is a device of `kind` at `index`. */

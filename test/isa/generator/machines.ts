@@ -9,6 +9,7 @@ import { Exit } from "../../../assembly/abi/exit.ts";
 import { Ext } from "../../../assembly/abi/ext.ts";
 import { BootMode, ClockMode, Gpa, type Irqchip, Layout, Tier } from "../../../assembly/abi/layout.ts";
 import { Engine } from "../../../src/engine/engine.ts";
+import { idleHost } from "../../../src/engine/idle-host.ts";
 import { ALL_EXTENSIONS } from "../../../src/machine/cpu.ts";
 import { built, QEMU_SYSTEM } from "./requirements.ts";
 
@@ -45,12 +46,8 @@ export interface EngineOptions {
 export function startEngine(image: Uint8Array, options: EngineOptions = {}): Engine {
   let ticks = 0;
   const host = (memory: Uint8Array) => ({
+    ...idleHost,
     now: () => ++ticks,
-    consoleOut() {},
-    diskRead: () => -5,
-    diskWrite: () => -5,
-    diskFlush: () => -5,
-    diskDiscard: () => -5,
     entropy: (at: number, length: number) => options.entropy?.(memory.subarray(at, at + length)),
   });
   const engine = Engine.create(compiledEngine(), RAM_BYTES, host, { logRegions: options.logRegions });
