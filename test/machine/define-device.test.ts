@@ -46,7 +46,7 @@ describe("defineDevice", () => {
     expect(soc?.children.find(({ name }) => name === "acme-dice@4000000")?.properties).toEqual({
       compatible: ["acme,dice"],
       reg: [0, 0x400_0000, 0, 0x100],
-      interrupts: 64,
+      interrupts: [64],
       "interrupt-parent": 17,
       "acme,sides": 6,
     });
