@@ -52,6 +52,8 @@ describe("mistakes of usage end with status 2", () => {
     [["run", "--disk", "x.img,if=scsi"], /"if=scsi" is not known/],
     [["compare", "--guest", "probe", "--irqchip", "aia"], /the probe drives a PLIC alone/],
     [["run", "--irqchip", "apic"], /--irqchip apic: write plic or aia;/],
+    [["run", "--net", "nowhere"], /network "nowhere" is not known: write/],
+    [["run", "--net", "none,modle=virtio"], /setting "modle" is not known: write/],
     [["run", "--console", "vga"], /--console vga: write ns16550a, virtio or sbi;/],
     [["run", "--timeout", "soon"], /write a number of seconds/],
     [["run", "--seed", "-1"], /write a whole number/],

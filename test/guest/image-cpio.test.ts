@@ -107,6 +107,8 @@ describe("the overlay for commands", () => {
   it("holds nothing but the agent, two devices and the marker", () => {
     const paths = read(execOverlay()).map(({ path }) => path);
     expect(paths).toEqual([...agentFiles().map(({ path }) => path), ".paravane-exec"]);
-    expect(new Set(paths)).toEqual(new Set(["dev", "dev/console", "dev/null", "init", ".paravane-exec"]));
+    expect(new Set(paths)).toEqual(
+      new Set(["dev", "dev/console", "dev/null", "init", ".paravane-dhcp", ".paravane-exec"]),
+    );
   });
 });
