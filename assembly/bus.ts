@@ -8,6 +8,7 @@
 import { DeviceKind } from "./abi/device";
 import { ExitDirection } from "./abi/exit-counter";
 import { Map } from "./abi/memory-map";
+import { ahciRead, ahciWrite } from "./devices/block/ahci-registers";
 import { nvmeRead, nvmeWrite } from "./devices/block/nvme";
 import { uartRead, uartWrite } from "./devices/console/ns16550a";
 import { plicRead, plicWrite } from "./devices/irqchip/plic";
@@ -207,6 +208,8 @@ function functionRead(slot: u32, bar: u32, offset: u32, size: u32): u64 {
   switch (f.kind) {
     case DeviceKind.NVME:
       return nvmeRead(f.instance, offset, size);
+    case DeviceKind.AHCI:
+      return ahciRead(offset, size);
     case DeviceKind.VIRTIO_BLK:
     case DeviceKind.VIRTIO_CONSOLE:
     case DeviceKind.VIRTIO_RNG:
@@ -226,6 +229,9 @@ function functionWrite(slot: u32, bar: u32, offset: u32, size: u32, value: u64):
   switch (f.kind) {
     case DeviceKind.NVME:
       nvmeWrite(f.instance, offset, size, value);
+      break;
+    case DeviceKind.AHCI:
+      ahciWrite(offset, size, value);
       break;
     case DeviceKind.VIRTIO_BLK:
     case DeviceKind.VIRTIO_CONSOLE:

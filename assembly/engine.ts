@@ -4,6 +4,7 @@
 import { ConsolePort } from "./abi/device";
 import { Exit } from "./abi/exit";
 import { HartAt, Layout, Machine } from "./abi/layout";
+import { ahciHasWork, ahciPoll } from "./devices/block/ahci";
 import { resetDevices } from "./devices/reset";
 import { uartFlush, uartInput, uartListens } from "./devices/console/ns16550a";
 import { virtioHasWork, virtioPoll } from "./devices/virtio/service";
@@ -36,6 +37,7 @@ import { resetSites } from "./translator/sites";
 import { resetTargets } from "./translator/targets";
 
 export { goOn } from "./interpreter/translated";
+export { attachAhci } from "./devices/block/ahci";
 export { attachNvme } from "./devices/block/nvme";
 export { attachVirtioMmio, attachVirtioPci } from "./devices/virtio/attach";
 export { virtioConsoleSetPort } from "./devices/console/virtio-console";
@@ -94,10 +96,11 @@ export function startHart(h: u32, pc: u64, a0: u64, a1: u64, a2: u64, mode: u32)
 /** Runs up to `budget` steps over all harts; why it came back (abi/exit). */
 export function run(budget: i32): i32 {
   virtioPoll();
+  ahciPoll();
   const exit = runHarts(budget);
   uartFlush();
   // A request too large for one kick is finished in shares: that is no time to sleep.
-  return exit == Exit.IDLE && virtioHasWork() ? <i32>Exit.BUDGET : exit;
+  return exit == Exit.IDLE && (virtioHasWork() || ahciHasWork()) ? <i32>Exit.BUDGET : exit;
 }
 
 // --- consoles ---

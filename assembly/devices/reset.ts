@@ -1,5 +1,6 @@
 // Power-on of all devices at once: nothing attached, every register at its reset value.
 import { resetExitCounters } from "../exits";
+import { ahciInit } from "./block/ahci";
 import { nvmeInit } from "./block/nvme";
 import { uartReset } from "./console/ns16550a";
 import { plicReset } from "./irqchip/plic";
@@ -12,6 +13,7 @@ export function resetDevices(): void {
   pciInit();
   virtioInit();
   nvmeInit();
+  ahciInit();
   uartReset();
   plicReset();
   aclintReset();
