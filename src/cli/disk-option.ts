@@ -1,15 +1,16 @@
-// --disk FILE[,if=nvme|virtio][,ro|,overlay]. The file's name may hold commas: settings are
+// --disk FILE[,if=nvme|ahci|virtio][,ro|,overlay]. The file's name may hold commas: settings are
 // taken off the end as long as they are known ones.
 import { OptionError } from "../errors.ts";
+import { DISK_INTERFACES, type DiskInterface } from "../guest/options.ts";
 
 export interface DiskArgument {
   path: string;
-  if: "nvme" | "virtio";
+  if: DiskInterface;
   readOnly: boolean;
   overlay: boolean;
 }
 
-const SETTINGS = ["if=nvme", "if=virtio", "ro", "overlay"];
+const SETTINGS = [...DISK_INTERFACES.map((name) => `if=${name}`), "ro", "overlay"];
 
 export function parseDisk(text: string): DiskArgument {
   const parts = text.split(",");
@@ -20,10 +21,12 @@ export function parseDisk(text: string): DiskArgument {
   const looksLikeSetting = parts.length > 1 && (/^[a-z]+=/.test(last) || /^[a-z]{1,8}$/.test(last));
   if (looksLikeSetting) throw new OptionError(`disk setting "${last}" is not known: write ${SETTINGS.join(", ")}`);
   const path = parts.join(",");
-  if (path === "") throw new OptionError("a disk needs a file: write --disk FILE,if=nvme or --disk FILE,if=virtio");
-  if (settings.has("if=nvme") && settings.has("if=virtio")) {
-    throw new OptionError(`disk ${path} can be nvme or virtio, not both`);
+  if (path === "") {
+    const examples = DISK_INTERFACES.map((name) => `--disk FILE,if=${name}`);
+    throw new OptionError(`a disk needs a file: write ${examples.join(" or ")}`);
   }
+  const interfaces = DISK_INTERFACES.filter((name) => settings.has(`if=${name}`));
+  if (interfaces.length > 1) throw new OptionError(`disk ${path} can be ${interfaces.join(" or ")}, not both`);
   if (settings.has("ro") && settings.has("overlay")) {
     throw new OptionError(
       `disk ${path}: "ro" and "overlay" exclude each other: an overlay is written, and thrown away`,
@@ -31,7 +34,7 @@ export function parseDisk(text: string): DiskArgument {
   }
   return {
     path,
-    if: settings.has("if=nvme") ? "nvme" : "virtio",
+    if: interfaces[0] ?? "virtio",
     readOnly: settings.has("ro"),
     overlay: settings.has("overlay"),
   };

@@ -19,6 +19,7 @@ export interface EngineExports {
     flags: number,
   ): void;
   attachNvme(pciSlot: number, instance: number, backend: number, capacityBytes: number, flags: number): void;
+  attachAhci(pciSlot: number, port: number, backend: number, capacityBytes: number, flags: number): void;
   virtioConsoleSetPort(
     instance: number,
     port: number,

@@ -21,7 +21,14 @@ import { checkMemory, parseCodeCache, parseMemory } from "../machine/memory-size
 import { agentPortList } from "./exec.ts";
 import { Guest } from "./guest.ts";
 import { type AttachedDisk, checkDisks, type NamedPort } from "./machine.ts";
-import type { BootKind, ConsoleKind, DiskOptions, GuestOptions, TierKind } from "./options.ts";
+import {
+  type BootKind,
+  type ConsoleKind,
+  DISK_INTERFACES,
+  type DiskOptions,
+  type GuestOptions,
+  type TierKind,
+} from "./options.ts";
 import type { Platform } from "./platform.ts";
 
 const DEFAULT_MEMORY = "512M";
@@ -85,8 +92,8 @@ function openDisk(options: DiskOptions, number: number): AttachedDisk {
     disk = overlayDisk(disk);
   }
   const device = options.if ?? "virtio";
-  if (device !== "nvme" && device !== "virtio") {
-    throw new OptionError(`disk ${disk.name}: "${device}" is no disk interface: write nvme or virtio`);
+  if (!DISK_INTERFACES.includes(device)) {
+    throw new OptionError(`disk ${disk.name}: "${device}" is no disk interface: write ${DISK_INTERFACES.join(", ")}`);
   }
   return { backend: disk, device };
 }

@@ -8,24 +8,27 @@ import type { Engine, EngineConfig } from "../engine/engine.ts";
 import { AttachFlag } from "../engine/exports.ts";
 import { HostError, OptionError } from "../errors.ts";
 import type { BootPlan } from "../machine/layout.ts";
+import type { DiskInterface } from "./options.ts";
 
 /** virtio-mmio slots: the entropy source has the first, disks the others. */
 const RNG_SLOT = 0;
 const FIRST_DISK_SLOT = 1;
 const DISK_SLOTS = 7;
 
-/** PCI functions: the console, then NVMe controllers. Slot 0 is the host bridge. */
+/** PCI functions: the console, NVMe controllers, then the AHCI controller. Slot 0 is the host bridge. */
 const CONSOLE_PCI_SLOT = 1;
 const CONSOLE_INSTANCE = 8;
 const FIRST_NVME_PCI_SLOT = 2;
 const NVME_CONTROLLERS = 4;
+const AHCI_PCI_SLOT = 6;
+const AHCI_PORTS = 6;
 
 /** Modes as startHart takes them. */
 const MODE = { M: 3, S: 1 } as const;
 
 export interface AttachedDisk {
   backend: DiskBackend;
-  device: "nvme" | "virtio";
+  device: DiskInterface;
 }
 
 /** A port of the virtio console beyond the console itself. */
@@ -49,15 +52,21 @@ export function checkDisks(disks: readonly AttachedDisk[]): void {
   if (count("nvme") > NVME_CONTROLLERS) {
     throw new OptionError(`more than ${NVME_CONTROLLERS} NVMe disks: attach the others as virtio`);
   }
+  if (count("ahci") > AHCI_PORTS) {
+    throw new OptionError(`more than ${AHCI_PORTS} AHCI disks: attach the others as virtio or nvme`);
+  }
 }
 
 function attachDisks(engine: Engine, disks: readonly AttachedDisk[]): void {
   let slot = FIRST_DISK_SLOT;
   let controller = 0;
+  let port = 0;
   disks.forEach(({ backend, device }, number) => {
     const flags = backend.readOnly ? AttachFlag.READ_ONLY : 0;
     if (device === "virtio") {
       engine.exports.attachVirtioMmio(slot++, DeviceKind.VIRTIO_BLK, number, backend.size, flags);
+    } else if (device === "ahci") {
+      engine.exports.attachAhci(AHCI_PCI_SLOT, port++, number, backend.size, flags);
     } else {
       const pciSlot = FIRST_NVME_PCI_SLOT + controller;
       engine.exports.attachNvme(pciSlot, controller++, number, backend.size, flags);

@@ -5,6 +5,9 @@ import type { ExitInfo } from "./exit-info.ts";
 export type ConsoleKind = "ns16550a" | "virtio" | "sbi";
 export type BootKind = "paravirt" | "firmware";
 export type ClockKind = "host" | "virtual";
+/** Disk interfaces: NVMe (emulated), AHCI (emulated), virtio-blk (paravirtual). */
+export const DISK_INTERFACES = ["nvme", "ahci", "virtio"] as const;
+export type DiskInterface = (typeof DISK_INTERFACES)[number];
 export type TierKind = "auto" | "interpreter" | "translator";
 
 /** One disk: exactly one of `bytes` and `backend` says what it holds. */
@@ -12,8 +15,12 @@ export interface DiskOptions {
   /** Contents in memory; the guest's writes appear in it. */
   bytes?: Uint8Array;
   backend?: DiskBackend;
-  /** The device in front of it: NVMe over PCIe (emulated) or virtio-blk (paravirtual, the default). */
-  if?: "nvme" | "virtio";
+  /**
+   * The device in front of it: an NVMe controller of its own (emulated, at most four), a drive behind the AHCI
+   * controller (emulated, at most six) or virtio-blk (paravirtual, the default).
+   */
+  if?: DiskInterface;
+  /** Writes fail. An AHCI drive has no way to announce that: the guest sees an error at each write. */
   readOnly?: boolean;
   /** Writes stay in memory and are thrown away; the contents themselves are never written. */
   overlay?: boolean;

@@ -127,6 +127,15 @@ export const CATALOGUE = [
     description: "NVMe 1.4 controller",
   },
   {
+    id: "ahci",
+    function: "block",
+    form: "emulated",
+    transport: "pci",
+    compatible: ["pci:8086:2922", "pci:class:010601"],
+    driver: "SATA_AHCI",
+    description: "AHCI 1.3.1 controller (ICH9) with SATA drives, NCQ",
+  },
+  {
     id: "virtio-blk",
     function: "block",
     form: "paravirt",

@@ -57,8 +57,8 @@ const LOG_DMA: u32 = 1 << 3;
 /** Bit 14 set and bit 15 clear: the word means something. */
 const VALID: u32 = 1 << 14;
 
-const MODEL = memory.data<u8>([0x50, 0x61, 0x72, 0x61, 0x76, 0x61, 0x6e, 0x65, 0x20, 0x53, 0x41, 0x54, 0x41, 0x20, 0x53, 0x53, 0x44]); // Paravane SATA SSD
-const MODEL_SIZE: u32 = 17;
+const MODEL = memory.data<u8>([0x50, 0x61, 0x72, 0x61, 0x76, 0x61, 0x6e, 0x65, 0x20, 0x53, 0x41, 0x54, 0x41]); // Paravane SATA
+const MODEL_SIZE: u32 = 13;
 const SERIAL = memory.data<u8>([0x70, 0x61, 0x72, 0x61, 0x76, 0x61, 0x6e, 0x65, 0x2d, 0x61, 0x68, 0x63, 0x69, 0x2d]); // paravane-ahci-
 const SERIAL_SIZE: u32 = 14;
 const FIRMWARE = memory.data<u8>([0x31, 0x2e, 0x30]); // 1.0
@@ -110,7 +110,7 @@ export function identify(p: PortState): void {
   word(Word.PIO_MODES, 0b11);
   for (let i: u32 = 0; i < 4; i++) word(Word.CYCLE_TIMES + i, 120); // nanoseconds
   word(Word.QUEUE_DEPTH, Limit.SLOTS - 1);
-  word(Word.SATA_CAPABILITIES, (1 << 8) | (1 << 2) | (1 << 1)); // queued commands, 3 and 1.5 Gb/s
+  word(Word.SATA_CAPABILITIES, (1 << 9) | (1 << 8) | (1 << 2) | (1 << 1)); // link power management, queued commands, 3 and 1.5 Gb/s
   word(Word.SATA_SPEED, 2 << 1); // 3 Gb/s now
   word(Word.MAJOR_VERSION, 0x03f0); // ATA/ATAPI-4 to ACS-2
   word(Word.MINOR_VERSION, 0x0110); // ACS-2 revision 3

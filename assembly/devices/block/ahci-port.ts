@@ -12,7 +12,7 @@ import { Outcome, fail, flushFailed, readSectors, writeSectors } from "./ahci-da
 import { deviceBitsFrame, dmaSetupFrame, pioFrame, registerFrame, signatureFrame } from "./ahci-frames";
 import { bytesFound, clearWork, entriesRead, interruptAsked, startRuns } from "./ahci-prdt";
 import {
-  Ata, Busy, Cmd, Det, Is, Limit, PortState, SECTOR_SHIFT, Serr, Taskfile, halt, hbaState, online, setTaskFile, taskfileOf,
+  Ata, Busy, Cmd, Det, Is, Limit, Link, PortState, SECTOR_SHIFT, Serr, Taskfile, halt, hbaState, online, setTaskFile, taskfileOf,
 } from "./ahci-state";
 
 /** A command header (4.2.2): 32 bytes. */
@@ -82,6 +82,7 @@ function interfaceError(p: PortState): void {
 
 function take(p: PortState, slot: u32): void {
   p.lastSlot = slot;
+  p.link = Link.ACTIVE;
   p.cmd = (p.cmd & ~(<u32>Cmd.CCS)) | (slot << <u32>Cmd.CCS_SHIFT);
   startRuns(0, 0);
   const header = dmaRead(p.clb + slot * HEADER, HEADER);
@@ -293,6 +294,7 @@ export function setLink(p: PortState, value: u32): void {
 /** The drive has answered: it is busy until its signature has arrived. */
 export function linkUp(p: PortState): void {
   p.serr |= <u32>(Serr.EXCHANGED | Serr.PHYRDY_CHANGE);
+  p.link = Link.ACTIVE;
   p.sig = 0xffff_ffff;
   setTaskFile(p, Ata.BSY, 0);
   p.signature = 1;

@@ -4,7 +4,7 @@ import { setIntx } from "../pci/intx";
 import { signatureFrame } from "./ahci-frames";
 import { forget, linkUp, resetDrive, serve, setLink, stop } from "./ahci-port";
 import {
-  Ata, Cmd, Det, IE_WRITABLE, IS_CLEARABLE, Is, Limit, PortState, Serr, hbaState, online, portAt, taskfileOf, Taskfile,
+  Ata, Cmd, Det, IE_WRITABLE, IS_CLEARABLE, Is, Limit, Link, PortState, Serr, hbaState, online, portAt, taskfileOf, Taskfile,
 } from "./ahci-state";
 
 /** Generic registers. */
@@ -44,12 +44,14 @@ const enum Ghc {
 
 /**
  * CAP: 64-bit addresses (31), queued commands (30), command list override (24), 3 Gb/s (23:20),
- * AHCI only (18), PIO in blocks of several sectors (15), 32 slots (12:8), 6 ports (4:0).
+ * AHCI only (18), PIO in blocks of several sectors (15), Slumber and Partial (14:13), 32 slots
+ * (12:8), 6 ports (4:0).
  */
-const CAP: u32 = 0xc124_8000 | ((Limit.SLOTS - 1) << 8) | (Limit.PORTS - 1);
+const CAP: u32 = 0xc124_e000 | ((Limit.SLOTS - 1) << 8) | (Limit.PORTS - 1);
 const VERSION: u32 = 0x0001_0301;
-/** PxSSTS of a drive that is there: active, 3 Gb/s. */
-const LINK_UP: u32 = 0x123;
+/** PxSSTS of a drive that is there, at 3 Gb/s; the link's state goes into bits 11:8. */
+const LINK_UP: u32 = 0x023;
+const IPM_SHIFT: u32 = 8;
 const LINK_OFFLINE: u32 = 0x004;
 
 /** GHC.HR (10.4.3): all but the lists' addresses. */
@@ -154,7 +156,7 @@ function readPort(p: PortState, offset: u32): u32 {
     case Px.SIG:
       return p.sig;
     case Px.SSTS:
-      return online(p) ? LINK_UP : (p.sctl & 0xf) == <u32>Det.OFFLINE ? LINK_OFFLINE : 0;
+      return online(p) ? LINK_UP | (p.link << IPM_SHIFT) : (p.sctl & 0xf) == <u32>Det.OFFLINE ? LINK_OFFLINE : 0;
     case Px.SCTL:
       return p.sctl;
     case Px.SERR:
@@ -240,4 +242,13 @@ function control(p: PortState, value: u32): void {
   // Command list override: the driver knows better than the drive (3.3.7).
   if ((value & <u32>Cmd.CLO) != 0) p.tfd &= ~(<u32>(Ata.BSY | Ata.DRQ));
   signatureFrame(p);
+  if (online(p)) setLinkState(p, value >> <u32>Cmd.ICC_SHIFT);
+}
+
+/** PxCMD.ICC: Partial and Slumber if PxSCTL.IPM does not forbid them. A command wakes the link by itself. */
+function setLinkState(p: PortState, state: u32): void {
+  const forbidden = p.sctl >> IPM_SHIFT;
+  if (state == <u32>Link.ACTIVE) p.link = Link.ACTIVE;
+  else if (state == <u32>Link.PARTIAL && (forbidden & 1) == 0) p.link = Link.PARTIAL;
+  else if (state == <u32>Link.SLUMBER && (forbidden & 2) == 0) p.link = Link.SLUMBER;
 }

@@ -49,6 +49,8 @@ export const enum Cmd {
   CCS = 0x1f << 8,
   FR = 1 << 14,
   CR = 1 << 15,
+  /** What a driver asks of the link, never read back. */
+  ICC_SHIFT = 28,
   /** ST, FRE, and ATAPI and DLAE, which only make a light blink. */
   WRITABLE = 0x0300_0011,
 }
@@ -66,6 +68,13 @@ export const enum Det {
   NONE = 0,
   COMRESET = 1,
   OFFLINE = 4,
+}
+
+/** States of the link, as in PxSSTS.IPM and PxCMD.ICC. */
+export const enum Link {
+  ACTIVE = 1,
+  PARTIAL = 2,
+  SLUMBER = 6,
 }
 
 /** ATA status and error registers (ACS, 6.2 and 6.3). */
@@ -129,6 +138,8 @@ export class PortState {
   sig: u32;
   sctl: u32;
   serr: u32;
+  /** Link, while it is up. */
+  link: u32;
   sact: u32;
   ci: u32;
   /** 1 after a fatal error, until ST is cleared (6.2.2). */

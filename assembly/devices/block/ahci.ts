@@ -8,8 +8,8 @@
 // As a board's firmware would, PI names the ports that a drive is wired to, so a driver loses
 // no time on the others.
 //
-// Left out, as CAP and CAP2 say: port multipliers, power management of the link, staggered
-// spin-up, command completion coalescing (Linux does not use it), enclosure management,
+// Left out, as CAP and CAP2 say: port multipliers, aggressive power management of
+// the link, staggered spin-up, command completion coalescing (Linux does not use it), enclosure management,
 // BIOS/OS handoff, the IDE mode with its I/O ports; ATAPI drives; hot plug. Left out too is
 // the ICH9's MSI capability: it has nowhere to send messages while the board has a PLIC.
 import { DeviceKind } from "../../abi/device";
@@ -18,7 +18,7 @@ import { CapabilityId, Pci, addBar, addCapability, addFunction, configSet16, con
 import { flushTag } from "./ahci-data";
 import { finish, forget, serve } from "./ahci-port";
 import { resetController, updateInterrupt } from "./ahci-registers";
-import { Busy, Hba, Limit, PORT_SIZE, PortState, SCRATCH_SIZE, SECTOR_SHIFT, hbaState, portAt, scratch } from "./ahci-state";
+import { Busy, Hba, Limit, Link, PORT_SIZE, PortState, SCRATCH_SIZE, SECTOR_SHIFT, hbaState, portAt, scratch } from "./ahci-state";
 
 const enum Bar {
   INDEX = 5,
@@ -188,6 +188,7 @@ function portSound(p: PortState): bool {
     (p.busy == <u32>Busy.NO || p.queued == 0) &&
     (p.halted | p.more | p.signature | p.softReset | p.asleep | p.writeCache | p.lookAhead | p.smart | p.ncqFailed | p.readOnly) <= 1 &&
     p.multiple <= <u32>Limit.MULTIPLE &&
+    (p.link == <u32>Link.ACTIVE || p.link == <u32>Link.PARTIAL || p.link == <u32>Link.SLUMBER) &&
     (p.clb & 0x3ff) == 0 &&
     (p.fb & 0xff) == 0
   );
