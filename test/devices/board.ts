@@ -109,6 +109,7 @@ export class TestBoard {
     this.view.setUint32(At.RAM_SIZE, RAM_BYTES >> 12, true);
     this.view.setUint32(At.HART_COUNT, 2, true);
     this.call("nvmeInit");
+    this.call("ahciInit");
     this.call("pciInit");
   }
 
@@ -121,13 +122,15 @@ export class TestBoard {
   }
 
   reset(): void {
-    for (const device of ["plic", "aclint", "rtc", "uart", "pci"]) this.call(`${device}Reset`);
+    for (const device of ["plic", "aclint", "rtc", "uart", "pci", "ahci"]) this.call(`${device}Reset`);
     for (let i = 0; i < 4; i++) this.call("nvmeReset", i);
   }
 
   /** What a restore asks of every device. */
   valid(): boolean {
-    const devices = ["plic", "aclint", "rtc", "uart", "pci"].every((device) => this.call(`${device}Validate`) !== 0);
+    const devices = ["plic", "aclint", "rtc", "uart", "pci", "ahci"].every(
+      (device) => this.call(`${device}Validate`) !== 0,
+    );
     return devices && [0, 1, 2, 3].every((i) => this.call("nvmeValidate", i) !== 0);
   }
 

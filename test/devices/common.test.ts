@@ -5,6 +5,8 @@ import { Machine as At, Layout } from "../../assembly/abi/layout.ts";
 import { Map as Board } from "../../assembly/abi/memory-map.ts";
 import { random, same, TestBoard } from "./board.ts";
 
+const AHCI_BAR = Board.PCIE_MMIO + 0x1_8000;
+
 const devices: [name: string, base: number, size: number][] = [
   ["finisher", Board.FINISHER, Board.FINISHER_SIZE],
   ["RTC", Board.RTC, Board.RTC_SIZE],
@@ -14,6 +16,7 @@ const devices: [name: string, base: number, size: number][] = [
   ["PCIe I/O", Board.PCIE_PIO, Board.PCIE_PIO_SIZE],
   ["PCI configuration", Board.PCIE_ECAM, 4 << 15],
   ["PCI BARs", Board.PCIE_MMIO, 0x2_0000],
+  ["AHCI", AHCI_BAR, 0x800],
   ["boot ROM", Board.MROM, Board.MROM_SIZE],
 ];
 
@@ -21,16 +24,20 @@ function create(): TestBoard {
   return TestBoard.create((b) => {
     b.call("attachNvme", 1, 0, 0, b.disk.length, 0);
     b.call("attachNvme", 2, 1, 1, b.disk.length, 1);
+    b.call("attachAhci", 3, 0, 2, b.disk.length, 0);
+    b.call("attachAhci", 3, 5, 3, b.disk.length, 1);
   });
 }
 
-/** Places both controllers, so that there is something behind the BARs. */
+/** Places the controllers, so that there is something behind the BARs. */
 function place(b: TestBoard): void {
   for (const slot of [1, 2]) {
     b.write(b.ecam(slot, 0x10), Board.PCIE_MMIO + slot * 0x8000);
     b.write(b.ecam(slot, 0x14), 0);
     b.write(b.ecam(slot, 0x04), 6, 2);
   }
+  b.write(b.ecam(3, 0x24), AHCI_BAR);
+  b.write(b.ecam(3, 0x04), 6, 2);
 }
 
 /** Reads and writes of any width and alignment, registers near the start preferred. */

@@ -2,6 +2,16 @@
 
 export { busMapped, busRead, busWrite } from "../../assembly/bus";
 export {
+  ahciDiskDone,
+  ahciHasWork,
+  ahciInit,
+  ahciPoll,
+  ahciReset,
+  ahciResume,
+  ahciValidate,
+  attachAhci,
+} from "../../assembly/devices/block/ahci";
+export {
   attachNvme,
   nvmeDiskDone,
   nvmeInit,
