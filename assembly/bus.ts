@@ -9,8 +9,8 @@ import { DeviceKind } from "./abi/device";
 import { ExitDirection } from "./abi/exit-counter";
 import { Map } from "./abi/memory-map";
 import { ahciRead, ahciWrite } from "./devices/block/ahci-registers";
-import { nvmeRead, nvmeWrite } from "./devices/block/nvme";
-import { uartRead, uartWrite } from "./devices/console/ns16550a";
+import { nvmeLook, nvmeRead, nvmeWrite } from "./devices/block/nvme";
+import { UARTS, uartRead, uartWrite } from "./devices/console/ns16550a";
 import { plicRead, plicWrite } from "./devices/irqchip/plic";
 import { configRead, configWindow, configWrite, ecamSlot, windowBar, windowLength, windowOffset } from "./devices/pci/config";
 import { foundBar, foundOffset, foundSlot, pciLookup } from "./devices/pci/decode";
@@ -55,7 +55,7 @@ export function busMapped(pa: u64): bool {
   const p = <u32>pa;
   return (
     p >= <u32>Map.PCIE_ECAM ||
-    within(p, Map.UART, Map.UART_SIZE) ||
+    within(p, Map.UART, Map.UART_SIZE * UARTS) ||
     within(p, Map.VIRTIO, Map.VIRTIO_SLOT_SIZE * Map.VIRTIO_SLOTS) ||
     within(p, Map.PLIC, Map.PLIC_SIZE) ||
     within(p, Map.ACLINT, Map.ACLINT_SIZE) ||
@@ -77,9 +77,11 @@ export function busRead(pa: u64, size: u32): u64 {
     countExit(slotKind(slot), slot, ExitDirection.READ, offset);
     return sound(pa, size) ? virtioMmioRead(slot, offset, size) : 0;
   }
-  if (within(p, Map.UART, Map.UART_SIZE)) {
-    countExit(DeviceKind.UART, 0, ExitDirection.READ, p - <u32>Map.UART);
-    return sound(pa, size) ? uartRead(p - <u32>Map.UART) : 0;
+  if (within(p, Map.UART, Map.UART_SIZE * UARTS)) {
+    const port = (p - <u32>Map.UART) / <u32>Map.UART_SIZE;
+    const offset = p & (<u32>Map.UART_SIZE - 1);
+    countExit(DeviceKind.UART, port, ExitDirection.READ, offset);
+    return sound(pa, size) ? uartRead(port, offset) : 0;
   }
   if (within(p, Map.PLIC, Map.PLIC_SIZE)) {
     countExit(DeviceKind.PLIC, 0, ExitDirection.READ, p - <u32>Map.PLIC);
@@ -124,11 +126,14 @@ export function busWrite(pa: u64, size: u32, value: u64): void {
     const slot = (p - <u32>Map.VIRTIO) / <u32>Map.VIRTIO_SLOT_SIZE;
     countExit(slotKind(slot), slot, ExitDirection.WRITE, offset);
     if (sound(pa, size)) virtioMmioWrite(slot, offset, size, value);
-  } else if (within(p, Map.UART, Map.UART_SIZE)) {
-    countExit(DeviceKind.UART, 0, ExitDirection.WRITE, p - <u32>Map.UART);
-    if (sound(pa, size)) uartWrite(p - <u32>Map.UART, <u32>value);
+  } else if (within(p, Map.UART, Map.UART_SIZE * UARTS)) {
+    const port = (p - <u32>Map.UART) / <u32>Map.UART_SIZE;
+    const offset = p & (<u32>Map.UART_SIZE - 1);
+    countExit(DeviceKind.UART, port, ExitDirection.WRITE, offset);
+    if (sound(pa, size)) uartWrite(port, offset, <u32>value);
   } else if (within(p, Map.PLIC, Map.PLIC_SIZE)) {
     countExit(DeviceKind.PLIC, 0, ExitDirection.WRITE, p - <u32>Map.PLIC);
+    nvmeLook(); // a driver that ends its interrupt here may have consumed all without a doorbell
     if (size == 4 && sound(pa, size)) plicWrite(p - <u32>Map.PLIC, <u32>value);
   } else if (within(p, Map.ACLINT, Map.ACLINT_SIZE)) {
     countExit(DeviceKind.ACLINT, 0, ExitDirection.WRITE, p - <u32>Map.ACLINT);

@@ -27,6 +27,6 @@ export {
 export { defaultCommandLine } from "./guest/create.ts";
 export type { ExecOptions, ExecResult } from "./guest/exec.ts";
 export type { ExitInfo } from "./guest/exit-info.ts";
-export type { Guest, GuestConsole } from "./guest/guest.ts";
-export type { BootKind, ClockKind, ConsoleKind, DiskOptions, GuestOptions } from "./guest/options.ts";
+export type { Guest, GuestConsole, GuestPort } from "./guest/guest.ts";
+export type { BootKind, ClockKind, ConsoleKind, DiskInterface, DiskOptions, GuestOptions } from "./guest/options.ts";
 export { BootError } from "./machine/boot-error.ts";

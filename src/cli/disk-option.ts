@@ -1,4 +1,4 @@
-// --disk FILE[,if=nvme|ahci|virtio][,ro|,overlay]. The file's name may hold commas: settings are
+// --disk FILE[,if=nvme|ahci|virtio][,ro|,overlay][,dbbuf=on|off]. The file's name may hold commas: settings are
 // taken off the end as long as they are known ones.
 import { OptionError } from "../errors.ts";
 import { DISK_INTERFACES, type DiskInterface } from "../guest/options.ts";
@@ -8,9 +8,10 @@ export interface DiskArgument {
   if: DiskInterface;
   readOnly: boolean;
   overlay: boolean;
+  doorbellBuffer?: boolean;
 }
 
-const SETTINGS = [...DISK_INTERFACES.map((name) => `if=${name}`), "ro", "overlay"];
+const SETTINGS = [...DISK_INTERFACES.map((name) => `if=${name}`), "ro", "overlay", "dbbuf=on", "dbbuf=off"];
 
 export function parseDisk(text: string): DiskArgument {
   const parts = text.split(",");
@@ -32,10 +33,17 @@ export function parseDisk(text: string): DiskArgument {
       `disk ${path}: "ro" and "overlay" exclude each other: an overlay is written, and thrown away`,
     );
   }
+  const device = interfaces[0] ?? "virtio";
+  const doorbellBuffer = settings.has("dbbuf=on");
+  if (doorbellBuffer && settings.has("dbbuf=off")) throw new OptionError(`disk ${path}: dbbuf is on or off, not both`);
+  if (doorbellBuffer && device !== "nvme") {
+    throw new OptionError(`disk ${path}: dbbuf=on puts NVMe's doorbells in memory: write if=nvme too`);
+  }
   return {
     path,
-    if: interfaces[0] ?? "virtio",
+    if: device,
     readOnly: settings.has("ro"),
     overlay: settings.has("overlay"),
+    ...(doorbellBuffer ? { doorbellBuffer } : {}),
   };
 }

@@ -107,9 +107,10 @@ function withGuestOptions(command: Command): Command {
     .addOption(new Option("--harts <n>", "harts, 1 to 8").default(1).argParser(wholeNumber(1, 8)))
     .addOption(new Option("--cpu <rv64,NAME=off,...>", `takes extensions away: ${extensions.join(" ")}`).argParser(cpu))
     .addOption(
-      new Option("--disk <file[,if=nvme|ahci|virtio][,ro|,overlay]>", "attaches a disk; can be given again").argParser(
-        collectDisk,
-      ),
+      new Option(
+        "--disk <file[,if=nvme|ahci|virtio][,ro|,overlay][,dbbuf=on]>",
+        "attaches a disk; can be given again",
+      ).argParser(collectDisk),
     )
     .option("--tools", "attaches the Debian guest's disk of tools (fio, stress-ng, ...)")
     .addOption(

@@ -67,6 +67,8 @@ export const enum Register {
 /** Bit of an attachment's `flags`. */
 export const enum AttachFlag {
   READ_ONLY = 1,
+  /** attachNvme: offers doorbells in memory. */
+  DOORBELL_BUFFER = 2,
 }
 
 /** What the engine calls in its host. */

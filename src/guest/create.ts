@@ -44,6 +44,7 @@ const RNG_SEED_BYTES = 32;
 const MOST_HARTS = 8;
 /** Ports of the virtio console that callers may name, after the console and the agent's. */
 const FIRST_FREE_PORT = 1 + agentPortList.length;
+const PORT_NAME = /^[\x21-\x7e]{1,31}$/;
 const MAX_PORTS = ConsolePort.VIRTIO_PORTS - FIRST_FREE_PORT;
 /** Makes the seed of the kernel's random numbers another stream than the entropy device's. */
 const RNG_SEED_SALT = 0x726e_672d_7365_6564n;
@@ -95,7 +96,10 @@ function openDisk(options: DiskOptions, number: number): AttachedDisk {
   if (!DISK_INTERFACES.includes(device)) {
     throw new OptionError(`disk ${disk.name}: "${device}" is no disk interface: write ${DISK_INTERFACES.join(", ")}`);
   }
-  return { backend: disk, device };
+  if (options.doorbellBuffer && device !== "nvme") {
+    throw new OptionError(`disk ${disk.name}: doorbells in memory are NVMe's: give if: "nvme" too`);
+  }
+  return { backend: disk, device, doorbellBuffer: options.doorbellBuffer };
 }
 
 /** The images of a boot: what is placed in memory, and a kernel that the last of them loads from a disk. */
@@ -145,12 +149,15 @@ function inspectOf(platform: Platform): Promise<Inspect> {
 }
 
 /** The console's ports: the agent's, if there is one, then the caller's. */
-function portsOf({ exec, ports = [] }: GuestOptions): NamedPort[] {
+function portsOf({ exec, ports = [], serial }: GuestOptions): NamedPort[] {
   const first = exec ? agentPortList : [];
   const names = new Set([...first.map(({ name }) => name), ...ports]);
   if (names.size < first.length + ports.length) throw new OptionError(`ports ${ports.join(", ")}: a name is taken`);
-  if (ports.length > MAX_PORTS || ports.some((name) => !/^[\x21-\x7e]{1,31}$/.test(name))) {
+  if (ports.length > MAX_PORTS || ports.some((name) => !PORT_NAME.test(name))) {
     throw new OptionError(`ports: give at most ${MAX_PORTS} names of 1 to 31 printable ASCII characters`);
+  }
+  if (serial !== undefined && (names.has(serial) || !PORT_NAME.test(serial))) {
+    throw new OptionError(`serial: give a name of 1 to 31 printable ASCII characters that no port has`);
   }
   return [...first, ...ports.map((name, i) => ({ index: FIRST_FREE_PORT + i, name }))];
 }
@@ -207,6 +214,7 @@ export async function createGuestOn(platform: Platform, options: GuestOptions, n
       extensions,
       boot,
       console,
+      serial: options.serial !== undefined,
       rngSeed,
       bootargs: append,
     },
@@ -242,7 +250,7 @@ export async function createGuestOn(platform: Platform, options: GuestOptions, n
         .flat()
         .map((it) => it && readSymbols(it))
         .find((it) => it),
-      plan: { config, boot: plan, disks, ports: portsOf(options) },
+      plan: { config, boot: plan, disks, ports: portsOf(options), serial: options.serial },
       console,
       virtualClock,
       entropy,

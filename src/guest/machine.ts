@@ -29,6 +29,8 @@ const MODE = { M: 3, S: 1 } as const;
 export interface AttachedDisk {
   backend: DiskBackend;
   device: DiskInterface;
+  /** NVMe: doorbells in memory. */
+  doorbellBuffer?: boolean;
 }
 
 /** A port of the virtio console beyond the console itself. */
@@ -42,6 +44,8 @@ export interface MachinePlan {
   boot: BootPlan;
   disks: readonly AttachedDisk[];
   ports: readonly NamedPort[];
+  /** Name of the second UART's stream, if there is one. */
+  serial?: string;
 }
 
 /** @throws OptionError if there are more disks of a kind than the machine takes. */
@@ -61,7 +65,7 @@ function attachDisks(engine: Engine, disks: readonly AttachedDisk[]): void {
   let slot = FIRST_DISK_SLOT;
   let controller = 0;
   let port = 0;
-  disks.forEach(({ backend, device }, number) => {
+  disks.forEach(({ backend, device, doorbellBuffer }, number) => {
     const flags = backend.readOnly ? AttachFlag.READ_ONLY : 0;
     if (device === "virtio") {
       engine.exports.attachVirtioMmio(slot++, DeviceKind.VIRTIO_BLK, number, backend.size, flags);
@@ -69,7 +73,8 @@ function attachDisks(engine: Engine, disks: readonly AttachedDisk[]): void {
       engine.exports.attachAhci(AHCI_PCI_SLOT, port++, number, backend.size, flags);
     } else {
       const pciSlot = FIRST_NVME_PCI_SLOT + controller;
-      engine.exports.attachNvme(pciSlot, controller++, number, backend.size, flags);
+      const offers = doorbellBuffer ? AttachFlag.DOORBELL_BUFFER : 0;
+      engine.exports.attachNvme(pciSlot, controller++, number, backend.size, flags | offers);
     }
   });
 }

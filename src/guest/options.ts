@@ -20,6 +20,11 @@ export interface DiskOptions {
    * controller (emulated, at most six) or virtio-blk (paravirtual, the default).
    */
   if?: DiskInterface;
+  /**
+   * NVMe only: offers doorbells in guest memory (Doorbell Buffer Config), a paravirtual extension that saves the
+   * driver an exit for each completion. Default: no, as real drives.
+   */
+  doorbellBuffer?: boolean;
   /** Writes fail. An AHCI drive has no way to announce that: the guest sees an error at each write. */
   readOnly?: boolean;
   /** Writes stay in memory and are thrown away; the contents themselves are never written. */
@@ -75,6 +80,11 @@ export interface GuestOptions {
    * goes to onOutput alone. The guest finds them by name in /sys/class/virtio-ports.
    */
   ports?: string[];
+  /**
+   * Adds a second NS16550A (emulated), /dev/ttyS1 if the first is ttyS0: a stream of bytes by this name, the same on
+   * the host's side as a port of `ports`.
+   */
+  serial?: string;
   /** Every console's output, in pieces. The array belongs to the callee. */
   onConsole?(bytes: Uint8Array): void;
   /**
@@ -88,7 +98,7 @@ export interface GuestOptions {
   onReset?(): void;
 }
 
-/** Where output comes from: a console's kind, or the name of a virtio port. */
+/** Where output comes from: a console's kind, or the name of a port. */
 export type OutputPort = ConsoleKind | (string & {});
 
 export type { ExitInfo };

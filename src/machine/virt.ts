@@ -23,6 +23,8 @@ export interface MachineConfig {
   /** The kernel's command line. */
   bootargs: string;
   console: ConsoleDevice;
+  /** There is a second UART. */
+  serial?: boolean;
   /** 32 bytes that seed the kernel's random numbers. */
   rngSeed: Uint8Array;
   /** Where the initrd lies, in guest physical addresses; end is the first byte after it. */
@@ -228,6 +230,7 @@ export function machineTree(config: MachineConfig): DeviceTreeNode {
         ...(config.boot === "firmware" ? [clint(config.harts)] : []),
         plic(config.harts),
         device("serial", "ns16550a", { "clock-frequency": UART_CLOCK }),
+        ...(config.serial ? [device("serial", "ns16550a-serial", { "clock-frequency": UART_CLOCK })] : []),
         ...range(PhysicalMap.VIRTIO_SLOTS).map(virtioSlot),
         pcie(),
       ]),

@@ -6,6 +6,9 @@ describe("--disk", () => {
     ["a.img", { path: "a.img", if: "virtio", readOnly: false, overlay: false }],
     ["a.img,if=nvme", { path: "a.img", if: "nvme", readOnly: false, overlay: false }],
     ["a.img,ro,if=virtio", { path: "a.img", if: "virtio", readOnly: true, overlay: false }],
+    ["a.img,if=ahci", { path: "a.img", if: "ahci", readOnly: false, overlay: false }],
+    ["a.img,if=nvme,dbbuf=on", { path: "a.img", if: "nvme", readOnly: false, overlay: false, doorbellBuffer: true }],
+    ["a.img,if=nvme,dbbuf=off", { path: "a.img", if: "nvme", readOnly: false, overlay: false }],
     ["a.img,if=nvme,overlay", { path: "a.img", if: "nvme", readOnly: false, overlay: true }],
     ["with, comma.img,ro", { path: "with, comma.img", if: "virtio", readOnly: true, overlay: false }],
   ])("reads %s", (text, expected) => {
@@ -13,9 +16,11 @@ describe("--disk", () => {
   });
 
   it.each([
-    ["a.img,if=scsi", /"if=scsi" is not known: write if=nvme, if=virtio, ro, overlay/],
+    ["a.img,if=scsi", /"if=scsi" is not known: write if=nvme, if=ahci, if=virtio, ro, overlay, dbbuf=on, dbbuf=off/],
     ["a.img,rw", /"rw" is not known/],
     ["a.img,if=nvme,if=virtio", /not both/],
+    ["a.img,if=ahci,dbbuf=on", /write if=nvme too/],
+    ["a.img,if=nvme,dbbuf=on,dbbuf=off", /not both/],
     ["a.img,ro,overlay", /exclude each other/],
     [",ro", /needs a file/],
   ])("refuses %s", (text, message) => {

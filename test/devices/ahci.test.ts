@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { Map as Board, Irq } from "../../assembly/abi/memory-map.ts";
 import {
   Area,
+  type AtaCommand,
   AtaError,
   BAR,
   BUSY,
@@ -354,7 +355,7 @@ describe("ATA drive", () => {
   });
 
   it("answers about power, capacity, health and what it is", () => {
-    const registers = (command: object & { command: number }) => {
+    const registers = (command: AtaCommand) => {
       expect(d.run(command)).toEqual(good);
       const f = d.frame(Area.REGISTER);
       return { lba: f[4] | (f[5] << 8) | (f[6] << 16) | (f[8] << 24), count: f[12], device: f[7] };
@@ -463,7 +464,7 @@ describe("queued commands", () => {
     d.recover();
     expect(d.run({ command: 0x47, lba: 0x10, count: 1, data: [all(512)] })).toEqual(good);
     const log = d.board.peek(buffer, 512);
-    expect([log[0], log[2], log[3], log[4] | (log[5] << 8)]).toEqual([7, FAILED, error, command.lba & 0xffff]);
+    expect([log[0], log[2], log[3], log[4] | (log[5] << 8)]).toEqual([7, FAILED, error, (command.lba ?? 0) & 0xffff]);
     expect(log.reduce((sum, byte) => sum + byte, 0) & 0xff).toBe(0);
     expect(d.run({ command: IDENTIFY, data: [all(512)] })).toEqual(good);
   });

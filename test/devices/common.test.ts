@@ -12,7 +12,7 @@ const devices: [name: string, base: number, size: number][] = [
   ["RTC", Board.RTC, Board.RTC_SIZE],
   ["ACLINT", Board.ACLINT, Board.ACLINT_SIZE],
   ["PLIC", Board.PLIC, Board.PLIC_SIZE],
-  ["UART", Board.UART, Board.UART_SIZE],
+  ["UARTs", Board.UART, 2 * Board.UART_SIZE],
   ["PCIe I/O", Board.PCIE_PIO, Board.PCIE_PIO_SIZE],
   ["PCI configuration", Board.PCIE_ECAM, 4 << 15],
   ["PCI BARs", Board.PCIE_MMIO, 0x2_0000],

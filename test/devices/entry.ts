@@ -15,11 +15,12 @@ export {
   attachNvme,
   nvmeDiskDone,
   nvmeInit,
+  nvmeLook,
   nvmeReset,
   nvmeResume,
   nvmeValidate,
 } from "../../assembly/devices/block/nvme";
-export { uartFlush, uartInput, uartReset, uartRxRoom, uartValidate } from "../../assembly/devices/console/ns16550a";
+export { uartFlushAll, uartInput, uartReset, uartRxRoom, uartValidate } from "../../assembly/devices/console/ns16550a";
 export { plicReset, plicValidate, raiseIrq } from "../../assembly/devices/irqchip/plic";
 export { setConfigWindow } from "../../assembly/devices/pci/config";
 export {
