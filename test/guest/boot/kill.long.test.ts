@@ -21,19 +21,24 @@ const folder = new DiskFolder();
 afterAll(() => folder.remove());
 
 /** Finds the disks by their sizes, starts fio on each, then writes numbers in turn and says each when all have flushed it. */
+const FIO = [
+  `fio --name=$disk --filename=/dev/$disk --offset=${FIO_FROM} --size=4M --rw=randwrite --bs=4k --direct=1`,
+  "--ioengine=libaio --iodepth=8 --fsync=16 --time_based --runtime=600 --do_verify=0 --verify=crc32c",
+  "--verify_state_save=0 --output=/dev/null",
+].join(" ");
 const COMMAND = [
   "disks=",
   `for sectors in ${DISKS.map(({ size }) => size / 512).join(" ")}; do for at in /sys/class/block/*; do`,
-  '[ "$(cat $at/size)" = $sectors ] && disks="$disks $(basename $at)"; done; done',
-  "for disk in $disks; do",
-  `fio --name=$disk --filename=/dev/$disk --offset=${FIO_FROM} --size=4M --rw=randwrite --bs=4k --direct=1`,
-  "--ioengine=libaio --iodepth=8 --fsync=16 --time_based --runtime=600 --do_verify=0 --verify=crc32c",
-  "--verify_state_save=0 --output=/dev/null & done",
-  "i=0; while :; do i=$((i + 1)); for disk in $disks; do",
-  "printf %512s $i | dd of=/dev/$disk bs=512 seek=$i oflag=direct conv=fsync 2>/dev/null || exit; done; echo $i; done",
-]
-  .join(" ")
-  .replace("disks= for", "disks=; for");
+  '[ "$(cat $at/size)" = $sectors ] && disks="$disks $(basename $at)"',
+  "done; done",
+  `for disk in $disks; do ${FIO} & done`,
+  // The numbers begin when fio has written to each.
+  "for disk in $disks; do until read -r a b c d writes rest </sys/block/$disk/stat && [ $writes -gt 0 ]; do sleep 0.1; done; done",
+  "i=0",
+  "while :; do i=$((i + 1)); for disk in $disks; do",
+  "printf %512s $i | dd of=/dev/$disk bs=512 seek=$i conv=fsync 2>/dev/null || exit",
+  "done; echo $i; done",
+].join("\n");
 
 it.each(Array.from({ length: ROUNDS }, (_, round) => round))("loses no flushed write, round %i", async (round) => {
   const files = DISKS.map(({ form, size }) => folder.create(`${form}-${round}.img`, size));
