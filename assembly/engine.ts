@@ -20,6 +20,7 @@ import { enterMachine, enterSupervisor, resetHart } from "./hart/control";
 import { readCsr, csrValue, updateFloatReady, writeCsr } from "./hart/csr";
 import { sliceRetired } from "./hart/counters";
 import { physical, translate as translateAddress } from "./hart/mmu";
+import { resetSeed } from "./hart/seed";
 import { hart, hartCount, hartOf, Mode, switchHart } from "./hart/state";
 import { selectBanks } from "./hart/tlb";
 import { LONE_ENTRY, resetPredecode } from "./code/predecode";
@@ -39,10 +40,17 @@ import { resetTargets } from "./translator/targets";
 
 export { goOn } from "./interpreter/translated";
 export { attachAhci } from "./devices/block/ahci";
+export { attachCustom, customInterrupt } from "./devices/custom/custom";
 export { attachNvme } from "./devices/block/nvme";
 export { attachVirtioMmio, attachVirtioPci } from "./devices/virtio/attach";
 export { virtioConsoleSetPort } from "./devices/console/virtio-console";
 export { diskDone } from "./devices/block/disk-done";
+export { netConfigure } from "./devices/net/port";
+export { netDeliver, netLink, netOffloads, netRoom } from "./devices/net/ports";
+export { virtioBlkResize } from "./devices/block/virtio-blk";
+export { shareDone } from "./devices/files/share-done";
+export { virtio9pSetTag } from "./devices/files/virtio-9p";
+export { vsockGive, vsockRoom, vsockSetCid, vsockUp } from "./devices/vsock/virtio-vsock";
 
 /** Instance of the virtio device that carries the guest's virtio console and ports. */
 const CONSOLE_INSTANCE: u32 = 8;
@@ -63,6 +71,7 @@ export function reset(): void {
   resetPredecode();
   resetDevices();
   resetSbiState();
+  resetSeed();
   for (let h: u32 = 0; h < hartCount(); h++) {
     switchHart(h);
     selectBanks();

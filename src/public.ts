@@ -2,7 +2,11 @@
 export type { DiskBackend } from "./backend/disk.ts";
 export { DiscardKind } from "./backend/disk.ts";
 export { memoryDisk } from "./backend/memory-disk.ts";
+export type { NetBackend, NetFrame, NetGuest, NetOffloadRequest } from "./backend/net.ts";
+export type { NetSettings } from "./backend/net-backends.ts";
 export { overlayDisk } from "./backend/overlay-disk.ts";
+export type { PcapSink } from "./backend/pcap.ts";
+export { createSwitch, type Switch, type SwitchPort, type SwitchPortCounts } from "./backend/switch.ts";
 export type { ExitCount } from "./engine/exit-counters.ts";
 export type {
   EngineStep,
@@ -25,8 +29,25 @@ export {
   ParavaneError,
 } from "./errors.ts";
 export { defaultCommandLine } from "./guest/create.ts";
+export type { CustomDeviceHandle } from "./guest/custom-devices.ts";
 export type { ExecOptions, ExecResult } from "./guest/exec.ts";
 export type { ExitInfo } from "./guest/exit-info.ts";
 export type { Guest, GuestConsole, GuestPort } from "./guest/guest.ts";
-export type { BootKind, ClockKind, ConsoleKind, DiskInterface, DiskOptions, GuestOptions } from "./guest/options.ts";
+export type {
+  BootKind,
+  ClockKind,
+  ConsoleKind,
+  DiskInterface,
+  DiskOptions,
+  GuestOptions,
+  IrqchipKind,
+  NetOptions,
+} from "./guest/options.ts";
 export { BootError } from "./machine/boot-error.ts";
+export {
+  type CustomDevice,
+  type CustomRegister,
+  type DefinedDevice,
+  type DeviceDefinition,
+  defineDevice,
+} from "./machine/define-device.ts";

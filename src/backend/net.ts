@@ -34,12 +34,14 @@ export interface NetBackend {
   readonly name: string;
   /** Bits of NetOffload: what frames given to send() may leave undone. */
   readonly accepts: number;
+  /** False if nobody there gives out addresses, so that a guest need not ask. Left out: perhaps. */
+  readonly dhcp?: boolean;
   /** Called once, before anything else. */
   open(guest: NetGuest): void;
   /** A frame from the guest. Never throws for anything in it. */
   send(frame: NetFrame): void;
   /** There is room again after a deliver() that was refused. */
   ready(): void;
-  /** Gives up what the backend holds. Nothing is called after it. */
+  /** Gives up what the backend holds, also if it was never opened. Nothing is called after it. */
   close(): void;
 }

@@ -1,15 +1,22 @@
 // The command line: commands, options, and how mistakes in them are told.
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import packageJson from "../../package.json" with { type: "json" };
+import { NET_MODELS } from "../guest/net-options.ts";
 import { listExtensions, parseCpu } from "../machine/cpu.ts";
 import { parseCodeCache, parseMemory } from "../machine/memory-size.ts";
+import { NET_BACKENDS } from "../platform/node/net-backends.ts";
+import type { NodeNetOptions } from "../platform/node/options.ts";
 import { compareCommand } from "./compare-command.ts";
+import { type DevicesArguments, printDevices } from "./devices.ts";
 import { type DiskArgument, parseDisk } from "./disk-option.ts";
 import { type ExplainArguments, explain } from "./explain.ts";
 import { type GuestArguments, makeGuest } from "./guest.ts";
+import { parseNet } from "./net-option.ts";
 import { type RunArguments, run } from "./run.ts";
+import { parseShare, type ShareArgument } from "./share-option.ts";
 import { Ending, Status } from "./status.ts";
 import { usageMessage } from "./usage.ts";
+import { parseVsock } from "./vsock-option.ts";
 
 /** Lets commander report what `parse` finds wrong, as a mistake of usage. */
 function checked<T>(parse: (text: string) => T): (text: string) => T {
@@ -77,12 +84,29 @@ function tierOptions(): Option[] {
   ];
 }
 
+function irqchipOption(): Option {
+  return new Option(
+    "--irqchip <kind>",
+    "plic, or aia: messages straight into the harts (MSI-X), and interrupts between them without a call",
+  )
+    .choices(["plic", "aia"])
+    .default("plic");
+}
+
 function seedOption(): Option {
   return new Option("--seed <n>", "fixes everything random").argParser(seed);
 }
 
 function collectDisk(text: string, before: DiskArgument[] | undefined): DiskArgument[] {
   return [...(before ?? []), checked(parseDisk)(text)];
+}
+
+function collectNet(text: string, before: NodeNetOptions[] | undefined): NodeNetOptions[] {
+  return [...(before ?? []), checked(parseNet)(text)];
+}
+
+function collectShare(text: string, before: ShareArgument[] | undefined): ShareArgument[] {
+  return [...(before ?? []), checked(parseShare)(text)];
 }
 
 /** Which guest, and how it runs: the options of every command that runs one of any kind. */
@@ -106,11 +130,30 @@ function withGuestOptions(command: Command): Command {
     .addOption(new Option("--memory <size>", "guest RAM, up to 3G").default("512M").argParser(memory))
     .addOption(new Option("--harts <n>", "harts, 1 to 8").default(1).argParser(wholeNumber(1, 8)))
     .addOption(new Option("--cpu <rv64,NAME=off,...>", `takes extensions away: ${extensions.join(" ")}`).argParser(cpu))
+    .addOption(irqchipOption())
     .addOption(
       new Option(
         "--disk <file[,if=nvme|ahci|virtio][,ro|,overlay][,dbbuf=on]>",
         "attaches a disk; can be given again",
       ).argParser(collectDisk),
+    )
+    .addOption(
+      new Option(
+        `--net <${Object.keys(NET_BACKENDS).join("|")}[,model=${NET_MODELS.join("|")}][,NAME=VALUE...]>`,
+        "attaches a network device; can be given again",
+      ).argParser(collectNet),
+    )
+    .addOption(
+      new Option(
+        "--share <dir:tag[,ro]>",
+        "a folder for the guest: mount -t 9p -o trans=virtio TAG /mnt; can be given again",
+      ).argParser(collectShare),
+    )
+    .addOption(
+      new Option(
+        "--vsock <path[,cid=N]>",
+        "sockets between guest and host: a Unix socket, as Firecracker has it",
+      ).argParser(checked(parseVsock)),
     )
     .option("--tools", "attaches the Debian guest's disk of tools (fio, stress-ng, ...)")
     .addOption(
@@ -162,13 +205,26 @@ function guestCommand(): Command {
     .action((_name: string, options: GuestArguments) => makeGuest(options));
 }
 
+function devicesCommand(): Command {
+  return new Command("devices")
+    .description("list every function of the machine in every form: its specification, and the Linux driver for it")
+    .option("--json", "prints JSON: [{function, form, device, spec, driver, config}]")
+    .action((options: DevicesArguments) => printDevices(options));
+}
+
 /** Runs the command line `args` (without node and script). Ends by throwing Ending where the status is not 0. */
 export async function main(args: string[]): Promise<void> {
   const program = new Command("paravane")
     .description(packageJson.description)
     .version(packageJson.version, "--version")
     .showSuggestionAfterError();
-  const commands = [runCommand(), explainCommand(), guestCommand(), compareCommand([clockOption(), seedOption()])];
+  const commands = [
+    runCommand(),
+    explainCommand(),
+    guestCommand(),
+    devicesCommand(),
+    compareCommand([irqchipOption(), clockOption(), seedOption()]),
+  ];
   for (const command of [program, ...commands]) {
     // Mistakes come back to us as CommanderError; commander itself prints help and version alone.
     command.exitOverride().configureOutput({ writeErr: () => {}, outputError: () => {} });

@@ -1,13 +1,14 @@
 // paravane run: a guest on this terminal, or one command in it.
 import { ExecError } from "../errors.ts";
 import type { Guest } from "../guest/guest.ts";
-import type { BootKind, ClockKind, ConsoleKind, TierKind } from "../guest/options.ts";
+import type { BootKind, ClockKind, ConsoleKind, IrqchipKind, TierKind } from "../guest/options.ts";
 import { createGuest } from "../index.ts";
-import type { NodeGuestOptions } from "../platform/node/options.ts";
+import type { NodeGuestOptions, NodeNetOptions, NodeVsockOptions } from "../platform/node/options.ts";
 import type { DiskArgument } from "./disk-option.ts";
 import { guestBehind } from "./firmware-option.ts";
 import { writeThrough } from "./output.ts";
 import { RunReport } from "./run-report.ts";
+import type { ShareArgument } from "./share-option.ts";
 import { onSignal } from "./signals.ts";
 import { Ending, Status, say } from "./status.ts";
 import { connectInput } from "./terminal.ts";
@@ -22,7 +23,11 @@ export interface RunArguments {
   memory: string;
   harts: number;
   cpu?: string;
+  irqchip?: IrqchipKind;
   disk?: DiskArgument[];
+  net?: NodeNetOptions[];
+  share?: ShareArgument[];
+  vsock?: NodeVsockOptions;
   tools?: boolean;
   console?: ConsoleKind;
   exec?: string;
@@ -55,7 +60,7 @@ async function guestOptions(options: RunArguments, { logRegions }: RunVariant): 
   if (firmware !== undefined && options.boot === "paravirt") {
     throw new Ending(Status.USAGE, "--firmware means --boot firmware: leave --boot paravirt out");
   }
-  const { kernel, initrd, append, memory, harts, cpu, clock, tier, codeCache, seed, tools } = options;
+  const { kernel, initrd, append, memory, harts, cpu, irqchip, clock, tier, codeCache, seed, tools } = options;
   return {
     guest: options.guest ?? (kernel === undefined ? await guestBehind(firmware) : undefined),
     kernel,
@@ -66,6 +71,7 @@ async function guestOptions(options: RunArguments, { logRegions }: RunVariant): 
     memory,
     harts,
     cpu,
+    irqchip,
     clock,
     tier,
     codeCache,
@@ -73,6 +79,9 @@ async function guestOptions(options: RunArguments, { logRegions }: RunVariant): 
     tools,
     console: options.console,
     disks: options.disk,
+    nets: options.net,
+    shares: options.share,
+    vsock: options.vsock,
     exec: options.exec !== undefined,
     logRegions,
     onNotice: options.quiet ? undefined : say,

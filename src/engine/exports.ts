@@ -20,6 +20,8 @@ export interface EngineExports {
   ): void;
   attachNvme(pciSlot: number, instance: number, backend: number, capacityBytes: number, flags: number): void;
   attachAhci(pciSlot: number, port: number, backend: number, capacityBytes: number, flags: number): void;
+  attachCustom(index: number, size: number): void;
+  customInterrupt(index: number, level: number): void;
   virtioConsoleSetPort(
     instance: number,
     port: number,
@@ -44,6 +46,38 @@ export interface EngineExports {
   consoleResize(columns: number, rows: number): void;
   consoleGuestOpen(port: number): number;
   diskDone(backend: number, tag: number, status: number): void;
+
+  /**
+   * Says what port `port` is to be, before a network device is attached to it: MAC address (its first four bytes as a
+   * little-endian word, then the last two), MTU, queue pairs, Mbit/s, and whether its link is up.
+   */
+  netConfigure(
+    port: number,
+    macLow: number,
+    macHigh: number,
+    mtu: number,
+    pairs: number,
+    speed: number,
+    up: number,
+  ): void;
+  /** NetOffload bits that frames into the guest may leave undone, or -1 while no driver listens. */
+  netOffloads(port: number): number;
+  /** Takes room for a frame: address of {count, reserved, count times {address, length}}, or NetRoom. Then netDeliver at once. */
+  netRoom(port: number, length: number): number;
+  /** The room that netRoom took is filled. `header` is NetAt.HEADER_IN, filled in, or 0. */
+  netDeliver(port: number, header: number): void;
+  netLink(port: number, up: number): void;
+
+  /** Names the share of a 9P device; 1 to 31 bytes. */
+  virtio9pSetTag(instance: number, address: number, length: number): void;
+  /** The reply to a request that shareRequest answered -1 to. */
+  shareDone(share: number, tag: number, address: number, length: number): void;
+  vsockSetCid(instance: number, cid: number): void;
+  /** Non-zero while the guest's socket driver can be given packets. */
+  vsockUp(instance: number): number;
+  /** Takes room for a packet: address of {count, bytes, count times {address, length}}, or 0. Then vsockGive at once. */
+  vsockRoom(instance: number): number;
+  vsockGive(instance: number, length: number): void;
 
   /** Register `index`: 0-31 x, 32 pc, 33-64 f, 0x1000 + n CSR n. */
   getReg(hart: number, index: number): bigint;
@@ -80,5 +114,15 @@ export interface EngineHost {
   diskWrite(backend: number, offset: number, address: number, length: number): number;
   diskFlush(backend: number, tag: number): number;
   diskDiscard(backend: number, offset: number, length: number, kind: number): number;
+  netSend(port: number, pieces: number, count: number, header: number): void;
+  netReady(port: number): void;
+  shareRequest(share: number, tag: number, pieces: number, readable: number, writable: number): number;
+  vsockPacket(pieces: number, count: number): void;
+  vsockReady(): void;
+  vsockReset(): void;
   entropy(address: number, length: number): void;
+  /** A register of a device that the host defines; an unsigned number of `size` bytes. */
+  customRead(device: number, offset: number, size: number): number;
+  /** `value` may be negative: its bits count. */
+  customWrite(device: number, offset: number, size: number, value: number): void;
 }

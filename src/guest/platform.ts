@@ -1,6 +1,8 @@
 // What the library needs from where it runs. platform/node and platform/browser provide
 // it; nothing else of the library sees Node or the DOM.
 
+import type { NetBackends } from "../backend/net-backends.ts";
+
 export interface Platform {
   /** Milliseconds on a clock that never goes back. Called often: it must be cheap. */
   now(): number;
@@ -15,6 +17,8 @@ export interface Platform {
   blockFor?(milliseconds: number): void;
   /** Unpredictable bytes. */
   randomBytes(into: Uint8Array): void;
+  /** Networks that this host has by name. */
+  readonly netBackends: NetBackends;
   /** A module of the package, compiled. */
   loadModule(name: "engine"): Promise<WebAssembly.Module>;
   /** The bytes of one that is instantiated in another way. */

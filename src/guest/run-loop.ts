@@ -32,7 +32,7 @@ export interface Driven {
   collect(): void;
   /** Publishes what was collected, before the host has its turn. */
   publish(): void;
-  /** True while the host owes the guest a completion, which a blocked host could not deliver. */
+  /** True while the host owes the guest a completion or may have a frame for it, which a blocked host could not deliver. */
   readonly awaitsCompletion: boolean;
   /** An exit that is neither BUDGET nor IDLE. True to go on running. */
   handle(exit: Exit): boolean;

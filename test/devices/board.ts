@@ -5,8 +5,9 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } 
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import asc from "assemblyscript/asc";
-import { Machine as At, Gpa, Layout } from "../../assembly/abi/layout.ts";
+import { Machine as At, BootMode, Gpa, Irqchip, Layout } from "../../assembly/abi/layout.ts";
 import { Map as Board } from "../../assembly/abi/memory-map.ts";
+import { idleHost } from "../../src/engine/idle-host.ts";
 
 export const RAM = Gpa.RAM;
 export const RAM_BYTES = 16 << 20;
@@ -56,6 +57,13 @@ export const Line = { MSIP: 3, STIP: 5, MTIP: 7, SEIP: 9, MEIP: 11 } as const;
 
 type Argument = number | bigint | boolean;
 
+export interface BoardOptions {
+  /** The Advanced Interrupt Architecture in place of the PLIC. */
+  aia?: boolean;
+  /** As firmware finds it; otherwise the hypervisor has prepared it for a kernel. */
+  firmware?: boolean;
+}
+
 export class TestBoard {
   readonly memory = new WebAssembly.Memory({ initial: (Layout.RAM + RAM_BYTES) >> 16 });
   readonly view = new DataView(this.memory.buffer);
@@ -74,8 +82,10 @@ export class TestBoard {
   /** What a flush answers; 1 leaves it pending, its tag in `flushes`. */
   flushAnswer = 0;
   readonly flushes: number[] = [];
+  /** Accesses to devices that the host defines. */
+  readonly customCalls: string[] = [];
 
-  private constructor(module: WebAssembly.Module) {
+  private constructor(module: WebAssembly.Module, options: BoardOptions) {
     const transfer = (kind: "read" | "write", offset: number, at: number, length: number) => {
       this.calls.push({ kind, offset, length });
       if (offset < 0 || offset + length > DISK_BYTES) throw new Error(`disk access at ${offset}, past its end`);
@@ -85,6 +95,7 @@ export class TestBoard {
       return 0;
     };
     const host = {
+      ...idleHost,
       now: () => this.now,
       consoleOut: (_port: number, at: number, length: number) => {
         this.outputCalls++;
@@ -103,39 +114,51 @@ export class TestBoard {
         return this.diskAnswer;
       },
       entropy: (at: number, length: number) => void this.bytes.fill(0xa5, at, at + length),
+      customRead: (device: number, offset: number, size: number) => {
+        this.customCalls.push(`read ${device} ${offset} ${size}`);
+        return 0x8765_4321 | 0;
+      },
+      customWrite: (device: number, offset: number, size: number, value: number) =>
+        void this.customCalls.push(`write ${device} ${offset} ${size} ${value >>> 0}`),
     };
     const instance = new WebAssembly.Instance(module, { env: { memory: this.memory }, host });
     this.exports = instance.exports as unknown as typeof this.exports;
     this.view.setUint32(At.RAM_SIZE, RAM_BYTES >> 12, true);
     this.view.setUint32(At.HART_COUNT, 2, true);
+    this.view.setUint32(At.IRQCHIP, options.aia ? Irqchip.AIA : Irqchip.PLIC, true);
+    this.view.setUint32(At.BOOT, options.firmware ? BootMode.FIRMWARE : BootMode.PARAVIRT, true);
     this.call("nvmeInit");
     this.call("ahciInit");
     this.call("pciInit");
   }
 
   /** A board at power-on; `attach` puts devices on it. */
-  static create(attach?: (board: TestBoard) => void): TestBoard {
-    const board = new TestBoard(compiled);
+  static create(attach?: (board: TestBoard) => void, options: BoardOptions = {}): TestBoard {
+    const board = new TestBoard(compiled, options);
     attach?.(board);
     board.reset();
     return board;
   }
 
   reset(): void {
-    for (const device of ["plic", "aclint", "rtc", "uart", "pci", "ahci"]) this.call(`${device}Reset`);
+    for (const device of ["plic", "aplic", "imsic", "aclint", "rtc", "uart", "pci", "ahci"])
+      this.call(`${device}Reset`);
     for (let i = 0; i < 4; i++) this.call("nvmeReset", i);
   }
 
   /** What a restore asks of every device. */
   valid(): boolean {
-    const devices = ["plic", "aclint", "rtc", "uart", "pci", "ahci"].every(
-      (device) => this.call(`${device}Validate`) !== 0,
-    );
+    const names = ["plic", "aplic", "imsic", "aclint", "rtc", "uart", "pci", "custom", "ahci"];
+    const devices = names.every((device) => this.call(`${device}Validate`) !== 0);
     return devices && [0, 1, 2, 3].every((i) => this.call("nvmeValidate", i) !== 0);
   }
 
   call(name: string, ...args: Argument[]): number {
     return Number(this.exports[name](...args));
+  }
+
+  call64(name: string, ...args: Argument[]): bigint {
+    return BigInt.asUintN(64, BigInt(this.exports[name](...args)));
   }
 
   read(pa: number, size = 4): number {

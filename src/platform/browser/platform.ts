@@ -1,6 +1,7 @@
 // Where the library runs in browsers: a page or a worker.
 import { HostError } from "../../errors.ts";
 import type { Platform } from "../../guest/platform.ts";
+import { NET_BACKENDS } from "./net-backends.ts";
 
 const RANDOM_CHUNK = 65_536;
 
@@ -58,6 +59,7 @@ export const browserPlatform: Platform = {
       into.set(crypto.getRandomValues(new Uint8Array(Math.min(RANDOM_CHUNK, into.length - at))), at);
     }
   },
+  netBackends: NET_BACKENDS,
   loadModule: async (name) => WebAssembly.compile(await (await load(name)).arrayBuffer()),
   loadBytes: async (name) => (await load(name)).arrayBuffer(),
 };

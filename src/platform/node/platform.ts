@@ -5,6 +5,7 @@ import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { HostError } from "../../errors.ts";
 import type { Platform } from "../../guest/platform.ts";
+import { NET_BACKENDS } from "./net-backends.ts";
 
 /** The package's modules, from the bundle (dist/) and from the sources (src/platform/node/). */
 const FOLDERS = ["../build/", "../../../build/"];
@@ -51,6 +52,7 @@ export const nodePlatform: Platform = {
       into.set(webcrypto.getRandomValues(new Uint8Array(Math.min(RANDOM_CHUNK, into.length - at))), at);
     }
   },
+  netBackends: NET_BACKENDS,
   loadModule: (name) => {
     let module = modules.get(name);
     if (module === undefined) {

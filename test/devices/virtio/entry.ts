@@ -2,6 +2,7 @@
 
 export { busRead, busWrite } from "../../../assembly/bus";
 export { diskDone } from "../../../assembly/devices/block/disk-done";
+export { virtioBlkResize } from "../../../assembly/devices/block/virtio-blk";
 export {
   virtioConsoleGuestOpen,
   virtioConsoleInput,
@@ -9,6 +10,8 @@ export {
   virtioConsoleResize,
   virtioConsoleSetPort,
 } from "../../../assembly/devices/console/virtio-console";
+export { netConfigure, netInit, netPortsValidate } from "../../../assembly/devices/net/port";
+export { netDeliver, netLink, netOffloads, netRoom } from "../../../assembly/devices/net/ports";
 export { pciInit, pciReset } from "../../../assembly/devices/pci/host-bridge";
 export {
   attachVirtioMmio,

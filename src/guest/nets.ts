@@ -1,0 +1,278 @@
+// A guest's network ports: the engine's calls by port number, answered by backends, and
+// frames from backends put into the guest's buffers.
+//
+// Every frame is copied at most once on its way through here: a backend sees the guest's
+// own memory, and what it delivers is copied into the driver's buffers at once. What one
+// side leaves undone and the other does not do is done in between (net-offload.ts).
+//
+// What the guest says of a frame is checked here, for all models: a backend may rely on
+// what NetOffloadRequest says.
+import { Dev } from "../../assembly/abi/device.ts";
+import { NET_FRAME_MAX, NetAt, NetGso, NetHeader, NetHeaderFlag, NetRoom } from "../../assembly/abi/net.ts";
+import type { NetBackend, NetFrame, NetOffloadRequest } from "../backend/net.ts";
+import { findTcp, HEADERS_MAX } from "../backend/net-headers.ts";
+import { copyFrame, finishFrame, offloadsOf } from "../backend/net-offload.ts";
+import type { Engine } from "../engine/engine.ts";
+
+const HEADER_IN = Dev.NET + NetAt.HEADER_IN;
+const PEEK = Dev.NET + NetAt.PEEK;
+const FRAME_MIN = 14;
+
+/** What becomes of frames, by port. */
+export interface NetCounts {
+  /** Frames that the guest sent, and that were delivered to it. */
+  sent: number;
+  delivered: number;
+  /** Frames of the guest's whose header does not fit them. */
+  malformed: number;
+  /** Frames to the guest that were lost since no driver listens, or the device cannot take them. */
+  lost: number;
+}
+
+export interface NetEvents {
+  notice(message: string): void;
+  /** A frame or a link's state has reached the guest: it may have been asleep. */
+  wake(): void;
+}
+
+interface Port {
+  readonly backend: NetBackend;
+  readonly counts: NetCounts;
+  /** Frames that are delivered first: the rest of one that had to be cut. */
+  readonly waiting: NetFrame[];
+  up: boolean;
+}
+
+export class Nets {
+  readonly #ports: Port[];
+  readonly #events: NetEvents;
+  #engine: Engine | undefined;
+  #view: DataView = new DataView(new ArrayBuffer(0));
+  #closed = false;
+
+  constructor(backends: readonly NetBackend[], events: NetEvents) {
+    this.#events = events;
+    this.#ports = backends.map((backend) => ({
+      backend,
+      counts: { sent: 0, delivered: 0, malformed: 0, lost: 0 },
+      waiting: [],
+      up: true,
+    }));
+  }
+
+  /** Number of ports. */
+  get size(): number {
+    return this.#ports.length;
+  }
+
+  /** Is the cable of this port plugged in? Kept over resets of the machine. */
+  isUp(port: number): boolean {
+    return this.#ports[port]?.up ?? false;
+  }
+
+  counts(port: number): NetCounts {
+    return this.#ports[port].counts;
+  }
+
+  /** Connects the backends. The engine has its devices. */
+  open(engine: Engine): void {
+    this.#engine = engine;
+    this.#view = engine.view;
+    this.#ports.forEach((port, number) => {
+      port.backend.open({
+        deliver: (frame) => this.#deliver(port, number, frame),
+        setLink: (up) => this.#setLink(port, number, up),
+        notice: (message) => this.#events.notice(message),
+      });
+    });
+  }
+
+  /** The machine restarts: what waited for its driver is lost. */
+  reset(): void {
+    for (const { waiting } of this.#ports) waiting.length = 0;
+  }
+
+  /** host.netSend */
+  send(number: number, pieces: number, count: number, header: number): void {
+    const port = this.#ports[number];
+    const engine = this.#engine;
+    if (port === undefined || engine === undefined || this.#closed) return;
+    const parts: Uint8Array[] = [];
+    let length = 0;
+    for (let at = pieces, end = pieces + NetAt.PIECE_SIZE * count; at < end; at += NetAt.PIECE_SIZE) {
+      const address = this.#view.getUint32(at, true);
+      const size = this.#view.getUint32(at + 4, true);
+      parts.push(engine.bytes.subarray(address, address + size));
+      length += size;
+    }
+    if (length < FRAME_MIN || length > NET_FRAME_MAX) {
+      port.counts.malformed++;
+      return;
+    }
+    let frame: NetFrame = { parts, length };
+    if (header !== 0) {
+      const offload = this.#readHeader(header, frame);
+      if (offload === "malformed") {
+        port.counts.malformed++;
+        return;
+      }
+      if (offload !== undefined) frame = { parts, length, offload };
+    }
+    port.counts.sent++;
+    const { backend } = port;
+    if (frame.offload === undefined) backend.send(frame);
+    else finishFrame(frame, backend.accepts, (finished) => backend.send(finished));
+  }
+
+  /** host.netReady */
+  ready(number: number): void {
+    const port = this.#ports[number];
+    if (port === undefined || this.#closed) return;
+    while (port.waiting.length > 0) {
+      if (!this.#put(port, number, port.waiting[0])) return;
+      port.waiting.shift();
+    }
+    port.backend.ready();
+  }
+
+  /** Closes every backend; throws the first error. Can be called again. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    let first: unknown;
+    for (const { backend } of this.#ports) {
+      try {
+        backend.close();
+      } catch (error) {
+        first ??= error;
+      }
+    }
+    if (first !== undefined) throw first;
+  }
+
+  #deliver(port: Port, number: number, frame: NetFrame): boolean {
+    const engine = this.#engine;
+    if (engine === undefined || this.#closed) return true;
+    const accepts = engine.exports.netOffloads(number);
+    if (accepts < 0 || frame.length < FRAME_MIN || frame.length > NET_FRAME_MAX) {
+      port.counts.lost++;
+      return true;
+    }
+    if (port.waiting.length > 0) return false;
+    if (frame.offload === undefined || (offloadsOf(frame.offload) & ~accepts) === 0) {
+      return this.#put(port, number, frame);
+    }
+    finishFrame(frame, accepts, (finished) => {
+      if (port.waiting.length > 0 || !this.#put(port, number, finished)) port.waiting.push(copyFrame(finished));
+    });
+    return true;
+  }
+
+  /** Copies a frame into the guest. False: there is no room. */
+  #put(port: Port, number: number, frame: NetFrame): boolean {
+    const { exports, bytes } = this.#engine as Engine;
+    this.#showBeginning(bytes, frame);
+    const list = exports.netRoom(number, frame.length) >>> 0;
+    if (list === NetRoom.NONE) return false;
+    if (list === NetRoom.LOST) {
+      port.counts.lost++;
+      return true;
+    }
+    const view = this.#view;
+    let piece = list;
+    let address = 0;
+    let room = 0;
+    for (const part of frame.parts) {
+      let at = 0;
+      while (at < part.length) {
+        if (room === 0) {
+          piece += NetAt.PIECE_SIZE;
+          address = view.getUint32(piece, true);
+          room = view.getUint32(piece + 4, true);
+        }
+        const size = Math.min(room, part.length - at);
+        bytes.set(size === part.length ? part : part.subarray(at, at + size), address);
+        at += size;
+        address += size;
+        room -= size;
+      }
+    }
+    if (frame.offload !== undefined) this.#writeHeader(frame.offload);
+    exports.netDeliver(number, frame.offload === undefined ? 0 : HEADER_IN);
+    port.counts.delivered++;
+    this.#events.wake();
+    return true;
+  }
+
+  /** Puts the frame's first bytes where filters and steering look at them. */
+  #showBeginning(bytes: Uint8Array, { parts, length }: NetFrame): void {
+    const [first] = parts;
+    if (first.length >= NetAt.PEEK_SIZE) {
+      bytes.set(first.subarray(0, NetAt.PEEK_SIZE), PEEK);
+      return;
+    }
+    if (length < NetAt.PEEK_SIZE) bytes.fill(0, PEEK + length, PEEK + NetAt.PEEK_SIZE);
+    let at = 0;
+    for (const part of parts) {
+      const taken = part.subarray(0, NetAt.PEEK_SIZE - at);
+      bytes.set(taken, PEEK + at);
+      at += taken.length;
+      if (at === NetAt.PEEK_SIZE) return;
+    }
+  }
+
+  #setLink(port: Port, number: number, up: boolean): void {
+    if (port.up === up || this.#closed) return;
+    port.up = up;
+    if (!up) port.waiting.length = 0;
+    this.#engine?.exports.netLink(number, up ? 1 : 0);
+    this.#events.wake();
+  }
+
+  /** What the header says is undone, if that makes sense for the frame. */
+  #readHeader(at: number, frame: NetFrame): NetOffloadRequest | undefined | "malformed" {
+    const view = this.#view;
+    const flags = view.getUint8(at + NetHeader.FLAGS);
+    const type = view.getUint8(at + NetHeader.GSO_TYPE);
+    const needsChecksum = (flags & NetHeaderFlag.NEEDS_CSUM) !== 0;
+    if (!needsChecksum) return type === NetGso.NONE ? undefined : "malformed";
+    const start = view.getUint16(at + NetHeader.CSUM_START, true);
+    const offset = view.getUint16(at + NetHeader.CSUM_OFFSET, true);
+    if (start < FRAME_MIN || start + offset + 2 > frame.length) return "malformed";
+    const checksum = { start, offset };
+    if (type === NetGso.NONE) return { checksum };
+    const size = view.getUint16(at + NetHeader.GSO_SIZE, true);
+    const found = findTcp(beginning(frame));
+    const version = { [NetGso.TCPV4]: 4, [NetGso.TCPV6]: 6 }[type & ~NetGso.ECN];
+    if (found === undefined || found.version !== version || found.tcp !== start || offset !== 16) return "malformed";
+    if (size === 0 || found.data > frame.length) return "malformed";
+    return { checksum, segment: { type, size, headerLength: found.data } };
+  }
+
+  #writeHeader({ checksum, segment }: NetOffloadRequest): void {
+    const view = this.#view;
+    const needs = checksum === undefined ? 0 : NetHeaderFlag.NEEDS_CSUM;
+    view.setUint8(HEADER_IN + NetHeader.FLAGS, needs);
+    view.setUint8(HEADER_IN + NetHeader.GSO_TYPE, segment?.type ?? NetGso.NONE);
+    view.setUint16(HEADER_IN + NetHeader.HDR_LEN, segment?.headerLength ?? 0, true);
+    view.setUint16(HEADER_IN + NetHeader.GSO_SIZE, segment?.size ?? 0, true);
+    view.setUint16(HEADER_IN + NetHeader.CSUM_START, checksum?.start ?? 0, true);
+    view.setUint16(HEADER_IN + NetHeader.CSUM_OFFSET, checksum?.offset ?? 0, true);
+    view.setUint16(HEADER_IN + NetHeader.NUM_BUFFERS, 0, true);
+  }
+}
+
+/** The frame's first bytes in one piece: all its headers. */
+function beginning(frame: NetFrame): Uint8Array {
+  const wanted = Math.min(frame.length, HEADERS_MAX);
+  if (frame.parts[0].length >= wanted) return frame.parts[0];
+  const bytes = new Uint8Array(wanted);
+  let at = 0;
+  for (const part of frame.parts) {
+    const taken = part.subarray(0, wanted - at);
+    bytes.set(taken, at);
+    at += taken.length;
+    if (at === wanted) break;
+  }
+  return bytes;
+}
