@@ -183,7 +183,9 @@ export const CATALOGUE = [
     form: "paravirt",
     transport: "pci",
     compatible: ["pci:class:010802"],
-    driver: "BLK_DEV_NVME",
+    spec: "NVM Express 1.4c, 5.7",
+    driver: "nvme",
+    config: "BLK_DEV_NVME",
     description: "NVMe with Doorbell Buffer Config (`dbbuf=on`)",
   },
   {
@@ -192,7 +194,9 @@ export const CATALOGUE = [
     form: "emulated",
     transport: "pci",
     compatible: ["pci:8086:2922", "pci:class:010601"],
-    driver: "SATA_AHCI",
+    spec: "Serial ATA AHCI 1.3.1, ACS-2",
+    driver: "ahci",
+    config: "SATA_AHCI",
     description: "AHCI 1.3.1 controller (ICH9) with SATA drives, NCQ",
   },
   {
@@ -215,7 +219,9 @@ export const CATALOGUE = [
     base: PhysicalMap.SERIAL,
     size: PhysicalMap.UART_SIZE,
     irq: Irq.SERIAL,
-    driver: "SERIAL_OF_PLATFORM",
+    spec: "PC16550D data sheet",
+    driver: "of_serial, 8250",
+    config: "SERIAL_OF_PLATFORM",
     description: "second NS16550A, a stream of bytes (`serial`)",
   },
   {
