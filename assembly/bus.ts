@@ -9,8 +9,9 @@ import { DeviceKind } from "./abi/device";
 import { ExitDirection } from "./abi/exit-counter";
 import { BootMode, Machine } from "./abi/layout";
 import { Map } from "./abi/memory-map";
-import { nvmeRead, nvmeWrite } from "./devices/block/nvme";
-import { uartRead, uartWrite } from "./devices/console/ns16550a";
+import { ahciRead, ahciWrite } from "./devices/block/ahci-registers";
+import { nvmeLook, nvmeRead, nvmeWrite } from "./devices/block/nvme";
+import { UARTS, uartRead, uartWrite } from "./devices/console/ns16550a";
 import { customDeviceRead, customDeviceWrite, customMapped } from "./devices/custom/custom";
 import { hasAia } from "./devices/irqchip/aia";
 import { aplicRead, aplicWrite, Domain } from "./devices/irqchip/aplic";
@@ -59,7 +60,7 @@ export function busMapped(pa: u64): bool {
   const p = <u32>pa;
   return (
     p >= <u32>Map.PCIE_ECAM ||
-    within(p, Map.UART, Map.UART_SIZE) ||
+    within(p, Map.UART, Map.UART_SIZE * UARTS) ||
     within(p, Map.VIRTIO, Map.VIRTIO_SLOT_SIZE * Map.VIRTIO_SLOTS) ||
     (hasAia() ? aiaMapped(p) : within(p, Map.PLIC, Map.PLIC_SIZE)) ||
     within(p, Map.ACLINT, Map.ACLINT_SIZE) ||
@@ -82,9 +83,11 @@ export function busRead(pa: u64, size: u32): u64 {
     countExit(slotKind(slot), slot, ExitDirection.READ, offset);
     return sound(pa, size) ? virtioMmioRead(slot, offset, size) : 0;
   }
-  if (within(p, Map.UART, Map.UART_SIZE)) {
-    countExit(DeviceKind.UART, 0, ExitDirection.READ, p - <u32>Map.UART);
-    return sound(pa, size) ? uartRead(p - <u32>Map.UART) : 0;
+  if (within(p, Map.UART, Map.UART_SIZE * UARTS)) {
+    const port = (p - <u32>Map.UART) / <u32>Map.UART_SIZE;
+    const offset = p & (<u32>Map.UART_SIZE - 1);
+    countExit(DeviceKind.UART, port, ExitDirection.READ, offset);
+    return sound(pa, size) ? uartRead(port, offset) : 0;
   }
   if (hasAia() && aiaMapped(p)) return aiaRead(p, size);
   if (!hasAia() && within(p, Map.PLIC, Map.PLIC_SIZE)) {
@@ -136,13 +139,16 @@ export function busWrite(pa: u64, size: u32, value: u64): void {
     const slot = (p - <u32>Map.VIRTIO) / <u32>Map.VIRTIO_SLOT_SIZE;
     countExit(slotKind(slot), slot, ExitDirection.WRITE, offset);
     if (sound(pa, size)) virtioMmioWrite(slot, offset, size, value);
-  } else if (within(p, Map.UART, Map.UART_SIZE)) {
-    countExit(DeviceKind.UART, 0, ExitDirection.WRITE, p - <u32>Map.UART);
-    if (sound(pa, size)) uartWrite(p - <u32>Map.UART, <u32>value);
+  } else if (within(p, Map.UART, Map.UART_SIZE * UARTS)) {
+    const port = (p - <u32>Map.UART) / <u32>Map.UART_SIZE;
+    const offset = p & (<u32>Map.UART_SIZE - 1);
+    countExit(DeviceKind.UART, port, ExitDirection.WRITE, offset);
+    if (sound(pa, size)) uartWrite(port, offset, <u32>value);
   } else if (hasAia() && aiaMapped(p)) {
     aiaWrite(p, size, value);
   } else if (!hasAia() && within(p, Map.PLIC, Map.PLIC_SIZE)) {
     countExit(DeviceKind.PLIC, 0, ExitDirection.WRITE, p - <u32>Map.PLIC);
+    nvmeLook(); // a driver that ends its interrupt here may have consumed all without a doorbell
     if (size == 4 && sound(pa, size)) plicWrite(p - <u32>Map.PLIC, <u32>value);
   } else if (within(p, Map.ACLINT, Map.ACLINT_SIZE)) {
     countExit(DeviceKind.ACLINT, 0, ExitDirection.WRITE, p - <u32>Map.ACLINT);
@@ -265,6 +271,8 @@ function functionRead(slot: u32, bar: u32, offset: u32, size: u32): u64 {
   switch (f.kind) {
     case DeviceKind.NVME:
       return nvmeRead(f.instance, offset, size);
+    case DeviceKind.AHCI:
+      return ahciRead(offset, size);
     case DeviceKind.VIRTIO_BLK:
     case DeviceKind.VIRTIO_CONSOLE:
     case DeviceKind.VIRTIO_RNG:
@@ -291,6 +299,9 @@ function functionWrite(slot: u32, bar: u32, offset: u32, size: u32, value: u64):
   switch (f.kind) {
     case DeviceKind.NVME:
       nvmeWrite(f.instance, offset, size, value);
+      break;
+    case DeviceKind.AHCI:
+      ahciWrite(offset, size, value);
       break;
     case DeviceKind.VIRTIO_BLK:
     case DeviceKind.VIRTIO_CONSOLE:

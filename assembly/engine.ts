@@ -4,8 +4,10 @@
 import { ConsolePort } from "./abi/device";
 import { Exit } from "./abi/exit";
 import { HartAt, Layout, Machine } from "./abi/layout";
+import { ahciHasWork, ahciPoll } from "./devices/block/ahci";
+import { nvmeLook } from "./devices/block/nvme";
 import { resetDevices } from "./devices/reset";
-import { uartFlush, uartInput, uartListens } from "./devices/console/ns16550a";
+import { uartFlushAll, uartInput, uartListens } from "./devices/console/ns16550a";
 import { virtioHasWork, virtioPoll } from "./devices/virtio/service";
 import {
   virtioConsoleGuestOpen,
@@ -38,6 +40,7 @@ import { resetSites } from "./translator/sites";
 import { resetTargets } from "./translator/targets";
 
 export { goOn } from "./interpreter/translated";
+export { attachAhci } from "./devices/block/ahci";
 export { attachCustom, customInterrupt } from "./devices/custom/custom";
 export { attachNvme } from "./devices/block/nvme";
 export { attachVirtioMmio, attachVirtioPci } from "./devices/virtio/attach";
@@ -113,17 +116,20 @@ export function startHart(h: u32, pc: u64, a0: u64, a1: u64, a2: u64, mode: u32)
 export function run(budget: i32): i32 {
   virtioPoll();
   if (writeTagsStale()) settleWrites();
+  ahciPoll();
+  nvmeLook();
   const exit = runHarts(budget);
-  uartFlush();
+  uartFlushAll();
   // A request too large for one kick is finished in shares: that is no time to sleep.
-  return exit == Exit.IDLE && virtioHasWork() ? <i32>Exit.BUDGET : exit;
+  return exit == Exit.IDLE && (virtioHasWork() || ahciHasWork()) ? <i32>Exit.BUDGET : exit;
 }
 
 // --- consoles ---
 
 /** Offers `length` bytes of input to a console port; how many it took. */
 export function consoleInput(port: u32, address: usize, length: u32): u32 {
-  if (port == <u32>ConsolePort.UART) return uartInput(address, length);
+  if (port == <u32>ConsolePort.UART) return uartInput(0, address, length);
+  if (port == <u32>ConsolePort.SERIAL) return uartInput(1, address, length);
   if (port == <u32>ConsolePort.SBI) return sbiConsoleInput(address, length);
   const n = port - <u32>ConsolePort.VIRTIO;
   return n < <u32>ConsolePort.VIRTIO_PORTS ? virtioConsoleInput(CONSOLE_INSTANCE, n, address, length) : 0;
@@ -131,7 +137,8 @@ export function consoleInput(port: u32, address: usize, length: u32): u32 {
 
 /** Does the guest listen to this port: would input now be taken, and reach a program? */
 export function consoleInputReady(port: u32): bool {
-  if (port == <u32>ConsolePort.UART) return uartListens();
+  if (port == <u32>ConsolePort.UART) return uartListens(0);
+  if (port == <u32>ConsolePort.SERIAL) return uartListens(1);
   if (port == <u32>ConsolePort.SBI) return true;
   const n = port - <u32>ConsolePort.VIRTIO;
   return n < <u32>ConsolePort.VIRTIO_PORTS && virtioConsoleInputReady(CONSOLE_INSTANCE, n);

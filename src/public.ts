@@ -32,12 +32,13 @@ export { defaultCommandLine } from "./guest/create.ts";
 export type { CustomDeviceHandle } from "./guest/custom-devices.ts";
 export type { ExecOptions, ExecResult } from "./guest/exec.ts";
 export type { ExitInfo } from "./guest/exit-info.ts";
-export type { Guest, GuestConsole } from "./guest/guest.ts";
+export type { Guest, GuestConsole, GuestPort } from "./guest/guest.ts";
 export type { MemoryStats, MemoryUsage } from "./guest/memory.ts";
 export type {
   BootKind,
   ClockKind,
   ConsoleKind,
+  DiskInterface,
   DiskOptions,
   GuestOptions,
   IrqchipKind,

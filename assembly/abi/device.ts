@@ -60,6 +60,8 @@ export const enum DeviceKind {
 export const enum ConsolePort {
   UART = 0,
   SBI = 1,
+  /** The second UART: a named stream of bytes, no console. */
+  SERIAL = 2,
   /** virtio-console port n is VIRTIO + n; port 0 is hvc0. */
   VIRTIO = 16,
   VIRTIO_PORTS = 8,

@@ -25,6 +25,8 @@ export const enum Map {
   IMSIC_PAGE = 0x1000,
   UART = 0x1000_0000,
   UART_SIZE = 0x100,
+  /** The second UART follows the first, where the `virt` board has nothing up to virtio. */
+  SERIAL = 0x1000_0100,
   VIRTIO = 0x1000_1000, // 8 slots, 0x1000 apart
   VIRTIO_SLOT_SIZE = 0x1000,
   VIRTIO_SLOTS = 8,
@@ -43,6 +45,7 @@ export const enum Irq {
   VIRTIO = 1, // 1 to 8
   UART = 10,
   RTC = 11,
+  SERIAL = 12, // not on the `virt` board
   PCIE = 32, // INTA to INTD: 32 to 35
   CUSTOM = 64, // 64 to 79
   COUNT = 96,

@@ -1,6 +1,7 @@
 // Power-on of all devices at once: nothing attached, every register at its reset value.
 import { resetExitCounters } from "../exits";
 import { forgetRanges } from "../memory/backed";
+import { ahciInit } from "./block/ahci";
 import { nvmeInit } from "./block/nvme";
 import { uartReset } from "./console/ns16550a";
 import { customInit } from "./custom/custom";
@@ -19,6 +20,7 @@ export function resetDevices(): void {
   virtioInit();
   netInit();
   nvmeInit();
+  ahciInit();
   customInit();
   uartReset();
   plicReset();

@@ -26,6 +26,7 @@ export function deviceName(kind: u32): string {
     case DeviceKind.IMSIC: return "imsic";
     case DeviceKind.UNMAPPED: return "unmapped";
     case DeviceKind.BOOT_ROM: return "boot-rom";
+    case DeviceKind.AHCI: return "ahci";
     case DeviceKind.CUSTOM: return "custom";
   }
   return "device " + kind.toString();
@@ -41,6 +42,7 @@ export function registerName(kind: u32, offset: u32, pci: bool): string {
     case DeviceKind.APLIC: name = aplic(offset); break;
     case DeviceKind.IMSIC: name = offset == 0 ? "seteipnum_le" : ""; break;
     case DeviceKind.NVME: name = nvme(offset); break;
+    case DeviceKind.AHCI: name = ahci(offset); break;
     case DeviceKind.VIRTIO_CONSOLE:
     case DeviceKind.VIRTIO_BLK:
     case DeviceKind.VIRTIO_9P:
@@ -115,6 +117,35 @@ function nvme(offset: u32): string {
     case 0x24: return "AQA";
     case 0x28: return "ASQ";
     case 0x30: return "ACQ";
+  }
+  return "";
+}
+
+function ahci(offset: u32): string {
+  if (offset >= 0x100) {
+    switch (offset & 0x7f) {
+      case 0x00: return "PxCLB";
+      case 0x08: return "PxFB";
+      case 0x10: return "PxIS";
+      case 0x14: return "PxIE";
+      case 0x18: return "PxCMD";
+      case 0x20: return "PxTFD";
+      case 0x24: return "PxSIG";
+      case 0x28: return "PxSSTS";
+      case 0x2c: return "PxSCTL";
+      case 0x30: return "PxSERR";
+      case 0x34: return "PxSACT";
+      case 0x38: return "PxCI";
+    }
+    return "";
+  }
+  switch (offset) {
+    case 0x00: return "CAP";
+    case 0x04: return "GHC";
+    case 0x08: return "IS";
+    case 0x0c: return "PI";
+    case 0x10: return "VS";
+    case 0x24: return "CAP2";
   }
   return "";
 }

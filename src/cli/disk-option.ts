@@ -1,12 +1,12 @@
-// --disk FILE[,if=nvme|virtio][,ro|,overlay], and for virtio disks [,transport=pci|mmio]
-// [,queues=N][,ring=split|packed][,indirect=on][,notify=data]. The file's name may hold commas: settings
+// --disk FILE[,if=nvme|ahci|virtio][,ro|,overlay], for NVMe [,dbbuf=on|off], and for virtio disks
+// [,transport=pci|mmio][,queues=N][,ring=split|packed][,indirect=on][,notify=data]. The file's name may hold commas: settings
 // are taken off the end as long as they are known ones.
 import { OptionError } from "../errors.ts";
-import type { RingKind } from "../guest/options.ts";
+import { DISK_INTERFACES, type DiskInterface, type RingKind } from "../guest/options.ts";
 
 export interface DiskArgument {
   path: string;
-  if: "nvme" | "virtio";
+  if: DiskInterface;
   readOnly: boolean;
   overlay: boolean;
   transport?: "mmio" | "pci";
@@ -14,9 +14,10 @@ export interface DiskArgument {
   ring?: RingKind;
   indirect?: boolean;
   notificationData?: boolean;
+  doorbellBuffer?: boolean;
 }
 
-const SETTINGS = ["if=nvme", "if=virtio", "ro", "overlay"];
+const SETTINGS = [...DISK_INTERFACES.map((name) => `if=${name}`), "ro", "overlay", "dbbuf=on", "dbbuf=off"];
 /** Of virtio disks. */
 const VIRTIO_SETTINGS = ["transport=pci", "transport=mmio", "ring=split", "ring=packed", "indirect=on", "notify=data"];
 const QUEUES = /^queues=(\d{1,4})$/;
@@ -57,20 +58,29 @@ export function parseDisk(text: string): DiskArgument {
       `disk setting "${last}" is not known: write ${[...SETTINGS, ...VIRTIO_SETTINGS, "queues=N"].join(", ")}`,
     );
   const path = parts.join(",");
-  if (path === "") throw new OptionError("a disk needs a file: write --disk FILE,if=nvme or --disk FILE,if=virtio");
-  if (settings.has("if=nvme") && settings.has("if=virtio")) {
-    throw new OptionError(`disk ${path} can be nvme or virtio, not both`);
+  if (path === "") {
+    const examples = DISK_INTERFACES.map((name) => `--disk FILE,if=${name}`);
+    throw new OptionError(`a disk needs a file: write ${examples.join(" or ")}`);
   }
+  const interfaces = DISK_INTERFACES.filter((name) => settings.has(`if=${name}`));
+  if (interfaces.length > 1) throw new OptionError(`disk ${path} can be ${interfaces.join(" or ")}, not both`);
   if (settings.has("ro") && settings.has("overlay")) {
     throw new OptionError(
       `disk ${path}: "ro" and "overlay" exclude each other: an overlay is written, and thrown away`,
     );
   }
+  const device = interfaces[0] ?? "virtio";
+  const doorbellBuffer = settings.has("dbbuf=on");
+  if (doorbellBuffer && settings.has("dbbuf=off")) throw new OptionError(`disk ${path}: dbbuf is on or off, not both`);
+  if (doorbellBuffer && device !== "nvme") {
+    throw new OptionError(`disk ${path}: dbbuf=on puts NVMe's doorbells in memory: write if=nvme too`);
+  }
   return {
     path,
-    if: settings.has("if=nvme") ? "nvme" : "virtio",
+    if: device,
     readOnly: settings.has("ro"),
     overlay: settings.has("overlay"),
     ...virtioSettings(settings, path),
+    ...(doorbellBuffer ? { doorbellBuffer } : {}),
   };
 }

@@ -143,8 +143,8 @@ function withGuestOptions(command: Command): Command {
     .addOption(irqchipOption())
     .addOption(
       new Option(
-        "--disk <file[,if=nvme|virtio][,ro|,overlay]>",
-        "attaches a disk; can be given again; virtio also takes transport=pci|mmio, queues=N, ring=split|packed",
+        "--disk <file[,if=nvme|ahci|virtio][,ro|,overlay]>",
+        "attaches a disk; can be given again; nvme also takes dbbuf=on, virtio transport=pci|mmio, queues=N, ring=split|packed",
       ).argParser(collectDisk),
     )
     .addOption(

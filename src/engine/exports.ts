@@ -19,6 +19,7 @@ export interface EngineExports {
     flags: number,
   ): void;
   attachNvme(pciSlot: number, instance: number, backend: number, capacityBytes: number, flags: number): void;
+  attachAhci(pciSlot: number, port: number, backend: number, capacityBytes: number, flags: number): void;
   attachCustom(index: number, size: number): void;
   customInterrupt(index: number, level: number): void;
   virtioConsoleSetPort(
@@ -126,6 +127,8 @@ export const enum Register {
 /** Bit of an attachment's `flags`. */
 export const enum AttachFlag {
   READ_ONLY = 1,
+  /** attachNvme: offers doorbells in memory. */
+  DOORBELL_BUFFER = 2,
 }
 
 /** What the engine calls in its host. */

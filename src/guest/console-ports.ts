@@ -20,6 +20,9 @@ export function virtioPort(index: number): number {
   return ConsolePort.VIRTIO + index;
 }
 
+/** Number of the engine's port for the second UART. */
+export const SERIAL_PORT: number = ConsolePort.SERIAL;
+
 /** Port that a console of this kind is. */
 export function portOf(kind: ConsoleKind): number {
   return PORT_OF[kind];

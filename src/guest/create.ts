@@ -24,7 +24,15 @@ import { agentPortList } from "./exec.ts";
 import { Guest } from "./guest.ts";
 import { type AttachedDisk, checkDisks, checkNets, checkPmem, type NamedPort } from "./machine.ts";
 import { type AttachedNet, addressWay, macOf, openNet } from "./net-options.ts";
-import type { BootKind, ConsoleKind, DiskOptions, GuestOptions, PmemOptions, TierKind } from "./options.ts";
+import {
+  type BootKind,
+  type ConsoleKind,
+  DISK_INTERFACES,
+  type DiskOptions,
+  type GuestOptions,
+  type PmemOptions,
+  type TierKind,
+} from "./options.ts";
 import type { Platform } from "./platform.ts";
 import { checkShares } from "./shares.ts";
 import { checkNoVirtioOptions, checkRing, ringFlags, type VirtioDefaults, virtioDisk } from "./virtio-disk.ts";
@@ -43,6 +51,7 @@ const RNG_SEED_BYTES = 32;
 const MOST_HARTS = 8;
 /** Ports of the virtio console that callers may name, after the console and the agent's. */
 const FIRST_FREE_PORT = 1 + agentPortList.length;
+const PORT_NAME = /^[\x21-\x7e]{1,31}$/;
 const MAX_PORTS = ConsolePort.VIRTIO_PORTS - FIRST_FREE_PORT;
 /** Makes the seed of the kernel's random numbers another stream than the entropy device's. */
 const RNG_SEED_SALT = 0x726e_672d_7365_6564n;
@@ -91,12 +100,15 @@ function openDisk(options: DiskOptions, number: number, defaults: VirtioDefaults
     disk = overlayDisk(disk);
   }
   const device = options.if ?? "virtio";
-  if (device !== "nvme" && device !== "virtio") {
-    throw new OptionError(`disk ${disk.name}: "${device}" is no disk interface: write nvme or virtio`);
+  if (!DISK_INTERFACES.includes(device)) {
+    throw new OptionError(`disk ${disk.name}: "${device}" is no disk interface: write ${DISK_INTERFACES.join(", ")}`);
+  }
+  if (options.doorbellBuffer && device !== "nvme") {
+    throw new OptionError(`disk ${disk.name}: doorbells in memory are NVMe's: give if: "nvme" too`);
   }
   if (device === "virtio") return { backend: disk, device, virtio: virtioDisk(options, disk.name, defaults) };
   checkNoVirtioOptions(options, disk.name);
-  return { backend: disk, device };
+  return { backend: disk, device, doorbellBuffer: options.doorbellBuffer };
 }
 
 function openPmem(options: PmemOptions, number: number): DiskBackend {
@@ -165,12 +177,15 @@ function inspectOf(platform: Platform): Promise<Inspect> {
 }
 
 /** The console's ports: the agent's, if there is one, then the caller's. */
-function portsOf({ exec, ports = [] }: GuestOptions): NamedPort[] {
+function portsOf({ exec, ports = [], serial }: GuestOptions): NamedPort[] {
   const first = exec ? agentPortList : [];
   const names = new Set([...first.map(({ name }) => name), ...ports]);
   if (names.size < first.length + ports.length) throw new OptionError(`ports ${ports.join(", ")}: a name is taken`);
-  if (ports.length > MAX_PORTS || ports.some((name) => !/^[\x21-\x7e]{1,31}$/.test(name))) {
+  if (ports.length > MAX_PORTS || ports.some((name) => !PORT_NAME.test(name))) {
     throw new OptionError(`ports: give at most ${MAX_PORTS} names of 1 to 31 printable ASCII characters`);
+  }
+  if (serial !== undefined && (names.has(serial) || !PORT_NAME.test(serial))) {
+    throw new OptionError(`serial: give a name of 1 to 31 printable ASCII characters that no port has`);
   }
   return [...first, ...ports.map((name, i) => ({ index: FIRST_FREE_PORT + i, name }))];
 }
@@ -244,6 +259,7 @@ export async function createGuestOn(platform: Platform, options: GuestOptions, n
       extensions,
       boot,
       console,
+      serial: options.serial !== undefined,
       irqchip,
       rngSeed,
       bootargs: append,
@@ -300,6 +316,7 @@ export async function createGuestOn(platform: Platform, options: GuestOptions, n
         disks,
         nets,
         ports: portsOf(options),
+        serial: options.serial,
         devices,
         shares: checkShares(options.shares ?? []),
         vsock: options.vsock && checkVsock(options.vsock),

@@ -13,7 +13,7 @@ import { readRegions, type TranslatedRegion } from "../engine/regions.ts";
 import { ExecError, type GuestCrash, HostError, OptionError, ParavaneError } from "../errors.ts";
 import type { Symbols } from "../image/elf-symbols.ts";
 import { GuestClock } from "./clock.ts";
-import { ConsolePorts, consoleKindOf, portOf, virtioPort } from "./console-ports.ts";
+import { ConsolePorts, consoleKindOf, portOf, SERIAL_PORT, virtioPort } from "./console-ports.ts";
 import { doubleFaultCrash, panicCrash } from "./crash.ts";
 import { type CustomDeviceHandle, CustomDevices } from "./custom-devices.ts";
 import { Disks } from "./disks.ts";
@@ -37,6 +37,14 @@ export interface GuestConsole {
   onData(listener: (bytes: Uint8Array, port: number) => void): () => void;
   /** Tells the guest the terminal's size; the virtio console passes it on. */
   resize(columns: number, rows: number): void;
+}
+
+/** A stream of bytes between host and guest, by the name that `ports` or `serial` gave it. */
+export interface GuestPort {
+  /** Queues bytes; the guest takes them when it listens. */
+  write(data: string | Uint8Array): void;
+  /** Calls `listener` with what the guest writes, in place of an earlier listener. The array belongs to it. */
+  onData(listener: (bytes: Uint8Array) => void): void;
 }
 
 /** What create.ts puts together. */
@@ -171,6 +179,22 @@ export class Guest {
    */
   exec(command: string, options: ExecOptions = {}): Promise<ExecResult> {
     return this.#requireExecutor().exec(command, options);
+  }
+
+  /**
+   * The host's side of a named port.
+   * @throws ParavaneError if the guest was created without it.
+   */
+  port(name: string): GuestPort {
+    const port = this.#portNumber(name);
+    if (port === undefined) throw new ParavaneError(`this guest has no port ${name}: name it in ports, or as serial`);
+    return {
+      write: (data) => {
+        this.#ports.write(port, typeof data === "string" ? new TextEncoder().encode(data) : data);
+        this.#loop.wake();
+      },
+      onData: (listener) => this.#ports.listen(port, listener),
+    };
   }
 
   /** Stops the guest, and its time, until resume(). */
@@ -318,6 +342,19 @@ export class Guest {
     return BigInt.asUintN(64, this.#engine.exports.getReg(hart, index));
   }
 
+  #portNumber(name: string): number | undefined {
+    const { ports, serial } = this.#parts.plan;
+    if (name === serial) return SERIAL_PORT;
+    const found = ports.find((port) => port.name === name);
+    return found && virtioPort(found.index);
+  }
+
+  #portName(port: number): string | undefined {
+    const { ports, serial } = this.#parts.plan;
+    if (port === SERIAL_PORT) return serial;
+    return consoleKindOf(port) ?? ports.find(({ index }) => virtioPort(index) === port)?.name;
+  }
+
   #requireExecutor(): Executor {
     if (this.#executor === undefined) throw new ParavaneError("this guest runs no commands: create it with exec: true");
     return this.#executor;
@@ -362,9 +399,9 @@ export class Guest {
   }
 
   #output(port: number, bytes: Uint8Array): void {
-    const { onOutput, plan } = this.#parts;
+    const { onOutput } = this.#parts;
     if (onOutput) {
-      const name = consoleKindOf(port) ?? plan.ports.find(({ index }) => virtioPort(index) === port)?.name;
+      const name = this.#portName(port);
       if (name !== undefined) onOutput(name, bytes);
     }
     this.#ports.put(port, bytes);

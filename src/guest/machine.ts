@@ -13,6 +13,7 @@ import type { DefinedDevice } from "../machine/define-device.ts";
 import type { BootPlan } from "../machine/layout.ts";
 import type { MemoryDevices } from "./memory.ts";
 import type { AttachedNet, NetOptions } from "./net-options.ts";
+import type { DiskInterface } from "./options.ts";
 import type { VirtioDisk } from "./virtio-disk.ts";
 import type { AttachedVsock } from "./vsock-device.ts";
 
@@ -21,13 +22,15 @@ const RNG_SLOT = 0;
 const FIRST_DISK_SLOT = 1;
 const DISK_SLOTS = 7;
 
-/** PCI functions: the console, then NVMe controllers. Slot 0 is the host bridge. */
+/** PCI functions: the console, NVMe controllers, then the AHCI controller. Slot 0 is the host bridge. */
 const CONSOLE_PCI_SLOT = 1;
 const CONSOLE_INSTANCE = 8;
 const FIRST_NVME_PCI_SLOT = 2;
 const NVME_CONTROLLERS = 4;
 /** Ranges of memory with a disk behind them. */
 const PMEM_DEVICES = 8;
+const AHCI_PCI_SLOT = 6;
+const AHCI_PORTS = 6;
 
 /** PCI functions of what is attached in the order of options, and instances of virtio devices there. */
 const FIRST_FREE_PCI_SLOT = 7;
@@ -45,7 +48,9 @@ const MODE = { M: 3, S: 1 } as const;
 
 export interface AttachedDisk {
   backend: DiskBackend;
-  device: "nvme" | "virtio";
+  device: DiskInterface;
+  /** NVMe: doorbells in memory. */
+  doorbellBuffer?: boolean;
   /** Of a virtio disk. */
   virtio?: VirtioDisk;
 }
@@ -69,6 +74,8 @@ export interface MachinePlan {
   disks: readonly AttachedDisk[];
   nets: readonly AttachedNet[];
   ports: readonly NamedPort[];
+  /** Name of the second UART's stream, if there is one. */
+  serial?: string;
   shares: readonly AttachedShare[];
   vsock: AttachedVsock | undefined;
   devices: readonly DefinedDevice[];
@@ -98,6 +105,9 @@ export function checkDisks(disks: readonly AttachedDisk[]): void {
   if (count("nvme") > NVME_CONTROLLERS) {
     throw new OptionError(`more than ${NVME_CONTROLLERS} NVMe disks: attach the others as virtio`);
   }
+  if (count("ahci") > AHCI_PORTS) {
+    throw new OptionError(`more than ${AHCI_PORTS} AHCI disks: attach the others as virtio or nvme`);
+  }
 }
 
 /** @throws OptionError if there are more network devices than the machine takes. */
@@ -120,15 +130,19 @@ function attachVirtio(engine: Engine, free: Free, kind: DeviceKind, backend = 0,
 
 function attachDisks(engine: Engine, disks: readonly AttachedDisk[], free: Free): void {
   let controller = 0;
-  disks.forEach(({ backend, device, virtio }, number) => {
+  let port = 0;
+  disks.forEach(({ backend, device, virtio, doorbellBuffer }, number) => {
     const flags = (backend.readOnly ? AttachFlag.READ_ONLY : 0) | (virtio?.flags ?? 0);
     const kind = DeviceKind.VIRTIO_BLK;
     if (virtio?.transport === "pci") attachVirtio(engine, free, kind, number, backend.size, flags);
     else if (device === "virtio") {
       engine.exports.attachVirtioMmio(free.mmioSlot++, kind, number, backend.size, flags);
+    } else if (device === "ahci") {
+      engine.exports.attachAhci(AHCI_PCI_SLOT, port++, number, backend.size, flags);
     } else {
       const pciSlot = FIRST_NVME_PCI_SLOT + controller;
-      engine.exports.attachNvme(pciSlot, controller++, number, backend.size, flags);
+      const offers = doorbellBuffer ? AttachFlag.DOORBELL_BUFFER : 0;
+      engine.exports.attachNvme(pciSlot, controller++, number, backend.size, flags | offers);
     }
   });
 }

@@ -10,6 +10,9 @@ import type { VsockOptions } from "./vsock-device.ts";
 export type ConsoleKind = "ns16550a" | "virtio" | "sbi";
 export type BootKind = "paravirt" | "firmware";
 export type ClockKind = "host" | "virtual";
+/** Disk interfaces: NVMe (emulated), AHCI (emulated), virtio-blk (paravirtual). */
+export const DISK_INTERFACES = ["nvme", "ahci", "virtio"] as const;
+export type DiskInterface = (typeof DISK_INTERFACES)[number];
 export type TierKind = "auto" | "interpreter" | "translator";
 /** Form of the virtqueues that a virtio device offers; a driver that cannot drive packed ones takes split ones. */
 export type RingKind = "split" | "packed";
@@ -19,8 +22,17 @@ export interface DiskOptions {
   /** Contents in memory; the guest's writes appear in it. */
   bytes?: Uint8Array;
   backend?: DiskBackend;
-  /** The device in front of it: NVMe over PCIe (emulated) or virtio-blk (paravirtual, the default). */
-  if?: "nvme" | "virtio";
+  /**
+   * The device in front of it: an NVMe controller of its own (emulated, at most four), a drive behind the AHCI
+   * controller (emulated, at most six) or virtio-blk (paravirtual, the default).
+   */
+  if?: DiskInterface;
+  /**
+   * NVMe only: offers doorbells in guest memory (Doorbell Buffer Config), a paravirtual extension that saves the
+   * driver an exit for each completion. Default: no, as real drives.
+   */
+  doorbellBuffer?: boolean;
+  /** Writes fail. An AHCI drive has no way to announce that: the guest sees an error at each write. */
   readOnly?: boolean;
   /** Writes stay in memory and are thrown away; the contents themselves are never written. */
   overlay?: boolean;
@@ -125,6 +137,11 @@ export interface GuestOptions {
    * goes to onOutput alone. The guest finds them by name in /sys/class/virtio-ports.
    */
   ports?: string[];
+  /**
+   * Adds a second NS16550A (emulated), /dev/ttyS1 if the first is ttyS0: a stream of bytes by this name, the same on
+   * the host's side as a port of `ports`.
+   */
+  serial?: string;
   /** Every console's output, in pieces. The array belongs to the callee. */
   onConsole?(bytes: Uint8Array): void;
   /**
@@ -138,7 +155,7 @@ export interface GuestOptions {
   onReset?(): void;
 }
 
-/** Where output comes from: a console's kind, or the name of a virtio port. */
+/** Where output comes from: a console's kind, or the name of a port. */
 export type OutputPort = ConsoleKind | (string & {});
 
 export type { ExitInfo, IrqchipKind, NetOptions, ShareOptions, VsockOptions };

@@ -25,6 +25,8 @@ export interface MachineConfig {
   /** The kernel's command line. */
   bootargs: string;
   console: ConsoleDevice;
+  /** There is a second UART. */
+  serial?: boolean;
   /** Default: "plic". */
   irqchip?: IrqchipKind;
   /** 32 bytes that seed the kernel's random numbers. */
@@ -275,6 +277,7 @@ export function machineTree(config: MachineConfig): DeviceTreeNode {
         ...(config.boot === "firmware" ? [clint(config.harts)] : []),
         ...(aia ? aiaNodes(config, AIA, interruptController) : [plic(config.harts)]),
         device("serial", "ns16550a", { "clock-frequency": UART_CLOCK }, wires),
+        ...(config.serial ? [device("serial", "ns16550a-serial", { "clock-frequency": UART_CLOCK }, wires)] : []),
         ...range(PhysicalMap.VIRTIO_SLOTS).map((slot) => virtioSlot(slot, wires)),
         ...(config.devices ?? []).map((it, index) => customDevice(it, index, wires)),
         pcie(wires, aia ? { "msi-parent": imsic(AIA) } : {}),

@@ -128,6 +128,7 @@ export class TestBoard {
     this.view.setUint32(At.IRQCHIP, options.aia ? Irqchip.AIA : Irqchip.PLIC, true);
     this.view.setUint32(At.BOOT, options.firmware ? BootMode.FIRMWARE : BootMode.PARAVIRT, true);
     this.call("nvmeInit");
+    this.call("ahciInit");
     this.call("pciInit");
   }
 
@@ -140,13 +141,14 @@ export class TestBoard {
   }
 
   reset(): void {
-    for (const device of ["plic", "aplic", "imsic", "aclint", "rtc", "uart", "pci"]) this.call(`${device}Reset`);
+    for (const device of ["plic", "aplic", "imsic", "aclint", "rtc", "uart", "pci", "ahci"])
+      this.call(`${device}Reset`);
     for (let i = 0; i < 4; i++) this.call("nvmeReset", i);
   }
 
   /** What a restore asks of every device. */
   valid(): boolean {
-    const names = ["plic", "aplic", "imsic", "aclint", "rtc", "uart", "pci", "custom"];
+    const names = ["plic", "aplic", "imsic", "aclint", "rtc", "uart", "pci", "custom", "ahci"];
     const devices = names.every((device) => this.call(`${device}Validate`) !== 0);
     return devices && [0, 1, 2, 3].every((i) => this.call("nvmeValidate", i) !== 0);
   }

@@ -39,7 +39,7 @@ describe("bus", () => {
     ["ACLINT", Board.ACLINT, Board.ACLINT_SIZE],
     ["PCIe I/O", Board.PCIE_PIO, Board.PCIE_PIO_SIZE],
     ["PLIC", Board.PLIC, Board.PLIC_SIZE],
-    ["UART", Board.UART, Board.UART_SIZE],
+    ["UARTs", Board.UART, 2 * Board.UART_SIZE],
     ["virtio", Board.VIRTIO, Board.VIRTIO_SLOT_SIZE * Board.VIRTIO_SLOTS],
     ["64-bit PCIe window", Board.PCIE_MMIO64_PAGE * 4096, Board.PCIE_MMIO64_PAGES * 4096],
   ])("maps %s and not its neighbours", (_name, base, size) => {
@@ -63,7 +63,7 @@ describe("bus", () => {
   });
 
   it("reads 0 where nothing is, all ones where no PCI function answers", () => {
-    for (const pa of [0, 0x5000_0000_0000, 2 ** 56, Board.UART + Board.UART_SIZE]) expect(b.read64(pa)).toBe(0n);
+    for (const pa of [0, 0x5000_0000_0000, 2 ** 56, Board.UART + 2 * Board.UART_SIZE]) expect(b.read64(pa)).toBe(0n);
     expect(b.read(Board.PCIE_PIO, 2)).toBe(0xffff);
     expect(b.read(Board.PCIE_MMIO, 1)).toBe(0xff);
     expect(b.read64(Board.PCIE_MMIO)).toBe(0xffff_ffff_ffff_ffffn);

@@ -8,15 +8,18 @@ import { type BoardOptions, random, same, TestBoard } from "./board.ts";
 const KERNEL: BoardOptions = { aia: true };
 const FIRMWARE: BoardOptions = { aia: true, firmware: true };
 
+const AHCI_BAR = Board.PCIE_MMIO + 0x1_8000;
+
 const devices: [name: string, base: number, size: number, board?: BoardOptions][] = [
   ["finisher", Board.FINISHER, Board.FINISHER_SIZE],
   ["RTC", Board.RTC, Board.RTC_SIZE],
   ["ACLINT", Board.ACLINT, Board.ACLINT_SIZE],
   ["PLIC", Board.PLIC, Board.PLIC_SIZE],
-  ["UART", Board.UART, Board.UART_SIZE],
+  ["UARTs", Board.UART, 2 * Board.UART_SIZE],
   ["PCIe I/O", Board.PCIE_PIO, Board.PCIE_PIO_SIZE],
   ["PCI configuration", Board.PCIE_ECAM, 4 << 15],
   ["PCI BARs", Board.PCIE_MMIO, 0x2_0000],
+  ["AHCI", AHCI_BAR, 0x800],
   ["custom devices", Board.CUSTOM, 0x2000],
   ["supervisor level's APLIC", Board.APLIC_S, Board.APLIC_SIZE, KERNEL],
   ["supervisor level's IMSICs", Board.IMSIC_S, 8 * Board.IMSIC_PAGE, KERNEL],
@@ -30,16 +33,20 @@ function create(options?: BoardOptions): TestBoard {
     b.call("attachNvme", 1, 0, 0, b.disk.length, 0);
     if (b.read64(Board.CUSTOM) === 0n) b.call("attachCustom", 0, 0x1000);
     b.call("attachNvme", 2, 1, 1, b.disk.length, 1);
+    b.call("attachAhci", 3, 0, 2, b.disk.length, 0);
+    b.call("attachAhci", 3, 5, 3, b.disk.length, 1);
   }, options);
 }
 
-/** Places both controllers, so that there is something behind the BARs. */
+/** Places the controllers, so that there is something behind the BARs. */
 function place(b: TestBoard): void {
   for (const slot of [1, 2]) {
     b.write(b.ecam(slot, 0x10), Board.PCIE_MMIO + slot * 0x8000);
     b.write(b.ecam(slot, 0x14), 0);
     b.write(b.ecam(slot, 0x04), 6, 2);
   }
+  b.write(b.ecam(3, 0x24), AHCI_BAR);
+  b.write(b.ecam(3, 0x04), 6, 2);
 }
 
 /** Reads and writes of any width and alignment, registers near the start preferred. */

@@ -2,14 +2,25 @@
 
 export { busMapped, busRead, busWrite } from "../../assembly/bus";
 export {
+  ahciDiskDone,
+  ahciHasWork,
+  ahciInit,
+  ahciPoll,
+  ahciReset,
+  ahciResume,
+  ahciValidate,
+  attachAhci,
+} from "../../assembly/devices/block/ahci";
+export {
   attachNvme,
   nvmeDiskDone,
   nvmeInit,
+  nvmeLook,
   nvmeReset,
   nvmeResume,
   nvmeValidate,
 } from "../../assembly/devices/block/nvme";
-export { uartFlush, uartInput, uartReset, uartRxRoom, uartValidate } from "../../assembly/devices/console/ns16550a";
+export { uartFlushAll, uartInput, uartReset, uartRxRoom, uartValidate } from "../../assembly/devices/console/ns16550a";
 export { attachCustom, customInterrupt, customValidate } from "../../assembly/devices/custom/custom";
 export { aplicReset, aplicValidate } from "../../assembly/devices/irqchip/aplic";
 export {

@@ -10,20 +10,25 @@ const THR = RBR;
 const FCR = IIR;
 const NONE = 1;
 
-describe("NS16550A", () => {
+const PORTS: [name: string, base: number, irq: number, port: number][] = [
+  ["NS16550A", Board.UART, Irq.UART, 0],
+  ["second NS16550A", Board.SERIAL, Irq.SERIAL, 1],
+];
+
+describe.each(PORTS)("%s", (_name, base, irq, port) => {
   let b: TestBoard;
   beforeEach(() => {
     b = TestBoard.create();
-    b.write(Board.PLIC + 4 * Irq.UART, 1);
-    b.write(Board.PLIC + 0x2080, 1 << Irq.UART);
+    b.write(Board.PLIC + 4 * irq, 1);
+    b.write(Board.PLIC + 0x2080, 1 << irq);
   });
 
-  const get = (register: number) => b.read(Board.UART + register, 1);
-  const put = (register: number, value: number) => b.write(Board.UART + register, value, 1);
+  const get = (register: number) => b.read(base + register, 1);
+  const put = (register: number, value: number) => b.write(base + register, value, 1);
   const type = (text: string) => {
     const at = Layout.STAGING;
     b.bytes.set(new TextEncoder().encode(text), at);
-    return b.call("uartInput", at, text.length);
+    return b.call("uartInput", port, at, text.length);
   };
   const readAll = () => {
     let text = "";
@@ -32,19 +37,19 @@ describe("NS16550A", () => {
   };
   /** Level of the wire into the PLIC: what is pending after claim and completion. */
   const wire = () => {
-    if (b.read(Board.PLIC + 0x20_1004) === Irq.UART) b.write(Board.PLIC + 0x20_1004, Irq.UART);
+    if (b.read(Board.PLIC + 0x20_1004) === irq) b.write(Board.PLIC + 0x20_1004, irq);
     return b.line(0, Line.SEIP);
   };
 
   it("hands output to the host at a flush, and by itself when the buffer is full", () => {
     for (const byte of new TextEncoder().encode("hello")) put(THR, byte);
     expect(b.output).toBe("");
-    b.call("uartFlush");
-    b.call("uartFlush");
+    b.call("uartFlushAll");
+    b.call("uartFlushAll");
     expect([b.output, b.outputCalls]).toEqual(["hello", 1]);
     for (let i = 0; i < 600; i++) put(THR, 0x61);
     expect(b.outputCalls).toBe(3);
-    b.call("uartFlush");
+    b.call("uartFlushAll");
     expect(b.output).toBe(`hello${"a".repeat(600)}`);
   });
 
@@ -53,7 +58,7 @@ describe("NS16550A", () => {
     for (const byte of new TextEncoder().encode("line\nrest")) put(THR, byte);
     expect(b.outputCalls).toBe(before + 1);
     expect(b.output.endsWith("line\n")).toBe(true);
-    b.call("uartFlush");
+    b.call("uartFlushAll");
     expect(b.output.endsWith("line\nrest")).toBe(true);
   });
 
@@ -80,7 +85,7 @@ describe("NS16550A", () => {
     expect([get(0), get(1)]).toEqual([0x34, 0x12]);
     put(LCR, 0x03);
     expect([get(IER), get(LCR)]).toEqual([0, 3]);
-    b.call("uartFlush");
+    b.call("uartFlushAll");
     expect(b.output).toBe("");
   });
 
@@ -99,7 +104,7 @@ describe("NS16550A", () => {
     put(MCR, 0x10);
     expect(get(MSR) & 0x44).toBe(0x04); // its trailing edge
     put(MCR, 0);
-    b.call("uartFlush");
+    b.call("uartFlushAll");
     expect(b.output).toBe("");
   });
 
@@ -138,13 +143,13 @@ describe("NS16550A", () => {
   describe("receiver", () => {
     it("takes 16 bytes with FIFOs and one without, and says how many", () => {
       expect(type("abc")).toBe(1);
-      expect(b.call("uartRxRoom")).toBe(0);
+      expect(b.call("uartRxRoom", port)).toBe(0);
       expect(readAll()).toBe("a");
       put(FCR, 1);
       expect(type("0123456789abcdefgh")).toBe(16);
-      expect(b.call("uartRxRoom")).toBe(0);
+      expect(b.call("uartRxRoom", port)).toBe(0);
       expect(get(RBR)).toBe(0x30);
-      expect(b.call("uartRxRoom")).toBe(1);
+      expect(b.call("uartRxRoom", port)).toBe(1);
       expect(type("gh")).toBe(1);
       expect(readAll()).toBe("123456789abcdefg");
       expect(get(RBR)).toBe(0);

@@ -1,15 +1,14 @@
 // Admin commands (NVMe 1.4, 5): queues, identification, features, logs, events.
 //
 // Left out, and said so in Identify: firmware download, namespace management, directives,
-// security, virtualization, and the doorbell buffer. The last would let a driver skip
-// doorbell writes, but a pin-based interrupt falls only when the head doorbell is written,
-// so on this board it would save nothing.
+// security and virtualization.
 import { inRam } from "../../memory/ram";
 import { Limit, Nvme, PAGE_SIZE, Status, commandAt, cqAt, sqAt } from "./nvme-state";
 import { requestAsyncEvent } from "./nvme-events";
 import { getFeatures, setFeatures } from "./nvme-features";
 import { getLogPage, identify } from "./nvme-identify";
 import { abortPending, createCompletionQueue, createSubmissionQueue } from "./nvme-queues";
+import { configureDoorbells } from "./nvme-shadow";
 
 const enum Opcode {
   DELETE_IO_SQ = 0x00,
@@ -23,6 +22,7 @@ const enum Opcode {
   GET_FEATURES = 0x0a,
   ASYNC_EVENT_REQUEST = 0x0c,
   KEEP_ALIVE = 0x18,
+  DOORBELL_BUFFER_CONFIG = 0x7c,
 }
 
 const PHYSICALLY_CONTIGUOUS: u32 = 1 << 0;
@@ -59,6 +59,8 @@ export function executeAdmin(s: Nvme): Status {
       return requestAsyncEvent(s, c.id);
     case Opcode.KEEP_ALIVE:
       return Status.SUCCESS;
+    case Opcode.DOORBELL_BUFFER_CONFIG:
+      return configureDoorbells(s);
     default:
       return Status.INVALID_OPCODE;
   }

@@ -36,6 +36,7 @@ const enum Controller {
   MDTS = 77,
   VER = 80,
   CNTRLTYPE = 111,
+  OACS = 256,
   ACL = 258,
   AERL = 259,
   FRMW = 260,
@@ -63,6 +64,7 @@ const enum Namespace {
   LBAF0 = 128,
 }
 
+const OACS_DOORBELL_BUFFER: u32 = 1 << 8;
 const ONCS_COMPARE: u32 = 1 << 0;
 const ONCS_DATASET_MANAGEMENT: u32 = 1 << 2;
 const ONCS_WRITE_ZEROES: u32 = 1 << 3;
@@ -141,6 +143,7 @@ function identifyController(s: Nvme, page: usize): void {
   store<u8>(page, <u8>Limit.MDTS, Controller.MDTS);
   store<u32>(page, VERSION, Controller.VER);
   store<u8>(page, 1, Controller.CNTRLTYPE); // an I/O controller
+  if (s.doorbellBuffer != 0) store<u16>(page, <u16>OACS_DOORBELL_BUFFER, Controller.OACS);
   store<u8>(page, 3, Controller.ACL); // four aborts at a time
   store<u8>(page, <u8>(Limit.ASYNC_EVENTS - 1), Controller.AERL);
   store<u8>(page, <u8>FRMW_ONE_READ_ONLY, Controller.FRMW);

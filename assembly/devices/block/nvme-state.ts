@@ -113,6 +113,12 @@ export class Nvme {
   mediaErrors: u64;
   powerCycles: u64;
   errorCount: u64;
+
+  /** 1 if the controller offers doorbells in memory; where the driver put them, 0 if nowhere (nvme-shadow.ts). */
+  doorbellBuffer: u32;
+  reserved: u32;
+  shadow: u64;
+  eventIndex: u64;
 }
 
 @unmanaged

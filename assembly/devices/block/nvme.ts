@@ -27,6 +27,7 @@ import {
   Csts, complete, createCompletionQueue, createSubmissionQueue, fatal, fetch, freePending, fulfil, queuesSound, running,
   setHead, setTail, updateInterrupt,
 } from "./nvme-queues";
+import { askForDoorbells, hasShadow, shadowDoorbell, shadowSound, takeHeads } from "./nvme-shadow";
 import { BLOCK_SHIFT, Limit, Nvme, PAGE_SIZE, Pending, STATE_SIZE, Status, commandAt, controllerAt, cqAt, pendingAt, sqAt } from "./nvme-state";
 
 const enum Reg {
@@ -73,8 +74,9 @@ const REVISION: u32 = 2;
 const SUBSYSTEM: u32 = 0x1100;
 const INTA: u32 = 1;
 
-/** Flag of attachNvme: the namespace is write protected. */
+/** Flags of attachNvme: the namespace is write protected; doorbells in memory are offered. */
 const READ_ONLY: u32 = 1;
+const DOORBELL_BUFFER: u32 = 2;
 /** In a flush's tag: this one is for the shutdown, no command's. */
 const SHUTDOWN_FLUSH: u32 = 0xff;
 
@@ -102,6 +104,7 @@ export function attachNvme(slot: u32, instance: u32, backend: u32, capacityBytes
   s.slot = slot;
   s.backend = backend;
   s.readOnly = flags & READ_ONLY;
+  s.doorbellBuffer = (flags & DOORBELL_BUFFER) != 0 ? 1 : 0;
   s.instance = instance;
   s.blocks = <u64>capacityBytes >> BLOCK_SHIFT;
   s.powerCycles = 1;
@@ -139,6 +142,8 @@ function resetController(s: Nvme): void {
   }
   s.csts = 0;
   s.intms = 0;
+  s.shadow = 0;
+  s.eventIndex = 0;
   resetFeatures(s);
   forgetEvents(s);
   setIntx(s.slot, false);
@@ -267,6 +272,12 @@ function ringDoorbell(s: Nvme, index: u32, value: u32): void {
   if (!running(s)) return;
   const id = index >> 1;
   const isHead = (index & 1) != 0;
+  const inMemory = hasShadow(s) && id != 0 && id < <u32>Limit.QUEUES;
+  // The register says that there is something to look at; what it is, memory says.
+  if (inMemory) {
+    look(s);
+    value = shadowDoorbell(s, index);
+  }
   if (id >= <u32>Limit.QUEUES || (isHead ? cqAt(s, id).size : sqAt(s, id).size) == 0) {
     reportError(s, ErrorEvent.INVALID_DOORBELL_REGISTER);
   } else if (!(isHead ? setHead(cqAt(s, id), value) : setTail(sqAt(s, id), value))) {
@@ -274,13 +285,37 @@ function ringDoorbell(s: Nvme, index: u32, value: u32): void {
   } else if (!isHead) {
     serve(s, id);
   } else {
-    // Queues that waited for room in this completion queue go on.
-    for (let sq: u32 = 0; sq < <u32>Limit.QUEUES; sq++) {
-      if (sqAt(s, sq).size != 0 && sqAt(s, sq).completionQueue == id) serve(s, sq);
-    }
+    serveWaiting(s, id);
   }
+  if (inMemory) askForDoorbells(s);
   deliverEvents(s);
   updateInterrupt(s);
+}
+
+/** Queues that waited for room in completion queue `id` go on. */
+function serveWaiting(s: Nvme, id: u32): void {
+  for (let sq: u32 = 0; sq < <u32>Limit.QUEUES; sq++) {
+    if (sqAt(s, sq).size != 0 && sqAt(s, sq).completionQueue == id) serve(s, sq);
+  }
+}
+
+/** Takes what the driver has consumed without ringing for it. */
+function look(s: Nvme): bool {
+  if (!hasShadow(s) || !running(s) || !takeHeads(s)) return false;
+  for (let id: u32 = 1; id < <u32>Limit.QUEUES; id++) {
+    if (cqAt(s, id).size != 0) serveWaiting(s, id);
+  }
+  return true;
+}
+
+/** The same for all controllers: between slices, and when a driver is about to end its interrupt. */
+export function nvmeLook(): void {
+  for (let i: u32 = 0; i < <u32>Limit.CONTROLLERS; i++) {
+    const s = controllerAt(i);
+    if (!hasShadow(s) || !look(s)) continue;
+    askForDoorbells(s);
+    updateInterrupt(s);
+  }
 }
 
 /** Executes what a submission queue holds, at most as many commands as it has entries. */
@@ -292,6 +327,7 @@ function serve(s: Nvme, id: u32): void {
     if (!fetch(s, sq)) return;
     s.result = 0;
     const status = id == 0 ? executeAdmin(s) : executeIo(s, id);
+    if (id == 0 && hasShadow(s)) askForDoorbells(s); // queues may have come
     if (status == Status.PENDING) continue;
     if (status != Status.SUCCESS) logError(s, id, c.id, status, c.nsid, <u64>c.cdw10 | (<u64>c.cdw11 << 32));
     complete(s, id, c.id, status, s.result);
@@ -315,6 +351,7 @@ function finish(s: Nvme, index: u32, errno: i32): void {
     return;
   }
   if (index >= <u32>Limit.PENDING || pendingAt(s, index).used == 0) return;
+  look(s);
   const sq = pendingAt(s, index).submissionQueue;
   const command = pendingAt(s, index).command;
   fulfil(s, sq, command, endFlush(s, index, errno), 0);
@@ -322,6 +359,7 @@ function finish(s: Nvme, index: u32, errno: i32): void {
   for (let id: u32 = 1; id < <u32>Limit.QUEUES; id++) {
     if (sqAt(s, id).size != 0) serve(s, id);
   }
+  if (hasShadow(s)) askForDoorbells(s);
   updateInterrupt(s);
 }
 
@@ -349,7 +387,8 @@ export function nvmeValidate(instance: u32): bool {
     s.instance == instance &&
     s.generation <= 0xffff &&
     s.asyncCount <= <u32>Limit.ASYNC_EVENTS &&
-    queuesSound(s)
+    queuesSound(s) &&
+    shadowSound(s)
   );
 }
 

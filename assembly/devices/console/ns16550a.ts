@@ -109,35 +109,59 @@ export class Ns16550a {
 /** A driver that reads LSR this often in a row waits for input; one that sends reads it about once a byte. */
 const LISTENING_POLLS: u32 = 16;
 
-const RX_BUFFER: usize = Dev.UART + 0x40;
-const TX_BUFFER: usize = Dev.UART + 0x100;
+export const UARTS: u32 = 2;
+
+/** From a port's state on. */
+const RX_BUFFER: usize = 0x40;
+const TX_BUFFER: usize = 0x100;
 
 // @ts-ignore: decorator
 @inline
-function state(): Ns16550a {
-  return changetype<Ns16550a>(<usize>Dev.UART);
+function state(port: u32): Ns16550a {
+  return changetype<Ns16550a>(<usize>Dev.UART + <usize>port * <usize>Dev.UART_SIZE);
+}
+
+// @ts-ignore: decorator
+@inline
+function rxAt(s: Ns16550a, index: u32): usize {
+  return changetype<usize>(s) + RX_BUFFER + <usize>(index & (RX_SIZE - 1));
+}
+
+// @ts-ignore: decorator
+@inline
+function isConsole(s: Ns16550a): bool {
+  return changetype<usize>(s) == <usize>Dev.UART;
 }
 
 export function uartReset(): void {
-  uartFlush();
-  memory.fill(<usize>Dev.UART, 0, TX_BUFFER + TX_SIZE - <usize>Dev.UART);
-  const s = state();
+  for (let port: u32 = 0; port < UARTS; port++) resetPort(state(port));
+}
+
+function resetPort(s: Ns16550a): void {
+  flush(s);
+  memory.fill(changetype<usize>(s), 0, TX_BUFFER + TX_SIZE);
   s.msr = CONNECTED;
   s.divisor = 12; // 9600 baud of a 1.8432 MHz clock
   updateIrq(s);
 }
 
 /** Hands buffered output to the host: at a line's end, when the buffer is full, and when a slice ends. */
-export function uartFlush(): void {
-  const s = state();
+function flush(s: Ns16550a): void {
   if (s.txCount == 0) return;
-  consoleOut(ConsolePort.UART, TX_BUFFER, s.txCount);
+  consoleOut(isConsole(s) ? ConsolePort.UART : ConsolePort.SERIAL, changetype<usize>(s) + TX_BUFFER, s.txCount);
   s.txCount = 0;
 }
 
+export function uartFlushAll(): void {
+  for (let port: u32 = 0; port < UARTS; port++) flush(state(port));
+}
+
 /** How many input bytes fit now. */
-export function uartRxRoom(): u32 {
-  const s = state();
+export function uartRxRoom(port: u32): u32 {
+  return room(state(port));
+}
+
+function room(s: Ns16550a): u32 {
   if ((s.mcr & MCR_LOOPBACK) != 0) return 0;
   return rxCapacity(s) - s.rxCount;
 }
@@ -146,16 +170,16 @@ export function uartRxRoom(): u32 {
  * Whether the driver listens: it has room, and takes receive interrupts or polls. A
  * driver that starts up clears the FIFOs, and typing ahead of it would be lost.
  */
-export function uartListens(): bool {
-  const s = state();
-  if (uartRxRoom() == 0) return false;
+export function uartListens(port: u32): bool {
+  const s = state(port);
+  if (room(s) == 0) return false;
   return (s.ier & <u32>Ier.RECEIVED) != 0 || s.polls >= LISTENING_POLLS;
 }
 
-/** Takes console input from `address`; gives the number of bytes accepted. */
-export function uartInput(address: usize, length: u32): u32 {
-  const s = state();
-  const accepted = min(length, uartRxRoom());
+/** Takes input from `address`; gives the number of bytes accepted. */
+export function uartInput(port: u32, address: usize, length: u32): u32 {
+  const s = state(port);
+  const accepted = min(length, room(s));
   for (let i: u32 = 0; i < accepted; i++) receive(s, load<u8>(address + i));
   updateIrq(s);
   return accepted;
@@ -174,13 +198,13 @@ function receive(s: Ns16550a, byte: u8): void {
     s.overrun = 1;
     return;
   }
-  store<u8>(RX_BUFFER + ((s.rxHead + s.rxCount) & (RX_SIZE - 1)), byte);
+  store<u8>(rxAt(s, s.rxHead + s.rxCount), byte);
   s.rxCount++;
 }
 
 function take(s: Ns16550a): u32 {
   if (s.rxCount == 0) return 0;
-  const byte = load<u8>(RX_BUFFER + s.rxHead);
+  const byte = load<u8>(rxAt(s, s.rxHead));
   s.rxHead = (s.rxHead + 1) & (RX_SIZE - 1);
   s.rxCount--;
   return byte;
@@ -190,8 +214,8 @@ function transmit(s: Ns16550a, byte: u8): void {
   if ((s.mcr & MCR_LOOPBACK) != 0) {
     receive(s, byte);
   } else {
-    store<u8>(TX_BUFFER + s.txCount, byte);
-    if (++s.txCount == TX_SIZE || byte == LINE_FEED) uartFlush();
+    store<u8>(changetype<usize>(s) + TX_BUFFER + s.txCount, byte);
+    if (++s.txCount == TX_SIZE || byte == LINE_FEED) flush(s);
   }
   s.thrPending = 1;
 }
@@ -221,11 +245,11 @@ function interrupt(s: Ns16550a): u32 {
 }
 
 function updateIrq(s: Ns16550a): void {
-  raiseIrq(Irq.UART, interrupt(s) != <u32>Iir.NONE);
+  raiseIrq(isConsole(s) ? Irq.UART : Irq.SERIAL, interrupt(s) != <u32>Iir.NONE);
 }
 
-export function uartRead(offset: u32): u32 {
-  const s = state();
+export function uartRead(port: u32, offset: u32): u32 {
+  const s = state(port);
   let value: u32 = 0;
   switch (offset) {
     case Reg.RBR_THR:
@@ -264,8 +288,8 @@ export function uartRead(offset: u32): u32 {
   return value;
 }
 
-export function uartWrite(offset: u32, value: u32): void {
-  const s = state();
+export function uartWrite(port: u32, offset: u32, value: u32): void {
+  const s = state(port);
   value &= 0xff;
   s.polls = 0;
   switch (offset) {
@@ -322,7 +346,13 @@ function setModemLines(s: Ns16550a, lines: u32): void {
 }
 
 export function uartValidate(): bool {
-  const s = state();
+  for (let port: u32 = 0; port < UARTS; port++) {
+    if (!portSound(state(port))) return false;
+  }
+  return true;
+}
+
+function portSound(s: Ns16550a): bool {
   return (
     s.rxHead < RX_SIZE &&
     s.rxCount <= rxCapacity(s) &&

@@ -28,6 +28,16 @@ function crc32c(bytes: Uint8Array): number {
   return crc >>> 0;
 }
 
+/** True if the 4 KiB at `at` are a block that fio wrote there, whole. */
+export function isFioBlock(bytes: Buffer, at: number): boolean {
+  return (
+    bytes.readUInt16LE(at + HEADER.MAGIC) === FIO_MAGIC &&
+    Number(bytes.readBigUInt64LE(at + HEADER.OFFSET)) === at &&
+    bytes.readUInt32LE(at + HEADER.LENGTH) === BLOCK &&
+    crc32c(bytes.subarray(at + HEADER.SIZE, at + BLOCK)) === bytes.readUInt32LE(at + HEADER.DATA_CRC)
+  );
+}
+
 /** Expects every 4 KiB of `bytes` to be a block that fio wrote at that place. */
 export function expectFioBlocks(bytes: Buffer): void {
   const wrong: string[] = [];
