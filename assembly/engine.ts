@@ -6,6 +6,7 @@ import { Exit } from "./abi/exit";
 import { HartAt, Layout, Machine } from "./abi/layout";
 import { resetDevices } from "./devices/reset";
 import { uartFlush, uartInput, uartListens } from "./devices/console/ns16550a";
+import { e1000HasWork, e1000Poll } from "./devices/net/e1000";
 import { virtioHasWork, virtioPoll } from "./devices/virtio/service";
 import {
   virtioConsoleGuestOpen,
@@ -40,6 +41,7 @@ export { attachNvme } from "./devices/block/nvme";
 export { attachVirtioMmio, attachVirtioPci } from "./devices/virtio/attach";
 export { virtioConsoleSetPort } from "./devices/console/virtio-console";
 export { diskDone } from "./devices/block/disk-done";
+export { attachE1000 } from "./devices/net/e1000";
 export { netConfigure } from "./devices/net/port";
 export { netDeliver, netLink, netOffloads, netRoom } from "./devices/net/ports";
 
@@ -96,10 +98,11 @@ export function startHart(h: u32, pc: u64, a0: u64, a1: u64, a2: u64, mode: u32)
 /** Runs up to `budget` steps over all harts; why it came back (abi/exit). */
 export function run(budget: i32): i32 {
   virtioPoll();
+  e1000Poll();
   const exit = runHarts(budget);
   uartFlush();
   // A request too large for one kick is finished in shares: that is no time to sleep.
-  return exit == Exit.IDLE && virtioHasWork() ? <i32>Exit.BUDGET : exit;
+  return exit == Exit.IDLE && (virtioHasWork() || e1000HasWork()) ? <i32>Exit.BUDGET : exit;
 }
 
 // --- consoles ---

@@ -3,6 +3,7 @@ import { resetExitCounters } from "../exits";
 import { nvmeInit } from "./block/nvme";
 import { uartReset } from "./console/ns16550a";
 import { plicReset } from "./irqchip/plic";
+import { e1000Init } from "./net/e1000";
 import { netInit } from "./net/port";
 import { pciInit } from "./pci/host-bridge";
 import { rtcReset } from "./rtc/goldfish";
@@ -13,6 +14,7 @@ export function resetDevices(): void {
   pciInit();
   virtioInit();
   netInit();
+  e1000Init();
   nvmeInit();
   uartReset();
   plicReset();

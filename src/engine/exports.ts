@@ -19,6 +19,8 @@ export interface EngineExports {
     flags: number,
   ): void;
   attachNvme(pciSlot: number, instance: number, backend: number, capacityBytes: number, flags: number): void;
+  /** `model` is 0 for the 82540EM, 1 for the 82574L; the MAC address as in netConfigure. */
+  attachE1000(pciSlot: number, instance: number, model: number, port: number, macLow: number, macHigh: number): void;
   virtioConsoleSetPort(
     instance: number,
     port: number,

@@ -14,6 +14,7 @@ const devices: [name: string, base: number, size: number][] = [
   ["PCIe I/O", Board.PCIE_PIO, Board.PCIE_PIO_SIZE],
   ["PCI configuration", Board.PCIE_ECAM, 4 << 15],
   ["PCI BARs", Board.PCIE_MMIO, 0x2_0000],
+  ["network controllers", CONTROLLERS, 0x4_0000],
   ["boot ROM", Board.MROM, Board.MROM_SIZE],
 ];
 
@@ -21,14 +22,26 @@ function create(): TestBoard {
   return TestBoard.create((b) => {
     b.call("attachNvme", 1, 0, 0, b.disk.length, 0);
     b.call("attachNvme", 2, 1, 1, b.disk.length, 1);
+    for (const model of [0, 1]) {
+      b.call("netConfigure", model, 0x1200_5452, 0x5634, 1500, 1, 1000, 1);
+      b.call("attachE1000", 3 + model, model, model, model, 0x1200_5452, 0x5634);
+    }
   });
 }
 
-/** Places both controllers, so that there is something behind the BARs. */
+/** BARs of the network controllers. */
+const CONTROLLERS = Board.PCIE_MMIO + 0x10_0000;
+
+/** Places all controllers, so that there is something behind the BARs. */
 function place(b: TestBoard): void {
   for (const slot of [1, 2]) {
     b.write(b.ecam(slot, 0x10), Board.PCIE_MMIO + slot * 0x8000);
     b.write(b.ecam(slot, 0x14), 0);
+    b.write(b.ecam(slot, 0x04), 6, 2);
+  }
+  for (const slot of [3, 4]) {
+    b.write(b.ecam(slot, 0x10), CONTROLLERS + (slot - 3) * 0x2_0000);
+    b.write(b.ecam(slot, 0x1c), Board.PCIE_MMIO + 0x1_8000);
     b.write(b.ecam(slot, 0x04), 6, 2);
   }
 }

@@ -10,6 +10,16 @@ export {
   nvmeValidate,
 } from "../../assembly/devices/block/nvme";
 export { uartFlush, uartInput, uartReset, uartRxRoom, uartValidate } from "../../assembly/devices/console/ns16550a";
+export {
+  attachE1000,
+  e1000HasWork,
+  e1000Init,
+  e1000Poll,
+  e1000Reset,
+  e1000Validate,
+} from "../../assembly/devices/net/e1000";
+export { netConfigure, netInit } from "../../assembly/devices/net/port";
+export { netDeliver, netLink, netOffloads, netRoom } from "../../assembly/devices/net/ports";
 export { plicReset, plicValidate, raiseIrq } from "../../assembly/devices/irqchip/plic";
 export { setConfigWindow } from "../../assembly/devices/pci/config";
 export {

@@ -49,6 +49,11 @@ export function msixEnabled(slot: u32): bool {
   return functionAt(slot).msix != 0 && (control(slot) & <u32>Control.ENABLE) != 0;
 }
 
+/** Something for which `vector` exists has happened: it is pending, since nothing here delivers it. */
+export function raiseMsix(slot: u32, vector: u32): void {
+  if (msixEnabled(slot) && vector < vectors(slot)) functionAt(slot).pending |= (<u64>1) << <u64>vector;
+}
+
 function vectors(slot: u32): u32 {
   return (control(slot) & 0x7ff) + 1;
 }
