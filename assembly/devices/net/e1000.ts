@@ -237,7 +237,7 @@ export function e1000Validate(instance: u32): bool {
     s.slot < <u32>Pci.SLOTS &&
     functionAt(s.slot).kind == <u32>kindOf(s) &&
     functionAt(s.slot).instance == instance &&
-    s.port < NET_PORTS &&
+    s.port < <u32>NET_PORTS &&
     netPort(s.port).kind == <u32>kindOf(s) &&
     netPort(s.port).instance == instance &&
     s.wire <= 1 &&
