@@ -5,6 +5,9 @@ import { Machine as At, Layout } from "../../assembly/abi/layout.ts";
 import { Map as Board } from "../../assembly/abi/memory-map.ts";
 import { random, same, TestBoard } from "./board.ts";
 
+/** BARs of the network controllers. */
+const CONTROLLERS = Board.PCIE_MMIO + 0x10_0000;
+
 const devices: [name: string, base: number, size: number][] = [
   ["finisher", Board.FINISHER, Board.FINISHER_SIZE],
   ["RTC", Board.RTC, Board.RTC_SIZE],
@@ -28,9 +31,6 @@ function create(): TestBoard {
     }
   });
 }
-
-/** BARs of the network controllers. */
-const CONTROLLERS = Board.PCIE_MMIO + 0x10_0000;
 
 /** Places all controllers, so that there is something behind the BARs. */
 function place(b: TestBoard): void {
