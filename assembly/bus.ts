@@ -11,6 +11,7 @@ import { Map } from "./abi/memory-map";
 import { nvmeRead, nvmeWrite } from "./devices/block/nvme";
 import { uartRead, uartWrite } from "./devices/console/ns16550a";
 import { e1000Read, e1000Write } from "./devices/net/e1000";
+import { customDeviceRead, customDeviceWrite, customMapped } from "./devices/custom/custom";
 import { plicRead, plicWrite } from "./devices/irqchip/plic";
 import { configRead, configWindow, configWrite, ecamSlot, windowBar, windowLength, windowOffset } from "./devices/pci/config";
 import { foundBar, foundOffset, foundSlot, pciLookup } from "./devices/pci/decode";
@@ -62,7 +63,8 @@ export function busMapped(pa: u64): bool {
     within(p, Map.RTC, Map.RTC_SIZE) ||
     within(p, Map.FINISHER, Map.FINISHER_SIZE) ||
     within(p, Map.PCIE_PIO, Map.PCIE_PIO_SIZE) ||
-    within(p, Map.MROM, Map.MROM_SIZE)
+    within(p, Map.MROM, Map.MROM_SIZE) ||
+    isCustom(p)
   );
 }
 
@@ -106,6 +108,12 @@ export function busRead(pa: u64, size: u32): u64 {
     countExit(DeviceKind.BOOT_ROM, 0, ExitDirection.READ, p - <u32>Map.MROM);
     return 0;
   }
+  if (isCustom(p)) {
+    const index = (p - <u32>Map.CUSTOM) / <u32>Map.CUSTOM_STRIDE;
+    const offset = (p - <u32>Map.CUSTOM) % <u32>Map.CUSTOM_STRIDE;
+    countExit(DeviceKind.CUSTOM, index, ExitDirection.READ, offset);
+    return sound(pa, size) ? customDeviceRead(index, offset, size) : 0;
+  }
   return unmappedRead(pa);
 }
 
@@ -145,9 +153,20 @@ export function busWrite(pa: u64, size: u32, value: u64): void {
     else countExit(DeviceKind.PCI_HOST, 0, ExitDirection.WRITE, p);
   } else if (within(p, Map.MROM, Map.MROM_SIZE)) {
     countExit(DeviceKind.BOOT_ROM, 0, ExitDirection.WRITE, p - <u32>Map.MROM);
+  } else if (isCustom(p)) {
+    const index = (p - <u32>Map.CUSTOM) / <u32>Map.CUSTOM_STRIDE;
+    const offset = (p - <u32>Map.CUSTOM) % <u32>Map.CUSTOM_STRIDE;
+    countExit(DeviceKind.CUSTOM, index, ExitDirection.WRITE, offset);
+    if (sound(pa, size)) customDeviceWrite(index, offset, size, value);
   } else {
     countExit(DeviceKind.UNMAPPED, 0, ExitDirection.WRITE, pa);
   }
+}
+
+// @ts-ignore: decorator
+@inline
+function isCustom(p: u32): bool {
+  return within(p, Map.CUSTOM, Map.CUSTOM_STRIDE * Map.CUSTOM_DEVICES) && customMapped(p - <u32>Map.CUSTOM);
 }
 
 function unmappedRead(pa: u64): u64 {
@@ -216,6 +235,8 @@ function functionRead(slot: u32, bar: u32, offset: u32, size: u32): u64 {
     case DeviceKind.VIRTIO_BLK:
     case DeviceKind.VIRTIO_CONSOLE:
     case DeviceKind.VIRTIO_RNG:
+    case DeviceKind.VIRTIO_9P:
+    case DeviceKind.VIRTIO_VSOCK:
       return virtioPciRead(f.instance, bar, offset, size);
     default:
       return ones(size);
@@ -240,6 +261,8 @@ function functionWrite(slot: u32, bar: u32, offset: u32, size: u32, value: u64):
     case DeviceKind.VIRTIO_BLK:
     case DeviceKind.VIRTIO_CONSOLE:
     case DeviceKind.VIRTIO_RNG:
+    case DeviceKind.VIRTIO_9P:
+    case DeviceKind.VIRTIO_VSOCK:
       virtioPciWrite(f.instance, bar, offset, size, value);
       break;
   }

@@ -37,6 +37,7 @@ import { resetSites } from "./translator/sites";
 import { resetTargets } from "./translator/targets";
 
 export { goOn } from "./interpreter/translated";
+export { attachCustom, customInterrupt } from "./devices/custom/custom";
 export { attachNvme } from "./devices/block/nvme";
 export { attachVirtioMmio, attachVirtioPci } from "./devices/virtio/attach";
 export { virtioConsoleSetPort } from "./devices/console/virtio-console";
@@ -44,6 +45,10 @@ export { diskDone } from "./devices/block/disk-done";
 export { attachE1000 } from "./devices/net/e1000";
 export { netConfigure } from "./devices/net/port";
 export { netDeliver, netLink, netOffloads, netRoom } from "./devices/net/ports";
+export { virtioBlkResize } from "./devices/block/virtio-blk";
+export { shareDone } from "./devices/files/share-done";
+export { virtio9pSetTag } from "./devices/files/virtio-9p";
+export { vsockGive, vsockRoom, vsockSetCid, vsockUp } from "./devices/vsock/virtio-vsock";
 
 /** Instance of the virtio device that carries the guest's virtio console and ports. */
 const CONSOLE_INSTANCE: u32 = 8;

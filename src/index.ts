@@ -12,7 +12,15 @@ export * from "./platform/node/debian/build.ts";
 export { DebianGuestError } from "./platform/node/debian/debian-error.ts";
 export { buildRootDisk, type RootDisk } from "./platform/node/debian/root-disk.ts";
 export { fileDisk } from "./platform/node/file-disk.ts";
-export type { FileOrBytes, NodeDiskOptions, NodeGuestOptions, NodeNetOptions } from "./platform/node/options.ts";
+export type {
+  FileOrBytes,
+  NodeDiskOptions,
+  NodeGuestOptions,
+  NodeNetOptions,
+  NodeShareOptions,
+  NodeVsockOptions,
+} from "./platform/node/options.ts";
+export { FolderShare } from "./platform/node/share/folder-share.ts";
 export * from "./public.ts";
 
 /**
@@ -27,6 +35,8 @@ export async function createGuest(options: NodeGuestOptions): Promise<Guest> {
     return await createGuestOn(nodePlatform, resolved, names);
   } catch (error) {
     for (const { backend } of resolved.disks ?? []) backend?.close();
+    for (const { backend } of resolved.shares ?? []) backend?.close();
+    resolved.vsock?.backend?.close();
     for (const { pcap } of resolved.nets ?? []) pcap?.close();
     throw error;
   }

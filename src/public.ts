@@ -28,8 +28,16 @@ export {
   ParavaneError,
 } from "./errors.ts";
 export { defaultCommandLine } from "./guest/create.ts";
+export type { CustomDeviceHandle } from "./guest/custom-devices.ts";
 export type { ExecOptions, ExecResult } from "./guest/exec.ts";
 export type { ExitInfo } from "./guest/exit-info.ts";
 export type { Guest, GuestConsole } from "./guest/guest.ts";
 export type { BootKind, ClockKind, ConsoleKind, DiskOptions, GuestOptions, NetOptions } from "./guest/options.ts";
 export { BootError } from "./machine/boot-error.ts";
+export {
+  type CustomDevice,
+  type CustomRegister,
+  type DefinedDevice,
+  type DeviceDefinition,
+  defineDevice,
+} from "./machine/define-device.ts";

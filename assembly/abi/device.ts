@@ -18,7 +18,10 @@ export const enum Dev {
   E1000_SIZE = 0x1000,
   APLIC = 0x5_6000, // 4 KiB
   IMSIC = 0x5_7000, // 4 KiB
+  SHARES = 0x5_8000, // 4 KiB: buffers of the 9P request under way
+  VSOCK = 0x5_9000, // 4 KiB: buffers of the socket packets under way
   NET = 0x5_a000, // 8 KiB, what all network devices share: see NetAt in net.ts
+  CUSTOM = 0x5_d000, // 256 bytes
 }
 
 /** What answers behind a virtio transport or PCI function; also the `device` half of an exit counter's key. */
@@ -49,6 +52,8 @@ export const enum DeviceKind {
   VIRTIO_PMEM = 23,
   VIRTIO_MEM = 24,
   VIRTIO_RTC = 25,
+  /** A device that the host defines. */
+  CUSTOM = 26,
 }
 
 /** Consoles as the host sees them: the argument of host.consoleOut and consoleInput. */

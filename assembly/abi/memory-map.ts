@@ -10,6 +10,10 @@ export const enum Map {
   ACLINT_SIZE = 0x1_0000,
   PCIE_PIO = 0x300_0000,
   PCIE_PIO_SIZE = 0x1_0000,
+  // Devices that the host defines, in the window where QEMU has its platform bus.
+  CUSTOM = 0x400_0000,
+  CUSTOM_STRIDE = 0x10_0000,
+  CUSTOM_DEVICES = 16,
   PLIC = 0xc00_0000,
   PLIC_SIZE = 0x60_0000,
   UART = 0x1000_0000,
@@ -33,6 +37,7 @@ export const enum Irq {
   UART = 10,
   RTC = 11,
   PCIE = 32, // INTA to INTD: 32 to 35
+  CUSTOM = 64, // 64 to 79
   COUNT = 96,
 }
 

@@ -30,6 +30,7 @@ export const enum VirtioMmio {
   SHM_LEN_HIGH = 0x0b4,
   SHM_BASE_LOW = 0x0b8,
   SHM_BASE_HIGH = 0x0bc,
+  QUEUE_RESET = 0x0c0,
   CONFIG_GENERATION = 0x0fc,
   CONFIG = 0x100,
 }
@@ -55,7 +56,9 @@ export const enum VirtioPciCommon {
   QUEUE_DRIVER_HIGH = 0x2c,
   QUEUE_DEVICE_LOW = 0x30,
   QUEUE_DEVICE_HIGH = 0x34,
-  SIZE = 0x38,
+  QUEUE_NOTIFY_DATA = 0x38,
+  QUEUE_RESET = 0x3a,
+  SIZE = 0x3c,
 }
 
 /** cfg_type of a vendor capability (4.1.4). */
@@ -73,7 +76,7 @@ export const enum VirtioPciBar {
   MSIX_SIZE = 0x1000,
   MSIX_TABLE = 0,
   MSIX_PBA = 0x800,
-  MSIX_VECTORS = 16,
+  MSIX_VECTORS = 24,
 
   REGISTERS = 4,
   REGISTERS_SIZE = 0x4000,
@@ -100,6 +103,8 @@ export const enum VirtioId {
   BLOCK = 2,
   CONSOLE = 3,
   ENTROPY = 4,
+  TRANSPORT_9P = 9,
+  SOCKET = 19,
 }
 
 /** Device status bits (2.1). */
@@ -123,22 +128,36 @@ export const enum VirtioFeature {
   INDIRECT_DESC = 28,
   EVENT_IDX = 29,
   VERSION_1 = 32,
+  RING_PACKED = 34,
+  NOTIFICATION_DATA = 38,
+  NOTIF_CONFIG_DATA = 39,
+  RING_RESET = 40,
 }
 
-/** Flags of a descriptor, the available ring and the used ring (2.7). */
+/** Flags of a descriptor, of the rings of a split queue (2.7), and of a packed one's events (2.8). */
 export const enum VirtqFlag {
   DESC_NEXT = 1,
   DESC_WRITE = 2,
   DESC_INDIRECT = 4,
   AVAIL_NO_INTERRUPT = 1,
   USED_NO_NOTIFY = 1,
+  PACKED_AVAIL = 1 << 7,
+  PACKED_USED = 1 << 15,
+  EVENT_ENABLE = 0,
+  EVENT_DISABLE = 1,
+  EVENT_DESC = 2,
 }
 
-/** Flags of attachVirtioMmio and attachVirtioPci. */
+/** Flags of attachVirtioMmio and attachVirtioPci. The highest byte is a number of queues; 0 leaves it to the device. */
 export const enum VirtioAttach {
   READ_ONLY = 1,
   /** Console: RESIZE says rows before columns, as Linux before 6.15 reads it. */
   RESIZE_ROWS_FIRST = 2,
+  /** Offers packed virtqueues. */
+  RING_PACKED = 1 << 16,
+  /** Offers notification data: the driver's notifications say where its ring stands. */
+  NOTIFICATION_DATA = 1 << 17,
+  QUEUES_SHIFT = 24,
 }
 
 /** Block device (5.2). */
@@ -147,7 +166,9 @@ export const enum VirtioBlk {
   F_RO = 5,
   F_BLK_SIZE = 6,
   F_FLUSH = 9,
+  F_TOPOLOGY = 10,
   F_CONFIG_WCE = 11,
+  F_MQ = 12,
   F_DISCARD = 13,
   F_WRITE_ZEROES = 14,
 
@@ -213,4 +234,65 @@ export const enum VirtioConsole {
 
   QUEUE_CONTROL_RX = 2,
   QUEUE_CONTROL_TX = 3,
+}
+
+/** 9P transport: tag_len u16, then the tag, as Linux's trans_virtio reads it. */
+export const enum Virtio9p {
+  F_MOUNT_TAG = 0,
+
+  CONFIG_TAG_LEN = 0,
+  CONFIG_TAG = 2,
+  TAG_MAX = 31,
+  CONFIG_SIZE = 33,
+}
+
+/** Socket device (5.10). */
+export const enum VirtioVsock {
+  F_STREAM = 0,
+
+  CONFIG_GUEST_CID = 0,
+  CONFIG_SIZE = 8,
+
+  QUEUE_RX = 0,
+  QUEUE_TX = 1,
+  QUEUE_EVENT = 2,
+
+  EVENT_TRANSPORT_RESET = 0,
+}
+
+/** Offsets in the header of a socket packet (5.10.6). */
+export const enum VsockHeader {
+  SRC_CID = 0, // u64
+  DST_CID = 8, // u64
+  SRC_PORT = 16, // u32
+  DST_PORT = 20, // u32
+  LEN = 24, // u32, bytes of payload
+  TYPE = 28, // u16
+  OP = 30, // u16, VsockOp
+  FLAGS = 32, // u32
+  BUF_ALLOC = 36, // u32
+  FWD_CNT = 40, // u32
+  SIZE = 44,
+}
+
+export const enum VsockOp {
+  INVALID = 0,
+  REQUEST = 1,
+  RESPONSE = 2,
+  RST = 3,
+  SHUTDOWN = 4,
+  RW = 5,
+  CREDIT_UPDATE = 6,
+  CREDIT_REQUEST = 7,
+}
+
+export const enum VsockType {
+  STREAM = 1,
+}
+
+/** Flags of SHUTDOWN: its sender will take, will send no more. */
+export const enum VsockShutdown {
+  RECEIVE = 1,
+  SEND = 2,
+  BOTH = 3,
 }

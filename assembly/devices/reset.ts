@@ -2,6 +2,7 @@
 import { resetExitCounters } from "../exits";
 import { nvmeInit } from "./block/nvme";
 import { uartReset } from "./console/ns16550a";
+import { customInit } from "./custom/custom";
 import { plicReset } from "./irqchip/plic";
 import { e1000Init } from "./net/e1000";
 import { netInit } from "./net/port";
@@ -16,6 +17,7 @@ export function resetDevices(): void {
   netInit();
   e1000Init();
   nvmeInit();
+  customInit();
   uartReset();
   plicReset();
   aclintReset();

@@ -14,9 +14,12 @@ export function deviceName(kind: u32): string {
     case DeviceKind.VIRTIO_CONSOLE: return "virtio-console";
     case DeviceKind.VIRTIO_BLK: return "virtio-blk";
     case DeviceKind.VIRTIO_RNG: return "virtio-rng";
+    case DeviceKind.VIRTIO_9P: return "virtio-9p";
+    case DeviceKind.VIRTIO_VSOCK: return "virtio-vsock";
     case DeviceKind.NVME: return "nvme";
     case DeviceKind.UNMAPPED: return "unmapped";
     case DeviceKind.BOOT_ROM: return "boot-rom";
+    case DeviceKind.CUSTOM: return "custom";
   }
   return "device " + kind.toString();
 }
@@ -31,6 +34,8 @@ export function registerName(kind: u32, offset: u32, pci: bool): string {
     case DeviceKind.NVME: name = nvme(offset); break;
     case DeviceKind.VIRTIO_CONSOLE:
     case DeviceKind.VIRTIO_BLK:
+    case DeviceKind.VIRTIO_9P:
+    case DeviceKind.VIRTIO_VSOCK:
     case DeviceKind.VIRTIO_RNG: name = pci ? virtioPci(offset) : virtioMmio(offset); break;
   }
   return name != "" ? name : "0x" + offset.toString(16);

@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { Exit } from "../../assembly/abi/exit.ts";
 import { BootMode, ClockMode, Tier as EngineTier, Gpa } from "../../assembly/abi/layout.ts";
 import { Engine, type EngineConfig } from "../../src/engine/engine.ts";
+import { idleHost } from "../../src/engine/idle-host.ts";
 import { readElf } from "../../src/image/elf.ts";
 import { parseCpu } from "../../src/machine/cpu.ts";
 import { nodePlatform } from "../../src/platform/node/platform.ts";
@@ -54,14 +55,10 @@ const TIERS = { auto: EngineTier.AUTO, interpreter: EngineTier.INTERPRETER };
 export async function emptyMachine(put: (text: string) => void): Promise<Engine> {
   const module = await nodePlatform.loadModule("engine");
   const start = performance.now();
-  const noDisk = () => -5;
   return Engine.create(module, RAM_BYTES, (bytes) => ({
+    ...idleHost,
     now: () => Math.floor((performance.now() - start) * TICKS_PER_MS),
     consoleOut: (_port, address, length) => put(String.fromCharCode(...bytes.subarray(address, address + length))),
-    diskRead: noDisk,
-    diskWrite: noDisk,
-    diskFlush: noDisk,
-    diskDiscard: noDisk,
     entropy: (address, length) => bytes.fill(0, address, address + length),
   }));
 }

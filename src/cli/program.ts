@@ -7,13 +7,16 @@ import { parseCodeCache, parseMemory } from "../machine/memory-size.ts";
 import { NET_BACKENDS } from "../platform/node/net-backends.ts";
 import type { NodeNetOptions } from "../platform/node/options.ts";
 import { compareCommand } from "./compare-command.ts";
+import { type DevicesArguments, printDevices } from "./devices.ts";
 import { type DiskArgument, parseDisk } from "./disk-option.ts";
 import { type ExplainArguments, explain } from "./explain.ts";
 import { type GuestArguments, makeGuest } from "./guest.ts";
 import { parseNet } from "./net-option.ts";
 import { type RunArguments, run } from "./run.ts";
+import { parseShare, type ShareArgument } from "./share-option.ts";
 import { Ending, Status } from "./status.ts";
 import { usageMessage } from "./usage.ts";
+import { parseVsock } from "./vsock-option.ts";
 
 /** Lets commander report what `parse` finds wrong, as a mistake of usage. */
 function checked<T>(parse: (text: string) => T): (text: string) => T {
@@ -93,6 +96,10 @@ function collectNet(text: string, before: NodeNetOptions[] | undefined): NodeNet
   return [...(before ?? []), checked(parseNet)(text)];
 }
 
+function collectShare(text: string, before: ShareArgument[] | undefined): ShareArgument[] {
+  return [...(before ?? []), checked(parseShare)(text)];
+}
+
 /** Which guest, and how it runs: the options of every command that runs one of any kind. */
 function withGuestOptions(command: Command): Command {
   const extensions = listExtensions().map(({ name }) => name);
@@ -124,6 +131,18 @@ function withGuestOptions(command: Command): Command {
         `--net <${Object.keys(NET_BACKENDS).join("|")}[,model=${NET_MODELS.join("|")}][,NAME=VALUE...]>`,
         "attaches a network device; can be given again",
       ).argParser(collectNet),
+    )
+    .addOption(
+      new Option(
+        "--share <dir:tag[,ro]>",
+        "a folder for the guest: mount -t 9p -o trans=virtio TAG /mnt; can be given again",
+      ).argParser(collectShare),
+    )
+    .addOption(
+      new Option(
+        "--vsock <path[,cid=N]>",
+        "sockets between guest and host: a Unix socket, as Firecracker has it",
+      ).argParser(checked(parseVsock)),
     )
     .option("--tools", "attaches the Debian guest's disk of tools (fio, stress-ng, ...)")
     .addOption(
@@ -175,13 +194,26 @@ function guestCommand(): Command {
     .action((_name: string, options: GuestArguments) => makeGuest(options));
 }
 
+function devicesCommand(): Command {
+  return new Command("devices")
+    .description("list every function of the machine in every form: its specification, and the Linux driver for it")
+    .option("--json", "prints JSON: [{function, form, device, spec, driver, config}]")
+    .action((options: DevicesArguments) => printDevices(options));
+}
+
 /** Runs the command line `args` (without node and script). Ends by throwing Ending where the status is not 0. */
 export async function main(args: string[]): Promise<void> {
   const program = new Command("paravane")
     .description(packageJson.description)
     .version(packageJson.version, "--version")
     .showSuggestionAfterError();
-  const commands = [runCommand(), explainCommand(), guestCommand(), compareCommand([clockOption(), seedOption()])];
+  const commands = [
+    runCommand(),
+    explainCommand(),
+    guestCommand(),
+    devicesCommand(),
+    compareCommand([clockOption(), seedOption()]),
+  ];
   for (const command of [program, ...commands]) {
     // Mistakes come back to us as CommanderError; commander itself prints help and version alone.
     command.exitOverride().configureOutput({ writeErr: () => {}, outputError: () => {} });

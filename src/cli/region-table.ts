@@ -1,18 +1,9 @@
 // All translated regions on one page: those in which most was done, and how they were left.
 import type { TranslatedRegion } from "../engine/regions.ts";
+import { columns } from "./columns.ts";
 import { textsOf } from "./region-text.ts";
 
 const percent = (part: bigint, whole: number) => (whole > 0 ? `${((Number(part) / whole) * 100).toFixed(1)} %` : "");
-
-function table(head: string[], rows: string[][], isLeft: (column: number) => boolean): string[] {
-  const widths = head.map((title, n) => Math.max(title.length, ...rows.map((row) => row[n].length)));
-  return [head, ...rows].map((row) =>
-    row
-      .map((text, n) => (isLeft(n) ? text.padEnd(widths[n]) : text.padStart(widths[n])))
-      .join("  ")
-      .trimEnd(),
-  );
-}
 
 /** Counts by a key, most frequent first. */
 function ranked(counts: Iterable<[string, bigint]>): [string, bigint][] {
@@ -83,9 +74,11 @@ export function regionTable(
     `${sorted.length} regions, ${sorted.filter(isLive).length} in force; ${bytes} bytes of Wasm; ` +
       `${percent(total, instructions)} of ${instructions} instructions in them`,
     "",
-    ...table(
-      ["share", "instructions", "runs", "a run", "length", "Wasm", "left most often", "region"],
-      shown.map((region) => row(region, instructions, symbolize)),
+    ...columns(
+      [
+        ["share", "instructions", "runs", "a run", "length", "Wasm", "left most often", "region"],
+        ...shown.map((region) => row(region, instructions, symbolize)),
+      ],
       (column) => column >= 6,
     ),
     "",

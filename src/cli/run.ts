@@ -3,11 +3,12 @@ import { ExecError } from "../errors.ts";
 import type { Guest } from "../guest/guest.ts";
 import type { BootKind, ClockKind, ConsoleKind, TierKind } from "../guest/options.ts";
 import { createGuest } from "../index.ts";
-import type { NodeGuestOptions, NodeNetOptions } from "../platform/node/options.ts";
+import type { NodeGuestOptions, NodeNetOptions, NodeVsockOptions } from "../platform/node/options.ts";
 import type { DiskArgument } from "./disk-option.ts";
 import { guestBehind } from "./firmware-option.ts";
 import { writeThrough } from "./output.ts";
 import { RunReport } from "./run-report.ts";
+import type { ShareArgument } from "./share-option.ts";
 import { onSignal } from "./signals.ts";
 import { Ending, Status, say } from "./status.ts";
 import { connectInput } from "./terminal.ts";
@@ -24,6 +25,8 @@ export interface RunArguments {
   cpu?: string;
   disk?: DiskArgument[];
   net?: NodeNetOptions[];
+  share?: ShareArgument[];
+  vsock?: NodeVsockOptions;
   tools?: boolean;
   console?: ConsoleKind;
   exec?: string;
@@ -75,6 +78,8 @@ async function guestOptions(options: RunArguments, { logRegions }: RunVariant): 
     console: options.console,
     disks: options.disk,
     nets: options.net,
+    shares: options.share,
+    vsock: options.vsock,
     exec: options.exec !== undefined,
     logRegions,
     onNotice: options.quiet ? undefined : say,

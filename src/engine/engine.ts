@@ -16,9 +16,6 @@ const NO_DEADLINE = 0xffff_ffff_ffff_ffffn;
 /** Bytes of the buffer through which host calls pass text and console input. */
 export const SCRATCH_SIZE = 8192;
 
-/** What a host answers for devices that it does not attach. */
-const WITHOUT_DEVICES: Partial<EngineHost> = { netSend() {}, netReady() {} };
-
 /** What the machine is, fixed at reset. */
 export interface EngineConfig {
   ramBytes: number;
@@ -81,7 +78,7 @@ export class Engine {
     };
     const imports = {
       env: { memory, abort: unexpectedAbort },
-      host: { ...WITHOUT_DEVICES, ...host(new Uint8Array(memory.buffer)) },
+      host: { ...host(new Uint8Array(memory.buffer)) },
       translated: { ...translatedCode(memory, goOn, source && ((bytes) => source.modules.push(bytes))) },
     };
     try {

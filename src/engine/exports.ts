@@ -21,6 +21,8 @@ export interface EngineExports {
   attachNvme(pciSlot: number, instance: number, backend: number, capacityBytes: number, flags: number): void;
   /** `model` is 0 for the 82540EM, 1 for the 82574L; the MAC address as in netConfigure. */
   attachE1000(pciSlot: number, instance: number, model: number, port: number, macLow: number, macHigh: number): void;
+  attachCustom(index: number, size: number): void;
+  customInterrupt(index: number, level: number): void;
   virtioConsoleSetPort(
     instance: number,
     port: number,
@@ -67,6 +69,17 @@ export interface EngineExports {
   netDeliver(port: number, header: number): void;
   netLink(port: number, up: number): void;
 
+  /** Names the share of a 9P device; 1 to 31 bytes. */
+  virtio9pSetTag(instance: number, address: number, length: number): void;
+  /** The reply to a request that shareRequest answered -1 to. */
+  shareDone(share: number, tag: number, address: number, length: number): void;
+  vsockSetCid(instance: number, cid: number): void;
+  /** Non-zero while the guest's socket driver can be given packets. */
+  vsockUp(instance: number): number;
+  /** Takes room for a packet: address of {count, bytes, count times {address, length}}, or 0. Then vsockGive at once. */
+  vsockRoom(instance: number): number;
+  vsockGive(instance: number, length: number): void;
+
   /** Register `index`: 0-31 x, 32 pc, 33-64 f, 0x1000 + n CSR n. */
   getReg(hart: number, index: number): bigint;
   setReg(hart: number, index: number, value: bigint): void;
@@ -100,8 +113,15 @@ export interface EngineHost {
   diskWrite(backend: number, offset: number, address: number, length: number): number;
   diskFlush(backend: number, tag: number): number;
   diskDiscard(backend: number, offset: number, length: number, kind: number): number;
-  /** May be left out where there are no network devices. */
-  netSend?(port: number, pieces: number, count: number, header: number): void;
-  netReady?(port: number): void;
+  netSend(port: number, pieces: number, count: number, header: number): void;
+  netReady(port: number): void;
+  shareRequest(share: number, tag: number, pieces: number, readable: number, writable: number): number;
+  vsockPacket(pieces: number, count: number): void;
+  vsockReady(): void;
+  vsockReset(): void;
   entropy(address: number, length: number): void;
+  /** A register of a device that the host defines; an unsigned number of `size` bytes. */
+  customRead(device: number, offset: number, size: number): number;
+  /** `value` may be negative: its bits count. */
+  customWrite(device: number, offset: number, size: number, value: number): void;
 }

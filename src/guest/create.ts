@@ -18,12 +18,15 @@ import { execOverlay } from "../image/overlay.ts";
 import { parseCpu } from "../machine/cpu.ts";
 import { type BootInput, planBoot } from "../machine/layout.ts";
 import { checkMemory, parseCodeCache, parseMemory } from "../machine/memory-size.ts";
+import { checkCustomDevices } from "./custom-devices.ts";
 import { agentPortList } from "./exec.ts";
 import { Guest } from "./guest.ts";
 import { type AttachedDisk, checkDisks, checkNets, type NamedPort } from "./machine.ts";
 import { type AttachedNet, openNet } from "./net-options.ts";
 import type { BootKind, ConsoleKind, DiskOptions, GuestOptions, TierKind } from "./options.ts";
 import type { Platform } from "./platform.ts";
+import { checkShares } from "./shares.ts";
+import { checkVsock } from "./vsock-device.ts";
 
 const DEFAULT_MEMORY = "512M";
 const DEFAULT_CPU = "rv64";
@@ -192,6 +195,9 @@ export async function createGuestOn(platform: Platform, options: GuestOptions, n
     initrd = undefined;
   }
 
+  const devices = options.devices ?? [];
+  checkCustomDevices(devices);
+
   const rngSeed = new Uint8Array(RNG_SEED_BYTES);
   seededEntropy(seed ^ RNG_SEED_SALT).fill(rngSeed);
   const plan = planBoot({
@@ -203,6 +209,7 @@ export async function createGuestOn(platform: Platform, options: GuestOptions, n
       console,
       rngSeed,
       bootargs: append,
+      devices: devices.map(({ definition }) => definition),
     },
     ...placed,
     initrd,
@@ -241,7 +248,16 @@ export async function createGuestOn(platform: Platform, options: GuestOptions, n
         .flat()
         .map((it) => it && readSymbols(it))
         .find((it) => it),
-      plan: { config, boot: plan, disks, nets, ports: portsOf(options) },
+      plan: {
+        config,
+        boot: plan,
+        disks,
+        nets,
+        ports: portsOf(options),
+        devices,
+        shares: checkShares(options.shares ?? []),
+        vsock: options.vsock && checkVsock(options.vsock),
+      },
       console,
       virtualClock,
       entropy,

@@ -15,15 +15,18 @@ import type { Symbols } from "../image/elf-symbols.ts";
 import { GuestClock } from "./clock.ts";
 import { ConsolePorts, consoleKindOf, portOf, virtioPort } from "./console-ports.ts";
 import { doubleFaultCrash, panicCrash } from "./crash.ts";
+import { type CustomDeviceHandle, CustomDevices } from "./custom-devices.ts";
 import { Disks } from "./disks.ts";
 import { type ExecOptions, type ExecResult, Executor } from "./exec.ts";
 import type { ExitInfo } from "./exit-info.ts";
-import { type MachinePlan, powerOn } from "./machine.ts";
+import { type MachinePlan, powerOn, VSOCK_INSTANCE } from "./machine.ts";
 import { Nets } from "./nets.ts";
 import type { ConsoleKind, GuestOptions } from "./options.ts";
 import { PanicWatch } from "./panic.ts";
 import type { Platform } from "./platform.ts";
 import { type Driven, RunLoop } from "./run-loop.ts";
+import { Shares } from "./shares.ts";
+import { VsockDevice } from "./vsock-device.ts";
 
 /** The console that people use. */
 export interface GuestConsole {
@@ -72,7 +75,10 @@ export class Guest {
   readonly #loop: RunLoop;
   readonly #ports: ConsolePorts;
   readonly #disks: Disks;
+  readonly #devices: CustomDevices;
   readonly #nets: Nets;
+  readonly #shares: Shares;
+  readonly #vsock: VsockDevice | undefined;
   readonly #panic = new PanicWatch();
   readonly #executor: Executor | undefined;
   readonly #listeners = new Set<(bytes: Uint8Array, port: number) => void>();
@@ -109,10 +115,21 @@ export class Guest {
         this.#loop.wake();
       },
     });
+    this.#devices = new CustomDevices(plan.devices, {
+      interrupt: (index, level) => {
+        if (this.#isOver) return;
+        this.#engine.exports.customInterrupt(index, level ? 1 : 0);
+        this.#loop.wake();
+      },
+      ticks: () => this.ticks,
+    });
     this.#nets = new Nets(
       plan.nets.map((net) => net.backend),
       { notice: (message) => parts.onNotice(message), wake: () => this.#loop.wake() },
     );
+    this.#shares = new Shares(plan.shares, virtualClock, { wake: () => this.#loop.wake() });
+    const reach = { engine: () => this.#engine, platform, wake: () => this.#loop.wake() };
+    this.#vsock = plan.vsock && new VsockDevice(plan.vsock, VSOCK_INSTANCE, reach);
     this.#engine = Engine.create(parts.module, plan.config.ramBytes, (bytes) => this.#host(bytes), {
       logRegions: parts.logRegions,
     });
@@ -201,7 +218,15 @@ export class Guest {
 
   /** Exits so far by cause: device register or hypercall. */
   counters(): ExitCount[] {
-    return readExitCounters(this.#engine.view, this.#parts.inspect);
+    return readExitCounters(this.#engine.view, this.#parts.inspect).map((count) => this.#devices.named(count));
+  }
+
+  /**
+   * The device of this name among those given as `devices`: its state, and its interrupt.
+   * @throws OptionError if there is none.
+   */
+  device(name: string): CustomDeviceHandle {
+    return this.#devices.get(name);
   }
 
   /**
@@ -261,7 +286,14 @@ export class Guest {
         this.#disks.discard(disk, offset, length, kind === DiscardKind.WRITE_ZEROES ? kind : DiscardKind.DISCARD),
       netSend: (port, pieces, count, header) => this.#nets.send(port, pieces >>> 0, count, header >>> 0),
       netReady: (port) => this.#nets.ready(port),
+      shareRequest: (share, tag, pieces, readable, writable) =>
+        this.#shares.request(this.#engine, share, tag, pieces >>> 0, readable, writable),
+      vsockPacket: (pieces, count) => this.#vsock?.packet(pieces >>> 0, count),
+      vsockReady: () => this.#vsock?.ready(),
+      vsockReset: () => this.#vsock?.reset(),
       entropy: (address, length) => entropy.fill(at(address, length)),
+      customRead: (device, offset, size) => this.#devices.read(device, offset, size),
+      customWrite: (device, offset, size, value) => this.#devices.write(device, offset, size, value),
     };
   }
 
@@ -294,7 +326,7 @@ export class Guest {
       collect: () => guest.#ports.collect(),
       publish: () => guest.#ports.publish(),
       get awaitsCompletion() {
-        return guest.#disks.pending > 0 || guest.#nets.size > 0;
+        return guest.#disks.pending > 0 || guest.#shares.pending > 0 || guest.#nets.size > 0;
       },
       handle: (exit) => guest.#handle(exit),
       fail: (error) => guest.#broke(error),
@@ -335,7 +367,10 @@ export class Guest {
           return false;
         }
         this.#ports.clearInput();
+        this.#devices.reset();
+        powerOn(this.#engine, this.#parts.plan);
         this.#nets.reset();
+        this.#shares.reset();
         this.#powerOn();
         this.#parts.onReset();
         return true;
@@ -392,6 +427,8 @@ export class Guest {
   /** Closes what devices talk to: all of it, whatever fails. */
   #closeBackends(): void {
     try {
+      this.#vsock?.close();
+      this.#shares.close();
       this.#nets.close();
     } finally {
       this.#disks.close();

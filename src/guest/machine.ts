@@ -4,12 +4,15 @@
 import { DeviceKind } from "../../assembly/abi/device.ts";
 import { Machine } from "../../assembly/abi/layout.ts";
 import { NET_PORTS } from "../../assembly/abi/net.ts";
+import type { ShareBackend } from "../backend/9p/share-backend.ts";
 import type { DiskBackend } from "../backend/disk.ts";
 import type { Engine, EngineConfig } from "../engine/engine.ts";
 import { AttachFlag } from "../engine/exports.ts";
 import { HostError, OptionError } from "../errors.ts";
+import type { DefinedDevice } from "../machine/define-device.ts";
 import type { BootPlan } from "../machine/layout.ts";
 import type { AttachedNet, NetOptions } from "./net-options.ts";
+import type { AttachedVsock } from "./vsock-device.ts";
 
 /** virtio-mmio slots: the entropy source has the first, disks the others. */
 const RNG_SLOT = 0;
@@ -28,6 +31,9 @@ const FIRST_FREE_INSTANCE = CONSOLE_INSTANCE + 1;
 
 /** Controllers that Intel made. */
 const E1000_CONTROLLERS = 4;
+/** The socket device is the last of both, wherever the others end. */
+export const VSOCK_INSTANCE = 31;
+const VSOCK_PCI_SLOT = 31;
 
 /** Mbit/s that network devices tell: there is no wire, but Linux wants a number. */
 const NET_SPEED = 10_000;
@@ -46,12 +52,22 @@ export interface NamedPort {
   name: string;
 }
 
+/** A folder that the guest mounts by its tag. */
+export interface AttachedShare {
+  backend: ShareBackend;
+  tag: string;
+  readOnly: boolean;
+}
+
 export interface MachinePlan {
   config: EngineConfig;
   boot: BootPlan;
   disks: readonly AttachedDisk[];
   nets: readonly AttachedNet[];
   ports: readonly NamedPort[];
+  shares: readonly AttachedShare[];
+  vsock: AttachedVsock | undefined;
+  devices: readonly DefinedDevice[];
 }
 
 /** @throws OptionError if there are more disks of a kind than the machine takes. */
@@ -121,6 +137,20 @@ function attachConsole(engine: Engine, ports: readonly NamedPort[]): void {
   }
 }
 
+function attachShares(engine: Engine, shares: readonly AttachedShare[], free: Free): void {
+  const { exports } = engine;
+  shares.forEach(({ tag }, share) => {
+    const instance = free.instance++;
+    exports.attachVirtioPci(free.pciSlot++, instance, DeviceKind.VIRTIO_9P, share, 0, 0);
+    exports.virtio9pSetTag(instance, Machine.SCRATCH, engine.writeScratch(new TextEncoder().encode(tag)));
+  });
+}
+
+function attachVsock(engine: Engine, { cid }: AttachedVsock): void {
+  engine.exports.attachVirtioPci(VSOCK_PCI_SLOT, VSOCK_INSTANCE, DeviceKind.VIRTIO_VSOCK, 0, 0, 0);
+  engine.exports.vsockSetCid(VSOCK_INSTANCE, cid);
+}
+
 /** Brings the machine into its state at power-on. `isLinkUp` says it of each network port. */
 export function powerOn(engine: Engine, plan: MachinePlan, isLinkUp: (port: number) => boolean = () => true): void {
   const { exports } = engine;
@@ -134,7 +164,10 @@ export function powerOn(engine: Engine, plan: MachinePlan, isLinkUp: (port: numb
   const free: Free = { mmioSlot: FIRST_DISK_SLOT, pciSlot: FIRST_FREE_PCI_SLOT, instance: FIRST_FREE_INSTANCE };
   attachDisks(engine, plan.disks, free);
   attachConsole(engine, plan.ports);
+  for (const [index, { definition }] of plan.devices.entries()) exports.attachCustom(index, definition.size);
   attachNets(engine, plan.nets, isLinkUp, free);
+  attachShares(engine, plan.shares, free);
+  if (plan.vsock !== undefined) attachVsock(engine, plan.vsock);
   startHarts(engine, plan);
 }
 

@@ -1,7 +1,10 @@
 // What a guest can be made of, and the defaults.
 import type { DiskBackend } from "../backend/disk.ts";
+import type { DefinedDevice } from "../machine/define-device.ts";
 import type { ExitInfo } from "./exit-info.ts";
 import type { NetOptions } from "./net-options.ts";
+import type { ShareOptions } from "./shares.ts";
+import type { VsockOptions } from "./vsock-device.ts";
 
 export type ConsoleKind = "ns16550a" | "virtio" | "sbi";
 export type BootKind = "paravirt" | "firmware";
@@ -62,8 +65,14 @@ export interface GuestOptions {
   /** The console that the kernel and the shell use. Default: virtio; ns16550a, which U-Boot drives, behind U-Boot. */
   console?: ConsoleKind;
   disks?: DiskOptions[];
+  /** Devices of your own, made by defineDevice; at most 16. */
+  devices?: DefinedDevice[];
   /** Network devices, at most eight. Default: none. */
   nets?: NetOptions[];
+  /** Folders that the guest can mount, at most eight. Default: none. */
+  shares?: ShareOptions[];
+  /** Sockets between guest and host (AF_VSOCK). Default: none. */
+  vsock?: VsockOptions;
   /** Runs commands: adds an agent to the initrd and a virtio-console port for it. */
   exec?: boolean;
   /**
@@ -87,4 +96,4 @@ export interface GuestOptions {
 /** Where output comes from: a console's kind, or the name of a virtio port. */
 export type OutputPort = ConsoleKind | (string & {});
 
-export type { ExitInfo, NetOptions };
+export type { ExitInfo, NetOptions, ShareOptions, VsockOptions };

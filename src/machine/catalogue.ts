@@ -21,8 +21,12 @@ export interface CatalogueRow {
   size?: number;
   /** Source number at the PLIC, for transport mmio. */
   irq?: number;
-  /** Kernel configuration that drives it in Linux. */
+  /** The specification that it follows, with its version. */
+  spec: string;
+  /** What drives it in Linux: the driver's or module's name, "firmware" where firmware does. */
   driver: string;
+  /** The symbol of Linux's configuration that builds the driver, without CONFIG_; "" for firmware. */
+  config: string;
   description: string;
 }
 
@@ -35,7 +39,9 @@ export const CATALOGUE = [
     compatible: ["sifive,plic-1.0.0", "riscv,plic0"],
     base: PhysicalMap.PLIC,
     size: PhysicalMap.PLIC_SIZE,
-    driver: "SIFIVE_PLIC",
+    spec: "RISC-V PLIC 1.0.0",
+    driver: "irq-sifive-plic",
+    config: "SIFIVE_PLIC",
     description: "SiFive PLIC, an M and an S context a hart",
   },
   {
@@ -46,7 +52,9 @@ export const CATALOGUE = [
     compatible: ["sifive,clint0", "riscv,clint0"],
     base: PhysicalMap.ACLINT,
     size: PhysicalMap.ACLINT_SIZE,
-    driver: "(firmware's)",
+    spec: "RISC-V ACLINT 1.0-rc4, MTIMER; SiFive CLINT",
+    driver: "firmware",
+    config: "",
     description: "CLINT mtime and mtimecmp; firmware boot only",
   },
   {
@@ -55,7 +63,9 @@ export const CATALOGUE = [
     form: "paravirt",
     transport: "sbi",
     compatible: ["sbi:TIME"],
-    driver: "RISCV_TIMER",
+    spec: "SBI 2.0, TIME",
+    driver: "timer-riscv",
+    config: "RISCV_TIMER",
     description: "SBI TIME set_timer",
   },
   {
@@ -64,7 +74,9 @@ export const CATALOGUE = [
     form: "direct",
     transport: "csr",
     compatible: ["isa:sstc"],
-    driver: "RISCV_TIMER",
+    spec: "RISC-V Sstc 1.0",
+    driver: "timer-riscv",
+    config: "RISCV_TIMER",
     description: "stimecmp, compared by the hart itself",
   },
   {
@@ -75,7 +87,9 @@ export const CATALOGUE = [
     compatible: ["sifive,clint0", "riscv,clint0"],
     base: PhysicalMap.ACLINT,
     size: PhysicalMap.ACLINT_SIZE,
-    driver: "(firmware's)",
+    spec: "RISC-V ACLINT 1.0-rc4, MSWI; SiFive CLINT",
+    driver: "firmware",
+    config: "",
     description: "CLINT msip; firmware boot only",
   },
   {
@@ -84,7 +98,9 @@ export const CATALOGUE = [
     form: "paravirt",
     transport: "sbi",
     compatible: ["sbi:IPI"],
-    driver: "RISCV_SBI",
+    spec: "SBI 2.0, IPI and RFENCE",
+    driver: "riscv-sbi-ipi",
+    config: "RISCV_SBI",
     description: "SBI IPI, and RFENCE for remote fences",
   },
   {
@@ -96,7 +112,9 @@ export const CATALOGUE = [
     base: PhysicalMap.UART,
     size: PhysicalMap.UART_SIZE,
     irq: Irq.UART,
-    driver: "SERIAL_OF_PLATFORM",
+    spec: "PC16550D data sheet",
+    driver: "of_serial, 8250",
+    config: "SERIAL_OF_PLATFORM",
     description: "NS16550A serial port",
   },
   {
@@ -105,7 +123,9 @@ export const CATALOGUE = [
     form: "paravirt",
     transport: "virtio-pci",
     compatible: ["pci:1af4:1043", "virtio:3"],
-    driver: "VIRTIO_CONSOLE",
+    spec: "virtio 1.2, 5.3",
+    driver: "virtio_console",
+    config: "VIRTIO_CONSOLE",
     description: "virtio console with several ports",
   },
   {
@@ -114,7 +134,9 @@ export const CATALOGUE = [
     form: "paravirt",
     transport: "sbi",
     compatible: ["sbi:DBCN"],
-    driver: "HVC_RISCV_SBI, or earlycon=sbi",
+    spec: "SBI 2.0, DBCN",
+    driver: "earlycon sbi, hvc_riscv_sbi",
+    config: "HVC_RISCV_SBI",
     description: "SBI debug console",
   },
   {
@@ -123,7 +145,9 @@ export const CATALOGUE = [
     form: "emulated",
     transport: "pci",
     compatible: ["pci:class:010802"],
-    driver: "BLK_DEV_NVME",
+    spec: "NVM Express 1.4c",
+    driver: "nvme",
+    config: "BLK_DEV_NVME",
     description: "NVMe 1.4 controller",
   },
   {
@@ -132,7 +156,9 @@ export const CATALOGUE = [
     form: "paravirt",
     transport: "virtio-mmio",
     compatible: ["virtio,mmio", "virtio:2"],
-    driver: "VIRTIO_BLK",
+    spec: "virtio 1.2, 5.2",
+    driver: "virtio_blk",
+    config: "VIRTIO_BLK",
     description: "virtio block device",
   },
   {
@@ -141,8 +167,43 @@ export const CATALOGUE = [
     form: "paravirt",
     transport: "virtio-mmio",
     compatible: ["virtio,mmio", "virtio:4"],
-    driver: "HW_RANDOM_VIRTIO",
+    spec: "virtio 1.2, 5.4",
+    driver: "virtio-rng",
+    config: "HW_RANDOM_VIRTIO",
     description: "virtio entropy source",
+  },
+  {
+    id: "virtio-9p",
+    function: "files",
+    form: "paravirt",
+    transport: "virtio-pci",
+    compatible: ["pci:1af4:1049", "virtio:9"],
+    spec: "virtio 1.2, device 9; 9P2000.L",
+    driver: "9pnet_virtio, 9p",
+    config: "NET_9P_VIRTIO",
+    description: "virtio 9P transport: folders of the host",
+  },
+  {
+    id: "virtio-agent-port",
+    function: "agent",
+    form: "paravirt",
+    transport: "virtio-pci",
+    compatible: ["pci:1af4:1043", "virtio:3"],
+    spec: "virtio 1.2, 5.3; QEMU Guest Agent protocol",
+    driver: "virtio_console",
+    config: "VIRTIO_CONSOLE",
+    description: "virtio console port for qemu-guest-agent",
+  },
+  {
+    id: "virtio-vsock",
+    function: "vsock",
+    form: "paravirt",
+    transport: "virtio-pci",
+    compatible: ["pci:1af4:1053", "virtio:19"],
+    spec: "virtio 1.2, 5.10",
+    driver: "vmw_vsock_virtio_transport",
+    config: "VIRTIO_VSOCKETS",
+    description: "virtio socket device, Unix sockets on the host",
   },
   {
     id: "goldfish-rtc",
@@ -153,7 +214,9 @@ export const CATALOGUE = [
     base: PhysicalMap.RTC,
     size: PhysicalMap.RTC_SIZE,
     irq: Irq.RTC,
-    driver: "RTC_DRV_GOLDFISH",
+    spec: "Android goldfish virtual hardware, RTC",
+    driver: "goldfish_rtc",
+    config: "RTC_DRV_GOLDFISH",
     description: "Goldfish real-time clock",
   },
   {
@@ -164,7 +227,9 @@ export const CATALOGUE = [
     compatible: ["sifive,test1", "sifive,test0", "syscon"],
     base: PhysicalMap.FINISHER,
     size: PhysicalMap.FINISHER_SIZE,
-    driver: "POWER_RESET_SYSCON",
+    spec: "SiFive test finisher; Linux binding syscon-poweroff",
+    driver: "syscon-poweroff, syscon-reboot",
+    config: "POWER_RESET_SYSCON",
     description: "SiFive test finisher as syscon power-off and reboot",
   },
   {
@@ -173,7 +238,9 @@ export const CATALOGUE = [
     form: "paravirt",
     transport: "sbi",
     compatible: ["sbi:SRST"],
-    driver: "RISCV_SBI",
+    spec: "SBI 2.0, SRST and SUSP",
+    driver: "sbi",
+    config: "RISCV_SBI",
     description: "SBI system reset, and SUSP for suspend to RAM",
   },
   {
@@ -182,7 +249,9 @@ export const CATALOGUE = [
     form: "paravirt",
     transport: "sbi",
     compatible: ["sbi:HSM"],
-    driver: "RISCV_SBI",
+    spec: "SBI 2.0, HSM",
+    driver: "sbi, cpuidle-riscv-sbi",
+    config: "RISCV_SBI",
     description: "SBI hart state management: start, stop, suspend",
   },
   {
@@ -191,7 +260,9 @@ export const CATALOGUE = [
     form: "direct",
     transport: "csr",
     compatible: ["isa:zicntr"],
-    driver: "RISCV_PMU_SBI",
+    spec: "RISC-V Unprivileged ISA 20240411, Zicntr",
+    driver: "riscv-pmu-sbi",
+    config: "RISCV_PMU_SBI",
     description: "cycle and instret CSRs",
   },
   {
@@ -200,7 +271,9 @@ export const CATALOGUE = [
     form: "paravirt",
     transport: "sbi",
     compatible: ["sbi:PMU"],
-    driver: "RISCV_PMU_SBI",
+    spec: "SBI 2.0, PMU",
+    driver: "riscv-pmu-sbi",
+    config: "RISCV_PMU_SBI",
     description: "SBI performance monitoring: events of SBI itself, snapshots",
   },
   {
@@ -209,7 +282,9 @@ export const CATALOGUE = [
     form: "paravirt",
     transport: "sbi",
     compatible: ["sbi:STA"],
-    driver: "PARAVIRT",
+    spec: "SBI 2.0, STA",
+    driver: "paravirt",
+    config: "PARAVIRT",
     description: "SBI steal-time accounting in shared memory",
   },
   {
@@ -221,7 +296,9 @@ export const CATALOGUE = [
     base: PhysicalMap.PCIE_ECAM,
     size: PhysicalMap.PCIE_ECAM_SIZE,
     irq: Irq.PCIE,
-    driver: "PCI_HOST_GENERIC",
+    spec: "PCI Express Base 4.0, 7.2.2 (ECAM); PCI Local Bus 3.0",
+    driver: "pci-host-generic",
+    config: "PCI_HOST_GENERIC",
     description: "PCIe host bridge with ECAM, INTx through the PLIC",
   },
 ] as const satisfies CatalogueRow[];

@@ -7,6 +7,7 @@ import { Irq, Map as PhysicalMap, Timebase } from "../../assembly/abi/memory-map
 import { OptionError } from "../errors.ts";
 import { type CatalogueId, catalogueRow } from "./catalogue.ts";
 import { hasExtension, isaExtensions, isaString, mmuType } from "./cpu.ts";
+import type { DeviceDefinition } from "./define-device.ts";
 import { cells64, type DeviceTreeNode, encodeDeviceTree, node, type PropertyValue } from "./device-tree.ts";
 import { checkMemory } from "./memory-size.ts";
 
@@ -25,6 +26,8 @@ export interface MachineConfig {
   console: ConsoleDevice;
   /** 32 bytes that seed the kernel's random numbers. */
   rngSeed: Uint8Array;
+  /** Devices that the caller defined. */
+  devices?: readonly DeviceDefinition<unknown>[];
   /** Where the initrd lies, in guest physical addresses; end is the first byte after it. */
   initrd?: { start: number; end: number };
 }
@@ -150,6 +153,22 @@ function virtioSlot(slot: number): DeviceTreeNode {
   });
 }
 
+function customDevice(
+  { name, compatible, size, interrupt, properties }: DeviceDefinition<unknown>,
+  index: number,
+): DeviceTreeNode {
+  const base = PhysicalMap.CUSTOM + index * PhysicalMap.CUSTOM_STRIDE;
+  const interrupts: Record<string, PropertyValue> = interrupt
+    ? { interrupts: Irq.CUSTOM + index, "interrupt-parent": PLIC }
+    : {};
+  return node(`${name}@${base.toString(16)}`, {
+    compatible,
+    reg: [...cells64(base), ...cells64(size)],
+    ...interrupts,
+    ...properties,
+  });
+}
+
 /** Pin p of device d is wired to INTx line (p + d) mod 4: four devices' worth, for the mask leaves two bits. */
 function interruptMap(): number[] {
   const pins = range(INTX_PINS);
@@ -229,6 +248,7 @@ export function machineTree(config: MachineConfig): DeviceTreeNode {
         plic(config.harts),
         device("serial", "ns16550a", { "clock-frequency": UART_CLOCK }),
         ...range(PhysicalMap.VIRTIO_SLOTS).map(virtioSlot),
+        ...(config.devices ?? []).map(customDevice),
         pcie(),
       ]),
     ],

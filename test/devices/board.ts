@@ -9,6 +9,7 @@ import { Dev } from "../../assembly/abi/device.ts";
 import { Machine as At, Gpa, Layout } from "../../assembly/abi/layout.ts";
 import { Map as Board } from "../../assembly/abi/memory-map.ts";
 import { NetAt, NetHeader, NetRoom } from "../../assembly/abi/net.ts";
+import { idleHost } from "../../src/engine/idle-host.ts";
 
 export const RAM = Gpa.RAM;
 export const RAM_BYTES = 16 << 20;
@@ -89,6 +90,8 @@ export class TestBoard {
   onFrame: (frame: SentFrame) => void = () => {};
   /** Ports that have said that there is room again. */
   readonly ready: number[] = [];
+  /** Accesses to devices that the host defines. */
+  readonly customCalls: string[] = [];
 
   private constructor(module: WebAssembly.Module) {
     const transfer = (kind: "read" | "write", offset: number, at: number, length: number) => {
@@ -100,6 +103,7 @@ export class TestBoard {
       return 0;
     };
     const host = {
+      ...idleHost,
       now: () => this.now,
       consoleOut: (_port: number, at: number, length: number) => {
         this.outputCalls++;
@@ -126,6 +130,12 @@ export class TestBoard {
       },
       netReady: (port: number) => void this.ready.push(port),
       entropy: (at: number, length: number) => void this.bytes.fill(0xa5, at, at + length),
+      customRead: (device: number, offset: number, size: number) => {
+        this.customCalls.push(`read ${device} ${offset} ${size}`);
+        return 0x8765_4321 | 0;
+      },
+      customWrite: (device: number, offset: number, size: number, value: number) =>
+        void this.customCalls.push(`write ${device} ${offset} ${size} ${value >>> 0}`),
     };
     const instance = new WebAssembly.Instance(module, { env: { memory: this.memory }, host });
     this.exports = instance.exports as unknown as typeof this.exports;
@@ -155,7 +165,9 @@ export class TestBoard {
 
   /** What a restore asks of every device. */
   valid(): boolean {
-    const devices = ["plic", "aclint", "rtc", "uart", "pci"].every((device) => this.call(`${device}Validate`) !== 0);
+    const devices = ["plic", "aclint", "rtc", "uart", "pci", "custom"].every(
+      (device) => this.call(`${device}Validate`) !== 0,
+    );
     const instances = (name: string) => [0, 1, 2, 3].every((i) => this.call(name, i) !== 0);
     return devices && instances("nvmeValidate") && instances("e1000Validate");
   }

@@ -18,12 +18,14 @@ const devices: [name: string, base: number, size: number][] = [
   ["PCI configuration", Board.PCIE_ECAM, 4 << 15],
   ["PCI BARs", Board.PCIE_MMIO, 0x2_0000],
   ["network controllers", CONTROLLERS, 0x4_0000],
+  ["custom devices", Board.CUSTOM, 0x2000],
   ["boot ROM", Board.MROM, Board.MROM_SIZE],
 ];
 
 function create(): TestBoard {
   return TestBoard.create((b) => {
     b.call("attachNvme", 1, 0, 0, b.disk.length, 0);
+    if (b.read64(Board.CUSTOM) === 0n) b.call("attachCustom", 0, 0x1000);
     b.call("attachNvme", 2, 1, 1, b.disk.length, 1);
     for (const model of [0, 1]) {
       b.call("netConfigure", model, 0x1200_5452, 0x5634, 1500, 1, 1000, 1);

@@ -20,6 +20,7 @@ export {
 } from "../../assembly/devices/net/e1000";
 export { netConfigure, netInit } from "../../assembly/devices/net/port";
 export { netDeliver, netLink, netOffloads, netRoom } from "../../assembly/devices/net/ports";
+export { attachCustom, customInterrupt, customValidate } from "../../assembly/devices/custom/custom";
 export { plicReset, plicValidate, raiseIrq } from "../../assembly/devices/irqchip/plic";
 export { setConfigWindow } from "../../assembly/devices/pci/config";
 export {

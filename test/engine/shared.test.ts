@@ -5,6 +5,7 @@ import { expect, it } from "vitest";
 import { Exit } from "../../assembly/abi/exit.ts";
 import { Layout, Machine, Tier } from "../../assembly/abi/layout.ts";
 import { Map as PhysicalMap } from "../../assembly/abi/memory-map.ts";
+import { idleHost } from "../../src/engine/idle-host.ts";
 import { encode } from "../../src/isa/encode.ts";
 import { ALL_EXTENSIONS } from "../../src/machine/cpu.ts";
 
@@ -15,10 +16,9 @@ it("runs AMOs and LR/SC on shared memory", () => {
   const pages = (Layout.RAM + RAM_PAGES * 4096) / 65536;
   const memory = new WebAssembly.Memory({ initial: pages, maximum: 65536, shared: true });
   const nothing = () => 0;
-  const host = { now: nothing, consoleOut: nothing, diskRead: nothing, diskWrite: nothing };
   const imports = {
     env: { memory, abort: nothing },
-    host: { ...host, diskFlush: nothing, diskDiscard: nothing, entropy: nothing, netSend: nothing, netReady: nothing },
+    host: { ...idleHost },
     translated: { enter: nothing, install: nothing, forget: nothing },
   };
   const module = new WebAssembly.Module(readFileSync("build/engine-shared.wasm"));

@@ -3,37 +3,13 @@ import { describe, expect, it } from "vitest";
 import { writeCpio } from "../../src/image/cpio.ts";
 import { file } from "../../src/image/file-tree.ts";
 import { createGuest, ExecError, GuestCrash, memoryDisk, type NodeGuestOptions } from "../../src/index.ts";
+import { addi, program, systemReset } from "./instructions.ts";
 
-const SRST = 0x5352_5354;
-const [ZERO, A0, A1, A6, A7] = [0, 10, 11, 16, 17];
-const addi = (rd: number, rs1: number, imm: number) => ((imm << 20) | (rs1 << 15) | (rd << 7) | 0x13) >>> 0;
-const lui = (rd: number, imm20: number) => ((imm20 << 12) | (rd << 7) | 0x37) >>> 0;
-const ECALL = 0x73;
 const SPIN = 0x6f;
 const WFI = 0x1050_0073;
 const JUMP_BACK = 0xffdf_f06f; // j .-4
 
-/** A RISC-V Image of these instructions after its 64 bytes of header. */
-function program(...instructions: number[]): Uint8Array {
-  const bytes = new Uint8Array(4096);
-  const view = new DataView(bytes.buffer);
-  view.setUint32(0, 0x0400_006f, true); // j .+64
-  view.setBigUint64(8, 0x20_0000n, true);
-  view.setBigUint64(16, 4096n, true);
-  bytes.set(new TextEncoder().encode("RISCV\0\0\0RSC\x05"), 0x30);
-  for (const [i, word] of instructions.entries()) view.setUint32(64 + 4 * i, word, true);
-  return bytes;
-}
-
-/** sbi_system_reset(type, reason). */
-const systemReset = (type: number, reason = 0) => [
-  lui(A7, SRST >>> 12),
-  addi(A7, A7, SRST & 0xfff),
-  addi(A6, ZERO, 0),
-  addi(A0, ZERO, type),
-  addi(A1, ZERO, reason),
-  ECALL,
-];
+const A0 = 10;
 
 const start = (kernel: Uint8Array, options: NodeGuestOptions = {}) =>
   createGuest({ kernel, memory: "16M", ...options });

@@ -10,6 +10,7 @@ import { Gpa, Layout, Machine, Tier } from "../../assembly/abi/layout.ts";
 import { Map as Board } from "../../assembly/abi/memory-map.ts";
 import { Engine } from "../../src/engine/engine.ts";
 import { readExitCounters } from "../../src/engine/exit-counters.ts";
+import { idleHost } from "../../src/engine/idle-host.ts";
 import { type Inspect, loadInspect } from "../../src/engine/inspect.ts";
 import { instructions } from "../../src/isa/table.ts";
 import { Assembler } from "./generator/assembler.ts";
@@ -216,6 +217,7 @@ function createGuest(random: Random, boot: number): Guest {
     return 0;
   };
   const engine = Engine.create(compiledEngine(), RAM_BYTES, (bytes) => ({
+    ...idleHost,
     now: () => (ticks += 3),
     consoleOut: (_port, at, length) => check("console output", at >>> 0, length),
     diskRead: (backend, offset, at, length) => {
@@ -226,6 +228,7 @@ function createGuest(random: Random, boot: number): Guest {
     diskWrite: transfer("disk write"),
     diskFlush: () => 0,
     diskDiscard: () => 0,
+    customRead: () => -1,
     entropy: (at, length) => check("entropy", at >>> 0, length),
   }));
   if (engine.bytes.subarray(Layout.STATIC_DATA + (1 << 18), Layout.STATIC_DATA_END).some((byte) => byte !== 0)) {
@@ -247,6 +250,7 @@ function createGuest(random: Random, boot: number): Guest {
   exports.attachVirtioMmio(0, DeviceKind.VIRTIO_BLK, 0, 1 << 20, 0);
   exports.attachVirtioMmio(1, DeviceKind.VIRTIO_RNG, 0, 0, 0);
   exports.attachVirtioPci(1, 8, DeviceKind.VIRTIO_CONSOLE, 0, 0, 0);
+  exports.attachCustom(0, 0x1000);
   exports.attachNvme(2, 0, 1, 1 << 20, 0);
   return { engine, strays };
 }

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import asc from "assemblyscript/asc";
 import { Machine as At, Gpa, HartAt, Layout } from "../../assembly/abi/layout.ts";
+import { idleHost } from "../../src/engine/idle-host.ts";
 
 export const RAM: number = Gpa.RAM;
 export const RAM_BYTES = 4 << 20;
@@ -51,13 +52,11 @@ export class SbiMachine {
       throw new Error("SBI asked for a disk or for entropy");
     };
     const host = {
+      ...Object.fromEntries(Object.keys(idleHost).map((name) => [name, never])),
       now: () => 1000,
       consoleOut: (port: number, at: number, length: number) => {
         this.output.push({ port, text: new TextDecoder().decode(new Uint8Array(this.memory.buffer, at, length)) });
       },
-      ...Object.fromEntries(
-        ["diskRead", "diskWrite", "diskFlush", "diskDiscard", "entropy"].map((name) => [name, never]),
-      ),
     };
     const instance = new WebAssembly.Instance(module, { env: { memory: this.memory }, host });
     this.exports = instance.exports as unknown as Record<string, Export>;

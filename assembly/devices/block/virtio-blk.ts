@@ -1,14 +1,17 @@
-// virtio block device (virtio 1.2, 5.2): one request queue, a write-back cache that is
-// the host's, flush, discard and write zeroes.
+// virtio block device (virtio 1.2, 5.2): as many request queues as it was attached with,
+// a write-back cache that is the host's, flush, discard and write zeroes, and a capacity
+// that the host may change while the guest runs.
 //
 // A request is a readable stream {type u32, reserved u32, sector u64, data to write} and
 // a writable stream {data read, status u8}; how they are cut into descriptors is the
 // driver's business. Requests are done at the kick, straight between guest memory and
 // the host. A flush may take the host longer: then the chain is held, the others go on,
-// and virtioBlkDiskDone() finishes it. Up to HELD chains are held at once; then the queue
-// waits.
+// and virtioBlkDiskDone() finishes it on the queue that it came from. Up to HELD chains
+// are held at once; then the queues wait.
 //
-// Left out: several queues, geometry, topology, SIZE_MAX, secure erase, lifetime, zones.
+// Topology says blocks of 4 KiB, what the host's page cache is made of. SIZE_MAX is not
+// offered: a segment may be as long as RAM, and a limit would only cut requests up.
+// Left out: geometry, secure erase, lifetime, zones.
 import { DeviceKind } from "../../abi/device";
 import { Gpa } from "../../abi/layout";
 import { VirtioAttach, VirtioBlk, VirtioBlkConfig } from "../../abi/virtio";
@@ -16,13 +19,16 @@ import { diskFlush } from "../../host";
 import { dmaWrite, inRam } from "../../memory/ram";
 import { copyFromChain, cursorAddress, seek } from "../virtio/chain";
 import {
-  VirtioDevice, chainAt, configAt, deviceAt, deviceIs, hostTag, interruptForQueue, needsReset, negotiated, nextEpoch, privateAt, queueAt, queueLive,
+  VIRTIO_DEVICES, VirtioDevice, chainAt, configAt, configChanged, deviceAt, deviceIs, hostTag, interruptForQueue, needsReset, negotiated, nextEpoch,
+  privateAt, queueAt, queueLive,
 } from "../virtio/device";
 import { Served } from "../virtio/served";
-import { pushUsed } from "../virtio/queue";
+import { headSound, pushUsed } from "../virtio/queue";
 import { HEADER_BYTES, MAX_DISCARD_SECTORS, MAX_SEGMENTS, MAX_ZERO_SECTORS, Request, identify, transfer, unmapOrZero } from "./virtio-blk-request";
 
 export const QUEUE_SIZE: u32 = 256;
+/** Most request queues: one for each hart that a machine can have, and as many again for a driver that polls. */
+export const QUEUES: u32 = 16;
 export const CONFIG_SIZE: u32 = VirtioBlkConfig.SIZE;
 
 /** A header and a status byte take two of a chain's buffers. */
@@ -43,10 +49,20 @@ const enum At {
   HELD_SIZE = 16,
 }
 
+const enum HeldState {
+  FREE = 0,
+  WAITING = 1,
+  /** The driver took its queue back: the host's answer is still to come, and goes nowhere. */
+  ABANDONED = 2,
+}
+
 /** A chain that waits for the host. */
 @unmanaged
 class Held {
-  used: u32;
+  state: u8;
+  /** The queue it came from. */
+  queue: u8;
+  reserved: u16;
   head: u32;
   /** Where the status byte goes, as an offset in RAM. */
   statusAt: u32;
@@ -72,8 +88,18 @@ export function readOnly(d: VirtioDevice): bool {
   return (d.flags & <u32>VirtioAttach.READ_ONLY) != 0;
 }
 
+/** Request queues that the device was attached with, one if nothing was said. */
+export function queues(d: VirtioDevice): u32 {
+  return min(max(d.flags >> VirtioAttach.QUEUES_SHIFT, 1), QUEUES);
+}
+
 export function features(d: VirtioDevice): u64 {
-  const always: u64 = (1 << VirtioBlk.F_SEG_MAX) | (1 << VirtioBlk.F_BLK_SIZE) | (1 << VirtioBlk.F_FLUSH);
+  const always: u64 =
+    (1 << VirtioBlk.F_SEG_MAX) |
+    (1 << VirtioBlk.F_BLK_SIZE) |
+    (1 << VirtioBlk.F_FLUSH) |
+    (1 << VirtioBlk.F_TOPOLOGY) |
+    (queues(d) > 1 ? 1 << VirtioBlk.F_MQ : 0);
   if (readOnly(d)) return always | (1 << VirtioBlk.F_RO);
   return always | (1 << VirtioBlk.F_CONFIG_WCE) | (1 << VirtioBlk.F_DISCARD) | (1 << VirtioBlk.F_WRITE_ZEROES);
 }
@@ -81,15 +107,24 @@ export function features(d: VirtioDevice): u64 {
 /** Largest capacity whose byte offsets a double holds exactly. */
 const CAPACITY_MAX: f64 = 9007199254740992;
 
-export function attached(d: VirtioDevice, capacity: f64): void {
+/** Sectors of a physical block, as a power of two. */
+const PHYSICAL_BLOCK_EXP: u32 = 3;
+
+function setCapacity(d: VirtioDevice, capacity: f64): void {
   const bytes = capacity > 0 ? min(capacity, CAPACITY_MAX) : 0;
   const b = blkOf(d);
   b.sectors = <u64>bytes / <u64>VirtioBlk.SECTOR;
+  store<u64>(configAt(d), b.sectors, VirtioBlkConfig.CAPACITY);
+}
+
+export function attached(d: VirtioDevice, capacity: f64): void {
+  setCapacity(d, capacity);
   const config = configAt(d);
-  store<u64>(config, b.sectors, VirtioBlkConfig.CAPACITY);
   store<u32>(config, SEG_MAX, VirtioBlkConfig.SEG_MAX);
   store<u32>(config, VirtioBlk.SECTOR, VirtioBlkConfig.BLK_SIZE);
-  store<u16>(config, 1, VirtioBlkConfig.NUM_QUEUES);
+  store<u8>(config, PHYSICAL_BLOCK_EXP, VirtioBlkConfig.PHYSICAL_BLOCK_EXP);
+  store<u16>(config, 1 << <u16>PHYSICAL_BLOCK_EXP, VirtioBlkConfig.MIN_IO_SIZE);
+  store<u16>(config, <u16>queues(d), VirtioBlkConfig.NUM_QUEUES);
   if (readOnly(d)) return;
   store<u32>(config, MAX_DISCARD_SECTORS, VirtioBlkConfig.MAX_DISCARD_SECTORS);
   store<u32>(config, MAX_SEGMENTS, VirtioBlkConfig.MAX_DISCARD_SEG);
@@ -127,7 +162,7 @@ export function canServe(d: VirtioDevice): bool {
   return blkOf(d).held < HELD;
 }
 
-export function serve(d: VirtioDevice): i64 {
+export function serve(d: VirtioDevice, queue: u32): i64 {
   const c = chainAt(d);
   const r = changetype<Request>(privateAt(d) + <usize>At.REQUEST);
   if (c.writableBytes == 0 || !copyFromChain(c, 0, changetype<usize>(r), HEADER_BYTES)) return Served.BROKEN;
@@ -167,7 +202,7 @@ export function serve(d: VirtioDevice): i64 {
   seek(c, true, c.writableBytes - 1, 1);
   const statusAddress = cursorAddress(c);
   if (flush && status == <u32>VirtioBlk.S_OK) {
-    const tag = hold(d, c.head, statusAddress, written);
+    const tag = hold(d, queue, c.head, statusAddress, written);
     const answer = diskFlush(d.backend, tag);
     if (answer == 1) return Served.HELD;
     release(d, tag & 0xff);
@@ -180,11 +215,12 @@ export function serve(d: VirtioDevice): i64 {
 }
 
 /** canServe() saw to it that an entry is free. */
-function hold(d: VirtioDevice, head: u32, statusAddress: u64, written: u32): u32 {
+function hold(d: VirtioDevice, queue: u32, head: u32, statusAddress: u64, written: u32): u32 {
   let entry: u32 = 0;
-  while (heldAt(d, entry).used != 0) entry++;
+  while (heldAt(d, entry).state != <u8>HeldState.FREE) entry++;
   const h = heldAt(d, entry);
-  h.used = 1;
+  h.state = <u8>HeldState.WAITING;
+  h.queue = <u8>queue;
   h.head = head;
   h.statusAt = <u32>(statusAddress - <u64>(<u32>Gpa.RAM));
   h.written = written;
@@ -206,6 +242,29 @@ export function forgetHeld(d: VirtioDevice): void {
   nextEpoch(d);
 }
 
+/** Gives up what is held of one queue. Its entries stay taken until the host has answered, so that no later flush takes that answer for its own. */
+export function abandonHeld(d: VirtioDevice, queue: u32): void {
+  if (blkOf(d).held == 0) return;
+  for (let entry: u32 = 0; entry < HELD; entry++) {
+    const h = heldAt(d, entry);
+    if (h.state == <u8>HeldState.WAITING && <u32>h.queue == queue) h.state = <u8>HeldState.ABANDONED;
+  }
+}
+
+/** The disk behind `backend` now holds `capacity` bytes: every device in front of it tells its driver. False if there is none. */
+export function virtioBlkResize(backend: u32, capacity: f64): bool {
+  let found = false;
+  for (let index: u32 = 0; index < VIRTIO_DEVICES; index++) {
+    if (!deviceIs(index, DeviceKind.VIRTIO_BLK) || deviceAt(index).backend != backend) continue;
+    const d = deviceAt(index);
+    found = true;
+    const before = blkOf(d).sectors;
+    setCapacity(d, capacity);
+    if (blkOf(d).sectors != before) configChanged(d);
+  }
+  return found;
+}
+
 /**
  * The host has finished the flush it answered 1 to; `status` is 0 or a negative errno. False if nobody waits for it.
  * There is room again then: requests that waited for it go on at the next virtioPoll().
@@ -215,20 +274,22 @@ export function virtioBlkDiskDone(backend: u32, tag: u32, status: i32): bool {
   const entry = tag & 0xff;
   if (!deviceIs(index, DeviceKind.VIRTIO_BLK) || entry >= HELD) return false;
   const d = deviceAt(index);
-  if (d.backend != backend || tag != hostTag(d, entry) || heldAt(d, entry).used == 0) return false;
+  if (d.backend != backend || tag != hostTag(d, entry) || heldAt(d, entry).state == <u8>HeldState.FREE) return false;
   finish(d, entry, status);
   return true;
 }
 
 function finish(d: VirtioDevice, entry: u32, status: i32): void {
   const h = heldAt(d, entry);
+  const abandoned = h.state == <u8>HeldState.ABANDONED;
+  const queue: u32 = h.queue;
   const head = h.head;
   const written = h.written;
   const statusAddress = <u64>(<u32>Gpa.RAM) + h.statusAt;
   release(d, entry);
-  if (!queueLive(d, 0)) return;
+  if (abandoned || !queueLive(d, queue)) return;
   const at = dmaWrite(statusAddress, 1);
-  const q = queueAt(d, 0);
+  const q = queueAt(d, queue);
   if (at != 0) store<u8>(at, <u8>(status == 0 ? VirtioBlk.S_OK : VirtioBlk.S_IOERR));
   if (at == 0 || !pushUsed(q, head, written)) needsReset(d);
   else interruptForQueue(d, q);
@@ -239,7 +300,12 @@ export function resume(d: VirtioDevice): void {
   if (blkOf(d).held == 0) return;
   nextEpoch(d);
   for (let entry: u32 = 0; entry < HELD; entry++) {
-    if (heldAt(d, entry).used == 0) continue;
+    const state = heldAt(d, entry).state;
+    if (state == <u8>HeldState.FREE) continue;
+    if (state == <u8>HeldState.ABANDONED) {
+      release(d, entry);
+      continue;
+    }
     const answer = diskFlush(d.backend, hostTag(d, entry));
     if (answer != 1) finish(d, entry, answer);
   }
@@ -251,10 +317,11 @@ export function validate(d: VirtioDevice): bool {
   let held: u32 = 0;
   for (let entry: u32 = 0; entry < HELD; entry++) {
     const h = heldAt(d, entry);
-    if (h.used > 1) return false;
-    if (h.used == 0) continue;
+    if (h.state == <u8>HeldState.FREE) continue;
     held++;
-    if (h.head >= queueAt(d, 0).size || !inRam(<u64>(<u32>Gpa.RAM) + h.statusAt, 1)) return false;
+    if (h.state > <u8>HeldState.ABANDONED || <u32>h.queue >= queues(d)) return false;
+    if (h.state == <u8>HeldState.ABANDONED) continue;
+    if (!headSound(queueAt(d, h.queue), h.head) || !inRam(<u64>(<u32>Gpa.RAM) + h.statusAt, 1)) return false;
   }
   return held == b.held;
 }

@@ -6,7 +6,7 @@
 //   +0x000  configuration space, 256 bytes, as the guest reads it
 //   +0x100  write mask, one bit a bit: 1 where the guest may write
 //   +0x200  PciFunction, our bookkeeping
-//   +0x300  MSI-X table, 16 vectors of 16 bytes (msix.ts)
+//   +0x280  MSI-X table, 24 vectors of 16 bytes (msix.ts)
 //
 // A BAR's size needs no field of its own: it is the complement of its write mask, and
 // that is also how the guest learns it (write ones, read back).
@@ -23,8 +23,8 @@ export const enum Pci {
   FUNCTION_SIZE = 0x400,
   WRITE_MASK = 0x100,
   BOOKKEEPING = 0x200,
-  MSIX_TABLE = 0x300,
-  MSIX_VECTORS = 16,
+  MSIX_TABLE = 0x280,
+  MSIX_VECTORS = 24,
 }
 
 /** Registers of the type-0 header. */

@@ -43,7 +43,7 @@ export function pciReset(): void {
 export function pciValidate(): bool {
   for (let slot: u32 = 0; slot < <u32>Pci.SLOTS; slot++) {
     const f = functionAt(slot);
-    if (f.kind > <u32>DeviceKind.VIRTIO_RTC || f.lastCapability > 0xfe) return false;
+    if (f.kind > <u32>DeviceKind.CUSTOM || f.lastCapability > 0xfe) return false;
     if (f.capabilitiesEnd > <u32>Pci.CONFIG_SIZE || f.msix > <u32>Pci.CONFIG_SIZE - 12) return false;
     if (f.window > <u32>Pci.CONFIG_SIZE - 20) return false;
     if (f.msix != 0 && ((<u32>load<u16>(configAt(slot) + f.msix, 2)) & 0x7ff) >= <u32>Pci.MSIX_VECTORS) return false;

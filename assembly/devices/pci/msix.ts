@@ -18,7 +18,7 @@ const enum Capability {
 
 const VECTOR_MASKED: u32 = 1;
 
-/** `vectors` is at most 16; table and pending bits lie in `bar` at offsets that are multiples of 8. */
+/** `vectors` is at most Pci.MSIX_VECTORS; table and pending bits lie in `bar` at offsets that are multiples of 8. */
 export function addMsix(slot: u32, bar: u32, table: u32, pba: u32, vectors: u32): u32 {
   if (vectors == 0 || vectors > <u32>Pci.MSIX_VECTORS || ((table | pba) & 7) != 0) unreachable();
   const offset = addCapability(slot, CapabilityId.MSIX, Capability.LENGTH);
@@ -49,9 +49,10 @@ export function msixEnabled(slot: u32): bool {
   return functionAt(slot).msix != 0 && (control(slot) & <u32>Control.ENABLE) != 0;
 }
 
-/** Something for which `vector` exists has happened: it is pending, since nothing here delivers it. */
+/** The device has an event for `vector`: without a controller that takes messages, it stays pending. */
 export function raiseMsix(slot: u32, vector: u32): void {
-  if (msixEnabled(slot) && vector < vectors(slot)) functionAt(slot).pending |= (<u64>1) << <u64>vector;
+  if (!msixEnabled(slot) || vector >= vectors(slot)) return;
+  functionAt(slot).pending |= <u64>1 << vector;
 }
 
 function vectors(slot: u32): u32 {

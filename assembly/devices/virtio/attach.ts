@@ -6,9 +6,9 @@ import { VirtioMagic, VirtioStatus } from "../../abi/virtio";
 import { functionAt } from "../pci/function";
 import { resetDevice } from "./control";
 import { QUEUES_MAX, VIRTIO_DEVICES, VirtioDevice, deviceAt, nextEpoch, onPci, queueAt } from "./device";
-import { attached, deviceFeatures, queueCount, queueMax, resumeKind, validateKind, virtioId } from "./kinds";
+import { attached, deviceFeatures, queueMax, queuesOf, resumeKind, validateKind, virtioId } from "./kinds";
 import { addVirtioFunction } from "./pci";
-import { queueSound } from "./queue";
+import { QueueFeature, progressSound, queueSound } from "./queue";
 
 /** Takes every device away; before devices are attached. */
 export function virtioInit(): void {
@@ -27,7 +27,7 @@ function clear(d: VirtioDevice): void {
 
 /**
  * Puts a device into mmio slot 0 to 7. `backend` is the disk's number for the host, `capacityBytes` its size (both
- * meaningless to other kinds), `flags` are VirtioAttach. False if the slot is taken or there is no such device.
+ * meaningless to other kinds), `flags` are VirtioAttach, a number of queues among them. False if the slot is taken or there is no such device.
  */
 export function attachVirtioMmio(slot: u32, kind: DeviceKind, backend: u32, capacityBytes: f64, flags: u32): bool {
   if (slot >= <u32>Map.VIRTIO_SLOTS) return false;
@@ -87,7 +87,7 @@ export function virtioValidate(): bool {
 }
 
 function validateDevice(d: VirtioDevice): bool {
-  const count = queueCount(d.kind);
+  const count = queuesOf(d);
   if (count == 0 || count > QUEUES_MAX) return false;
   if (d.slot >= 32 || (onPci(d) && functionAt(d.slot).kind != d.kind)) return false;
   if (d.status > 0xff || d.interruptStatus > 3 || d.configGeneration > 0xff) return false;
@@ -96,8 +96,8 @@ function validateDevice(d: VirtioDevice): bool {
   if (agreed && (d.driverFeatures & ~deviceFeatures(d)) != 0) return false;
   for (let i: u32 = 0; i < count; i++) {
     const q = queueAt(d, i);
-    if (q.ready > 1 || q.size > queueMax(d.kind) || q.features > 3) return false;
-    if (q.ready != 0 && !queueSound(q)) return false;
+    if (q.ready > 1 || q.size > queueMax(d.kind) || q.features > <u32>QueueFeature.ALL) return false;
+    if (q.ready != 0 && !(queueSound(q) && progressSound(q))) return false;
     if (q.ready == 0 && ((d.pending | d.owed) & (1 << i)) != 0) return false;
   }
   return validateKind(d);

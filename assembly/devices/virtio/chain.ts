@@ -7,7 +7,7 @@
 // used, by dmaRead and dmaWrite. What a hostile chain can cost is bounded:
 //
 //   - at most QUEUE_MAX buffers, and no more direct descriptors than the queue has;
-//   - one level of indirection, as the last descriptor (2.7.5.3);
+//   - one level of indirection, as the last descriptor (2.7.5.3) or alone (2.8.7);
 //   - all buffers together no larger than RAM.
 //
 // Empty buffers are legal and skipped.
@@ -22,7 +22,7 @@ const DESCRIPTOR: u32 = 16;
 
 @unmanaged
 export class Chain {
-  /** Index of the chain's first descriptor: what the used ring names. */
+  /** The chain's name in its ring: what pushUsed() is given. */
   head: u32;
   /** Buffers in the list, and how many of them are device-readable; those come first. */
   segments: u32;
@@ -51,18 +51,22 @@ function segmentAt(c: Chain, index: u32): usize {
   return changetype<usize>(c) + <usize>At.SEGMENTS + <usize>index * <usize>At.SEGMENT_SIZE;
 }
 
-/** Walks the chain that starts at descriptor `head` of a table. False if the driver broke a rule. */
-export function walkChain(c: Chain, table: u64, size: u32, head: u32, indirectAllowed: bool): bool {
-  c.head = head;
+/** An empty list, to be filled buffer by buffer. */
+export function beginChain(c: Chain): void {
   c.segments = 0;
   c.readableSegments = 0;
   c.readableBytes = 0;
   c.writableBytes = 0;
+}
+
+/** Walks the chain that starts at descriptor `head` of a split ring's table (2.7.5). False if the driver broke a rule. */
+export function walkChain(c: Chain, table: u64, size: u32, head: u32, indirectAllowed: bool): bool {
+  beginChain(c);
+  c.head = head;
   let entries = size;
   let index = head;
   let remaining = size;
   let indirect = false;
-  let total: u64 = 0;
   while (index < entries && remaining != 0) {
     remaining--;
     const at = dmaRead(table + <u64>index * DESCRIPTOR, DESCRIPTOR);
@@ -80,18 +84,30 @@ export function walkChain(c: Chain, table: u64, size: u32, head: u32, indirectAl
       remaining = QUEUE_MAX - c.segments;
       continue;
     }
-    if (length != 0) {
-      total += length;
-      if (total > ramSize() || !append(c, address, length, (flags & <u32>VirtqFlag.DESC_WRITE) != 0)) return false;
-    }
+    if (!addBuffer(c, address, length, (flags & <u32>VirtqFlag.DESC_WRITE) != 0)) return false;
     if ((flags & <u32>VirtqFlag.DESC_NEXT) == 0) return true;
     index = load<u16>(at, 14);
   }
   return false; // out of the table, or longer than the queue: a loop
 }
 
-function append(c: Chain, address: u64, length: u32, writable: bool): bool {
+/** The buffers of a packed ring's indirect table, in order; only WRITE means anything there (2.8.7). */
+export function addIndirectTable(c: Chain, table: u64, bytes: u32): bool {
+  if (bytes == 0 || (bytes & (DESCRIPTOR - 1)) != 0 || bytes > QUEUE_MAX * DESCRIPTOR) return false;
+  const start = dmaRead(table, bytes);
+  if (start == 0) return false;
+  for (let at = start; at < start + bytes; at += DESCRIPTOR) {
+    const flags: u32 = load<u16>(at, 14);
+    if (!addBuffer(c, load<u64>(at), load<u32>(at, 8), (flags & <u32>VirtqFlag.DESC_WRITE) != 0)) return false;
+  }
+  return true;
+}
+
+/** Appends a buffer. False if it does not lie in RAM, is readable behind a writable one, or makes the chain too long. */
+export function addBuffer(c: Chain, address: u64, length: u32, writable: bool): bool {
+  if (length == 0) return true;
   if (c.segments >= QUEUE_MAX || !inRam(address, length)) return false;
+  if (<u64>c.readableBytes + c.writableBytes + length > ramSize()) return false;
   if (writable) {
     c.writableBytes += length;
   } else {

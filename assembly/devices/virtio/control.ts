@@ -3,8 +3,8 @@
 // 3.1, 2.6). The transports only translate registers into these calls.
 import { VirtioFeature, VirtioStatus } from "../../abi/virtio";
 import { VirtioDevice, configAt, needsReset, negotiated, queueAt, updateInterrupt } from "./device";
-import { configSize, configWritten, deviceFeatures, featuresAgreed, queueCount, queueMax, queueStopped, resetKind } from "./kinds";
-import { QueueFeature, VirtQueue, queueSound, resetQueue } from "./queue";
+import { configSize, configWritten, deviceFeatures, featuresAgreed, queueMax, queueStopped, queuesOf, resetKind } from "./kinds";
+import { QueueFeature, VirtQueue, queueSound, resetQueue, startQueue } from "./queue";
 import { servePending } from "./service";
 
 /** Word `sel` of the features on offer. */
@@ -53,8 +53,9 @@ function agreeFeatures(d: VirtioDevice): void {
   d.status |= VirtioStatus.FEATURES_OK;
   const bits: u32 =
     (negotiated(d, VirtioFeature.INDIRECT_DESC) ? QueueFeature.INDIRECT : 0) |
-    (negotiated(d, VirtioFeature.EVENT_IDX) ? QueueFeature.EVENT_IDX : 0);
-  const count = queueCount(d.kind);
+    (negotiated(d, VirtioFeature.EVENT_IDX) ? QueueFeature.EVENT_IDX : 0) |
+    (negotiated(d, VirtioFeature.RING_PACKED) ? QueueFeature.PACKED : 0);
+  const count = queuesOf(d);
   for (let i: u32 = 0; i < count; i++) queueAt(d, i).features = bits;
   featuresAgreed(d);
 }
@@ -72,15 +73,15 @@ export function resetDevice(d: VirtioDevice): void {
   d.pending = 0;
   d.owed = 0;
   d.work = 0;
-  const count = queueCount(d.kind);
-  for (let i: u32 = 0; i < count; i++) resetQueue(queueAt(d, i), queueMax(d.kind));
+  const count = queuesOf(d);
+  for (let i: u32 = 0; i < count; i++) resetQueue(queueAt(d, i), queueMax(d.kind), 0);
   resetKind(d);
   updateInterrupt(d);
 }
 
 /** True if the queue selector names a queue. */
 export function queueSelected(d: VirtioDevice): bool {
-  return d.queueSel < queueCount(d.kind);
+  return d.queueSel < queuesOf(d);
 }
 
 /** The selected queue; only after queueSelected(). */
@@ -101,8 +102,8 @@ function queueInSetup(d: VirtioDevice): VirtQueue | null {
 export function writeQueueSize(d: VirtioDevice, value: u32): void {
   const q = queueInSetup(d);
   if (q == null) return;
-  // Whatever is no size at all becomes 0, which enabling refuses.
-  const sound = value != 0 && value <= queueMax(d.kind) && (value & (value - 1)) == 0;
+  // Whatever is no size at all becomes 0, which enabling refuses. A packed ring may have any (2.8.10.1).
+  const sound = value != 0 && value <= queueMax(d.kind) && (negotiated(d, VirtioFeature.RING_PACKED) || (value & (value - 1)) == 0);
   q.size = sound ? value : 0;
 }
 
@@ -144,11 +145,7 @@ export function enableQueue(d: VirtioDevice): void {
     needsReset(d);
     return;
   }
-  q.nextAvail = 0;
-  q.nextUsed = 0;
-  q.signalled = 0;
-  q.usedFlags = 0;
-  q.ready = 1;
+  startQueue(q);
 }
 
 /** Stops the selected queue: the mmio transport allows it, PCI does not. */
@@ -159,7 +156,21 @@ export function disableQueue(d: VirtioDevice): void {
   q.ready = 0;
   d.pending &= ~(1 << d.queueSel);
   d.owed &= ~(1 << d.queueSel);
-  queueStopped(d);
+  queueStopped(d, d.queueSel);
+}
+
+/**
+ * Resets the selected queue alone (2.6.1): chains that were taken and not given back are forgotten, and the driver
+ * may set the queue up anew, of another size even. Done at once, so that no register ever shows it under way.
+ */
+export function resetSelectedQueue(d: VirtioDevice): void {
+  if (!queueSelected(d) || !negotiated(d, VirtioFeature.RING_RESET)) {
+    d.strays++;
+    return;
+  }
+  disableQueue(d);
+  const q = selectedQueue(d);
+  resetQueue(q, queueMax(d.kind), q.features);
 }
 
 export function readConfig(d: VirtioDevice, offset: u32, size: u32): u64 {

@@ -12,10 +12,11 @@
 //   +0x7c0  Chain: the chain being served, of meaning only inside one call
 import { Dev, DeviceKind } from "../../abi/device";
 import { Irq, Map } from "../../abi/memory-map";
-import { VirtioInterrupt, VirtioStatus } from "../../abi/virtio";
+import { VirtioInterrupt, VirtioMagic, VirtioStatus } from "../../abi/virtio";
 import { raiseIrq } from "../irqchip/plic";
 import { busMaster } from "../pci/function";
 import { setIntx } from "../pci/intx";
+import { msixEnabled, raiseMsix } from "../pci/msix";
 import { Chain } from "./chain";
 import { VirtQueue, wantsInterrupt } from "./queue";
 
@@ -146,15 +147,34 @@ export function updateInterrupt(d: VirtioDevice): void {
   else raiseIrq(<u32>Irq.VIRTIO + deviceIndex(d), level);
 }
 
-export function interrupt(d: VirtioDevice, cause: VirtioInterrupt): void {
+/** True if the device's interrupts are messages, one vector a cause; else they share a wire, and the status says which it was. */
+// @ts-ignore: decorator
+@inline
+function byMessage(d: VirtioDevice): bool {
+  return onPci(d) && msixEnabled(d.slot);
+}
+
+function interrupt(d: VirtioDevice, cause: VirtioInterrupt): void {
   if ((d.interruptStatus & <u32>cause) != 0) return;
   d.interruptStatus |= cause;
   updateInterrupt(d);
 }
 
+function message(d: VirtioDevice, vector: u32): void {
+  if (vector != <u32>VirtioMagic.NO_VECTOR) raiseMsix(d.slot, vector);
+}
+
 /** Tells the driver of what was pushed to a queue, if it wants to know. */
 export function interruptForQueue(d: VirtioDevice, q: VirtQueue): void {
-  if (wantsInterrupt(q)) interrupt(d, VirtioInterrupt.USED_BUFFER);
+  if (!wantsInterrupt(q)) return;
+  if (byMessage(d)) message(d, q.vector);
+  else interrupt(d, VirtioInterrupt.USED_BUFFER);
+}
+
+/** The status shows a configuration change with messages too (4.1.4.5.1). */
+function interruptForConfig(d: VirtioDevice): void {
+  interrupt(d, VirtioInterrupt.CONFIGURATION);
+  if (byMessage(d)) message(d, d.configVector);
 }
 
 /** The driver broke a rule: nothing goes on until it resets the device (2.1.2). */
@@ -162,13 +182,13 @@ export function needsReset(d: VirtioDevice): void {
   d.misuses++;
   if ((d.status & <u32>VirtioStatus.DEVICE_NEEDS_RESET) != 0) return;
   d.status |= VirtioStatus.DEVICE_NEEDS_RESET;
-  if ((d.status & <u32>VirtioStatus.DRIVER_OK) != 0) interrupt(d, VirtioInterrupt.CONFIGURATION);
+  if ((d.status & <u32>VirtioStatus.DRIVER_OK) != 0) interruptForConfig(d);
 }
 
 /** Configuration space changed by itself. */
 export function configChanged(d: VirtioDevice): void {
   d.configGeneration = (d.configGeneration + 1) & 0xff;
-  if (running(d)) interrupt(d, VirtioInterrupt.CONFIGURATION);
+  if (running(d)) interruptForConfig(d);
 }
 
 /** True if there is a device of `kind` at `index`. */

@@ -1,11 +1,13 @@
 // What each kind of virtio device does at the points where the common part asks. One more
 // device is one more case here.
 import { DeviceKind } from "../../abi/device";
-import { VirtioFeature, VirtioId } from "../../abi/virtio";
+import { VirtioAttach, VirtioFeature, VirtioId } from "../../abi/virtio";
 import * as blk from "../block/virtio-blk";
 import * as serial from "../console/virtio-console";
+import * as fs from "../files/virtio-9p";
 import * as rng from "../rng/virtio-rng";
-import { VirtioDevice } from "./device";
+import * as vsock from "../vsock/virtio-vsock";
+import { VirtioDevice, onPci } from "./device";
 import { Served } from "./served";
 
 /** Identifier that drivers match (virtio 1.2, 5), NONE for a kind that is no virtio device. */
@@ -14,6 +16,8 @@ export function virtioId(kind: u32): u32 {
     case DeviceKind.VIRTIO_BLK: return VirtioId.BLOCK;
     case DeviceKind.VIRTIO_CONSOLE: return VirtioId.CONSOLE;
     case DeviceKind.VIRTIO_RNG: return VirtioId.ENTROPY;
+    case DeviceKind.VIRTIO_9P: return VirtioId.TRANSPORT_9P;
+    case DeviceKind.VIRTIO_VSOCK: return VirtioId.SOCKET;
     default: return VirtioId.NONE;
   }
 }
@@ -23,17 +27,26 @@ export function pciClass(kind: u32): u32 {
   switch (kind) {
     case DeviceKind.VIRTIO_BLK: return 0x01_80_00; // mass storage, other
     case DeviceKind.VIRTIO_CONSOLE: return 0x07_80_00; // communication, other
+    case DeviceKind.VIRTIO_VSOCK: return 0x02_80_00; // network, other
     default: return 0xff_00_00;
   }
 }
 
+/** Queues that a device of this kind can have. */
 export function queueCount(kind: u32): u32 {
   switch (kind) {
-    case DeviceKind.VIRTIO_BLK: return 1;
+    case DeviceKind.VIRTIO_BLK: return blk.QUEUES;
     case DeviceKind.VIRTIO_CONSOLE: return serial.QUEUES;
     case DeviceKind.VIRTIO_RNG: return 1;
+    case DeviceKind.VIRTIO_9P: return 1;
+    case DeviceKind.VIRTIO_VSOCK: return vsock.QUEUES;
     default: return 0;
   }
+}
+
+/** Queues that this device has. */
+export function queuesOf(d: VirtioDevice): u32 {
+  return d.kind == <u32>DeviceKind.VIRTIO_BLK ? blk.queues(d) : queueCount(d.kind);
 }
 
 /** Largest size of each queue. */
@@ -42,19 +55,38 @@ export function queueMax(kind: u32): u32 {
     case DeviceKind.VIRTIO_BLK: return blk.QUEUE_SIZE;
     case DeviceKind.VIRTIO_CONSOLE: return serial.QUEUE_SIZE;
     case DeviceKind.VIRTIO_RNG: return rng.QUEUE_SIZE;
+    case DeviceKind.VIRTIO_9P: return fs.QUEUE_SIZE;
+    case DeviceKind.VIRTIO_VSOCK: return vsock.QUEUE_SIZE;
     default: return 0;
   }
 }
 
 /** Feature bits on offer. */
 export function deviceFeatures(d: VirtioDevice): u64 {
-  const common: u64 = (<u64>1 << VirtioFeature.VERSION_1) | (<u64>1 << VirtioFeature.INDIRECT_DESC) | (<u64>1 << VirtioFeature.EVENT_IDX);
+  const common = transportFeatures(d);
   switch (d.kind) {
     case DeviceKind.VIRTIO_BLK: return common | blk.features(d);
     case DeviceKind.VIRTIO_CONSOLE: return common | serial.features(d);
     case DeviceKind.VIRTIO_RNG: return common;
+    case DeviceKind.VIRTIO_9P: return common | fs.features();
+    case DeviceKind.VIRTIO_VSOCK: return common | vsock.features();
     default: return 0;
   }
+}
+
+/** What rings and transports can do, whatever is behind them (6). Some of it costs a driver more than it brings here: on request. */
+function transportFeatures(d: VirtioDevice): u64 {
+  let features: u64 =
+    (<u64>1 << VirtioFeature.VERSION_1) |
+    (<u64>1 << VirtioFeature.INDIRECT_DESC) |
+    (<u64>1 << VirtioFeature.EVENT_IDX) |
+    (<u64>1 << VirtioFeature.RING_RESET);
+  if ((d.flags & <u32>VirtioAttach.RING_PACKED) != 0) features |= <u64>1 << VirtioFeature.RING_PACKED;
+  if ((d.flags & <u32>VirtioAttach.NOTIFICATION_DATA) != 0) {
+    features |= <u64>1 << VirtioFeature.NOTIFICATION_DATA;
+    if (onPci(d)) features |= <u64>1 << VirtioFeature.NOTIF_CONFIG_DATA;
+  }
+  return features;
 }
 
 /** Bytes of configuration space. */
@@ -62,6 +94,8 @@ export function configSize(kind: u32): u32 {
   switch (kind) {
     case DeviceKind.VIRTIO_BLK: return blk.CONFIG_SIZE;
     case DeviceKind.VIRTIO_CONSOLE: return serial.CONFIG_SIZE;
+    case DeviceKind.VIRTIO_9P: return fs.CONFIG_SIZE;
+    case DeviceKind.VIRTIO_VSOCK: return vsock.CONFIG_SIZE;
     default: return 0;
   }
 }
@@ -70,7 +104,7 @@ export function configWritten(d: VirtioDevice, offset: u32, size: u32, value: u6
   switch (d.kind) {
     case DeviceKind.VIRTIO_BLK: blk.configWritten(d, offset, size, value); break;
     case DeviceKind.VIRTIO_CONSOLE: serial.configWritten(d, offset, value); break;
-    default: break;
+    default: d.strays++; break;
   }
 }
 
@@ -92,17 +126,21 @@ export function resetKind(d: VirtioDevice): void {
   switch (d.kind) {
     case DeviceKind.VIRTIO_BLK: blk.reset(d); break;
     case DeviceKind.VIRTIO_CONSOLE: serial.reset(d); break;
+    case DeviceKind.VIRTIO_9P: fs.reset(d); break;
+    case DeviceKind.VIRTIO_VSOCK: vsock.reset(d); break;
     default: break;
   }
 }
 
-/** The driver stopped a queue: chains that the device holds are no longer its own. */
-export function queueStopped(d: VirtioDevice): void {
-  if (d.kind == <u32>DeviceKind.VIRTIO_BLK) blk.forgetHeld(d);
+/** The driver stopped a queue: chains of it that the device holds are no longer its own. */
+export function queueStopped(d: VirtioDevice, queue: u32): void {
+  if (d.kind == <u32>DeviceKind.VIRTIO_BLK) blk.abandonHeld(d, queue);
+  if (d.kind == <u32>DeviceKind.VIRTIO_9P) fs.forgetHeld(d);
 }
 
 /** True if chains of `queue` are served as they come; false if they are room for input, taken when there is some. */
 export function servedAtKick(d: VirtioDevice, queue: u32): bool {
+  if (d.kind == <u32>DeviceKind.VIRTIO_VSOCK) return vsock.servedAtKick(queue);
   return d.kind != <u32>DeviceKind.VIRTIO_CONSOLE || (queue & 1) != 0;
 }
 
@@ -118,19 +156,23 @@ export function mayOwe(d: VirtioDevice, queue: u32): bool {
 /** Room for input was added to `queue`. */
 export function roomAdded(d: VirtioDevice, queue: u32): void {
   if (d.kind == <u32>DeviceKind.VIRTIO_CONSOLE) serial.roomAdded(d, queue);
+  if (d.kind == <u32>DeviceKind.VIRTIO_VSOCK) vsock.roomAdded(d, queue);
 }
 
 /** False while the device can take no more chains. */
 export function canServe(d: VirtioDevice): bool {
+  if (d.kind == <u32>DeviceKind.VIRTIO_9P) return fs.canServe(d);
   return d.kind != <u32>DeviceKind.VIRTIO_BLK || blk.canServe(d);
 }
 
 /** Does what the popped chain asks. Bytes written to its writable stream, or Served. */
 export function serveChain(d: VirtioDevice, queue: u32): i64 {
   switch (d.kind) {
-    case DeviceKind.VIRTIO_BLK: return blk.serve(d);
+    case DeviceKind.VIRTIO_BLK: return blk.serve(d, queue);
     case DeviceKind.VIRTIO_CONSOLE: return serial.serve(d, queue);
     case DeviceKind.VIRTIO_RNG: return rng.serve(d);
+    case DeviceKind.VIRTIO_9P: return fs.serve(d);
+    case DeviceKind.VIRTIO_VSOCK: return vsock.serve(d);
     default: return Served.BROKEN;
   }
 }
@@ -140,6 +182,8 @@ export function validateKind(d: VirtioDevice): bool {
     case DeviceKind.VIRTIO_BLK: return blk.validate(d);
     case DeviceKind.VIRTIO_CONSOLE: return serial.validate(d);
     case DeviceKind.VIRTIO_RNG: return true;
+    case DeviceKind.VIRTIO_9P: return fs.validate(d);
+    case DeviceKind.VIRTIO_VSOCK: return vsock.validate(d);
     default: return false;
   }
 }
@@ -147,4 +191,6 @@ export function validateKind(d: VirtioDevice): bool {
 /** After a restore: asks the host again for what it had not answered. */
 export function resumeKind(d: VirtioDevice): void {
   if (d.kind == <u32>DeviceKind.VIRTIO_BLK) blk.resume(d);
+  if (d.kind == <u32>DeviceKind.VIRTIO_9P) fs.resume(d);
+  if (d.kind == <u32>DeviceKind.VIRTIO_VSOCK) vsock.resume(d);
 }

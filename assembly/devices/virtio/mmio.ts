@@ -2,15 +2,15 @@
 // the device's configuration space. An empty slot has the magic and DeviceID 0, which a
 // driver passes over. Registers are dwords; only configuration space takes other widths.
 //
-// Left out: shared memory regions (their length reads as all ones: none), queue reset,
-// and the legacy interface.
+// Left out: shared memory regions (their length reads as all ones: none), and the legacy
+// interface.
 import { Map } from "../../abi/memory-map";
-import { VirtioInterrupt, VirtioMagic, VirtioMmio } from "../../abi/virtio";
+import { VirtioFeature, VirtioInterrupt, VirtioMagic, VirtioMmio } from "../../abi/virtio";
 import {
-  Ring, disableQueue, enableQueue, queueSelected, readConfig, readFeatures, selectedQueue,
+  Ring, disableQueue, enableQueue, queueSelected, readConfig, readFeatures, resetSelectedQueue, selectedQueue,
   writeConfig, writeDriverFeatures, writeQueueAddress, writeQueueSize, writeStatus,
 } from "./control";
-import { VirtioDevice, deviceAt, updateInterrupt } from "./device";
+import { VirtioDevice, deviceAt, negotiated, updateInterrupt } from "./device";
 import { queueMax, virtioId } from "./kinds";
 import { notifyQueue } from "./service";
 
@@ -66,7 +66,11 @@ function writeRegister(d: VirtioDevice, offset: u32, value: u32): void {
       else disableQueue(d);
       break;
     }
-    case VirtioMmio.QUEUE_NOTIFY: notifyQueue(d, value); break;
+    case VirtioMmio.QUEUE_NOTIFY: {
+      // Notification data (2.9): the queue is the lower half. Where its ring stands we see there.
+      notifyQueue(d, negotiated(d, VirtioFeature.NOTIFICATION_DATA) ? value & 0xffff : value);
+      break;
+    }
     case VirtioMmio.INTERRUPT_ACK: {
       d.interruptStatus &= ~(value & (VirtioInterrupt.USED_BUFFER | VirtioInterrupt.CONFIGURATION));
       updateInterrupt(d);
@@ -79,6 +83,11 @@ function writeRegister(d: VirtioDevice, offset: u32, value: u32): void {
     case VirtioMmio.QUEUE_DRIVER_HIGH: writeQueueAddress(d, Ring.DRIVER, 1, value); break;
     case VirtioMmio.QUEUE_DEVICE_LOW: writeQueueAddress(d, Ring.DEVICE, 0, value); break;
     case VirtioMmio.QUEUE_DEVICE_HIGH: writeQueueAddress(d, Ring.DEVICE, 1, value); break;
+    case VirtioMmio.QUEUE_RESET: {
+      if (value == 1) resetSelectedQueue(d);
+      else d.strays++;
+      break;
+    }
     case VirtioMmio.SHM_SEL: break;
     default: d.strays++; break;
   }

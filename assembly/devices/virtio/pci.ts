@@ -6,19 +6,19 @@
 //
 // The fifth capability is a window through which a driver that cannot map BARs reaches
 // them from configuration space; pci/config.ts keeps it, and its accesses arrive here
-// like any other. BAR 1 is the MSI-X table, which the bus serves (pci/msix.ts). Vectors
-// are kept and read back, but this board delivers no messages.
+// like any other. BAR 1 is the MSI-X table, which the bus serves (pci/msix.ts); which
+// vector a queue or a configuration change raises is in device.ts.
 import { Map } from "../../abi/memory-map";
 import { VirtioInterrupt, VirtioMagic, VirtioPciBar, VirtioPciCap, VirtioPciCommon } from "../../abi/virtio";
 import { setConfigWindow } from "../pci/config";
 import { CapabilityId, addBar, addCapability, addFunction, configSet8, configSet32, configWritable } from "../pci/function";
 import { addMsix } from "../pci/msix";
 import {
-  Ring, enableQueue, queueSelected, readConfig, readDriverFeatures, readFeatures, readQueueAddress, selectedQueue,
+  Ring, enableQueue, queueSelected, readConfig, readDriverFeatures, readFeatures, readQueueAddress, resetSelectedQueue, selectedQueue,
   writeConfig, writeDriverFeatures, writeQueueAddress, writeQueueSize, writeStatus,
 } from "./control";
 import { VIRTIO_DEVICES, VirtioDevice, deviceAt, updateInterrupt } from "./device";
-import { configSize, pciClass, queueCount, virtioId } from "./kinds";
+import { configSize, pciClass, queuesOf, virtioId } from "./kinds";
 import { notifyQueue } from "./service";
 
 const INTA: u32 = 1;
@@ -42,7 +42,7 @@ export function addVirtioFunction(d: VirtioDevice, instance: u32): void {
   const config = configSize(d.kind);
   if (config != 0) addStructure(slot, VirtioPciCap.DEVICE, CAP_LENGTH, VirtioPciBar.DEVICE, config);
   const notify = addStructure(
-    slot, VirtioPciCap.NOTIFY, NOTIFY_CAP_LENGTH, VirtioPciBar.NOTIFY, queueCount(d.kind) * VirtioPciBar.NOTIFY_MULTIPLIER,
+    slot, VirtioPciCap.NOTIFY, NOTIFY_CAP_LENGTH, VirtioPciBar.NOTIFY, queuesOf(d) * VirtioPciBar.NOTIFY_MULTIPLIER,
   );
   configSet32(slot, notify + 16, VirtioPciBar.NOTIFY_MULTIPLIER);
   const window = addStructure(slot, VirtioPciCap.PCI_CFG, PCI_CFG_CAP_LENGTH, 0, 0);
@@ -65,7 +65,7 @@ function addStructure(slot: u32, type: VirtioPciCap, capLength: u32, offset: u32
 
 /** A vector a queue and one for configuration changes, as far as the table reaches. */
 function vectors(d: VirtioDevice): u32 {
-  return min(queueCount(d.kind) + 1, <u32>VirtioPciBar.MSIX_VECTORS);
+  return min(queuesOf(d) + 1, <u32>VirtioPciBar.MSIX_VECTORS);
 }
 
 /** True if `instance` names a device on PCI. */
@@ -126,7 +126,7 @@ function readCommon(d: VirtioDevice, offset: u32): u32 {
     case VirtioPciCommon.DRIVER_FEATURE_SELECT: return d.driverFeaturesSel;
     case VirtioPciCommon.DRIVER_FEATURE: return readDriverFeatures(d, d.driverFeaturesSel);
     case VirtioPciCommon.CONFIG_MSIX_VECTOR: return d.configVector;
-    case VirtioPciCommon.NUM_QUEUES: return queueCount(d.kind);
+    case VirtioPciCommon.NUM_QUEUES: return queuesOf(d);
     case VirtioPciCommon.DEVICE_STATUS: return d.status;
     case VirtioPciCommon.CONFIG_GENERATION: return d.configGeneration;
     case VirtioPciCommon.QUEUE_SELECT: return d.queueSel;
@@ -140,6 +140,8 @@ function readCommon(d: VirtioDevice, offset: u32): u32 {
     case VirtioPciCommon.QUEUE_DRIVER_HIGH: return readQueueAddress(d, Ring.DRIVER, 1);
     case VirtioPciCommon.QUEUE_DEVICE_LOW: return readQueueAddress(d, Ring.DEVICE, 0);
     case VirtioPciCommon.QUEUE_DEVICE_HIGH: return readQueueAddress(d, Ring.DEVICE, 1);
+    // The driver may write any number that we give it here; the address says which queue it is (4.1.5.2).
+    case VirtioPciCommon.QUEUE_NOTIFY_DATA: return queueSelected(d) ? d.queueSel : 0;
     default: return 0;
   }
 }
@@ -160,6 +162,11 @@ function writeCommon(d: VirtioDevice, offset: u32, value: u32): void {
     case VirtioPciCommon.QUEUE_ENABLE: {
       // Only one may be written (4.1.4.3.2); a queue stops with the device.
       if ((value & 0xffff) == 1) enableQueue(d);
+      else d.strays++;
+      break;
+    }
+    case VirtioPciCommon.QUEUE_RESET: {
+      if ((value & 0xffff) == 1) resetSelectedQueue(d);
       else d.strays++;
       break;
     }

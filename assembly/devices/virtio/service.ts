@@ -5,7 +5,7 @@
 // virtioPoll(), which the run loop calls between slices; so is an interrupt that may wait.
 import { Pop, armNotification, popChain, pushUsed, silenceNotification } from "./queue";
 import { VIRTIO_DEVICES, VirtioDevice, chainAt, deviceAt, interruptForQueue, needsReset, queueAt, queueLive, running } from "./device";
-import { canServe, mayOwe, queueCount, roomAdded, serveChain, servedAtKick } from "./kinds";
+import { canServe, mayOwe, queuesOf, roomAdded, serveChain, servedAtKick } from "./kinds";
 import { Served } from "./served";
 
 /** Bytes after which a kick takes no further chain. */
@@ -13,7 +13,7 @@ const KICK_BYTES: u64 = 32 << 20;
 
 /** The driver notifies `queue`. */
 export function notifyQueue(d: VirtioDevice, queue: u32): void {
-  if (queue >= queueCount(d.kind) || queueAt(d, queue).ready == 0) {
+  if (queue >= queuesOf(d) || queueAt(d, queue).ready == 0) {
     d.strays++;
     return;
   }
@@ -63,7 +63,7 @@ export function serveQueue(d: VirtioDevice, queue: u32): void {
 /** Goes on with what kicks left undone on one device. */
 export function servePending(d: VirtioDevice): void {
   if ((d.pending | d.owed) == 0 || !running(d)) return;
-  for (let queue: u32 = 0; queue < queueCount(d.kind); queue++) {
+  for (let queue: u32 = 0; queue < queuesOf(d); queue++) {
     if ((d.owed & (1 << queue)) != 0) {
       d.owed &= ~(1 << queue);
       if (queueLive(d, queue)) interruptForQueue(d, queueAt(d, queue));

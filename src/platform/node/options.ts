@@ -5,10 +5,12 @@ import type { DiskBackend } from "../../backend/disk.ts";
 import type { PcapSink } from "../../backend/pcap.ts";
 import { OptionError } from "../../errors.ts";
 import type { ImageNames } from "../../guest/create.ts";
-import type { DiskOptions, GuestOptions, NetOptions } from "../../guest/options.ts";
+import type { DiskOptions, GuestOptions, NetOptions, ShareOptions, VsockOptions } from "../../guest/options.ts";
 import { buildDebianGuest, type DebianGuest } from "./debian/build.ts";
 import { fileDisk } from "./file-disk.ts";
 import { pcapFile } from "./pcap-file.ts";
+import { FolderShare } from "./share/folder-share.ts";
+import { unixVsock } from "./unix-vsock.ts";
 
 /** A disk in a file, or one of the library's own. */
 export interface NodeDiskOptions extends DiskOptions {
@@ -21,10 +23,27 @@ export interface NodeNetOptions extends Omit<NetOptions, "pcap"> {
   pcap?: string | PcapSink;
 }
 
+/** A folder of the host, or a share of the library's own. */
+export interface NodeShareOptions extends ShareOptions {
+  /** The folder. Linux only. */
+  path?: string;
+}
+
+/** Sockets between guest and host, as Unix sockets or through a backend of the caller's. */
+export interface NodeVsockOptions extends VsockOptions {
+  /**
+   * A Unix socket to be made: programs that connect to it and write "CONNECT <port>\\n" reach that port of the guest, and
+   * the guest reaches, as port P of the host, whoever listens on `path`_P.
+   */
+  path?: string;
+}
+
 /** Contents, or the path of a file that holds them. */
 export type FileOrBytes = string | Uint8Array;
 
-export interface NodeGuestOptions extends Omit<GuestOptions, "kernel" | "initrd" | "firmware" | "disks" | "nets"> {
+type GivenOtherwise = "kernel" | "initrd" | "firmware" | "disks" | "nets" | "shares" | "vsock";
+
+export interface NodeGuestOptions extends Omit<GuestOptions, GivenOtherwise> {
   /** "debian": Debian's kernel and an initramfs made of its packages; kept after the first time. */
   guest?: "debian";
   kernel?: FileOrBytes;
@@ -37,6 +56,10 @@ export interface NodeGuestOptions extends Omit<GuestOptions, "kernel" | "initrd"
   disks?: NodeDiskOptions[];
   /** Network devices, at most eight. Default: none. */
   nets?: NodeNetOptions[];
+  /** Folders that the guest can mount, at most eight. Default: none. */
+  shares?: NodeShareOptions[];
+  /** Sockets between guest and host (AF_VSOCK). Default: none. */
+  vsock?: NodeVsockOptions;
   /** Attaches the Debian guest's disk of tools (fio, stress-ng, ...). Default: no. */
   tools?: boolean;
 }
@@ -106,6 +129,28 @@ function openCaptures(nets: readonly NodeNetOptions[]): NetOptions[] {
   }
 }
 
+function openShares(shares: readonly NodeShareOptions[]): ShareOptions[] {
+  const opened: FolderShare[] = [];
+  try {
+    return shares.map(({ path, ...share }) => {
+      if (path === undefined) return share;
+      if (share.backend !== undefined) throw new OptionError(`share ${path}: give a path or a backend, not both`);
+      const backend = new FolderShare(path, share);
+      opened.push(backend);
+      return { ...share, backend };
+    });
+  } catch (error) {
+    for (const share of opened) share.close();
+    throw error;
+  }
+}
+
+async function openVsock({ path, ...vsock }: NodeVsockOptions): Promise<VsockOptions> {
+  if (path === undefined) return vsock;
+  if (vsock.backend !== undefined) throw new OptionError(`vsock ${path}: give a path or a backend, not both`);
+  return { ...vsock, backend: await unixVsock(path) };
+}
+
 /** "kernel /boot/vmlinux" for a file, "kernel" for bytes. */
 function nameOf(what: string, file: FileOrBytes | undefined): string {
   return typeof file === "string" ? `${what} ${file}` : what;
@@ -122,7 +167,7 @@ export async function resolveOptions(
   options: NodeGuestOptions,
   progress: (line: string) => void,
 ): Promise<ResolvedOptions> {
-  const { guest, tools, firmware, disks = [], nets = [], ...rest } = options;
+  const { guest, tools, firmware, disks = [], nets = [], shares = [], vsock, ...rest } = options;
   if (guest !== undefined && guest !== "debian") {
     throw new OptionError(`guest "${guest}" is not known: write debian, or give a kernel`);
   }
@@ -142,7 +187,14 @@ export async function resolveOptions(
   const stages = firmware === undefined || isOurFirmware(firmware) ? [] : [firmware].flat();
   const files = { kernel: kernelBytes, initrd: initrdBytes, firmware: firmwareBytes };
   return {
-    options: { ...rest, ...files, nets: openCaptures(nets), disks: openDisks(all) },
+    options: {
+      ...rest,
+      ...files,
+      vsock: vsock && (await openVsock(vsock)),
+      nets: openCaptures(nets),
+      shares: openShares(shares),
+      disks: openDisks(all),
+    },
     names: {
       kernel: nameOf("kernel", kernel),
       initrd: nameOf("initrd", initrd),

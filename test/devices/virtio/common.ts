@@ -2,7 +2,7 @@
 // identical, accesses that mean nothing do nothing, a state that is not sound is refused.
 import { beforeEach, describe, expect, it } from "vitest";
 import { Dev, DeviceKind } from "../../../assembly/abi/device.ts";
-import { Driver, type DriverQueue, READY, type Transport, transports } from "./driver.ts";
+import { Driver, type DriverQueue, forms, READY, type Transport } from "./driver.ts";
 import { Machine, RAM } from "./machine.ts";
 
 const kinds = [
@@ -11,9 +11,9 @@ const kinds = [
   { device: "virtio-rng", kind: DeviceKind.VIRTIO_RNG, capacity: 0, queues: 1 },
 ];
 
-const cases = transports.flatMap(({ name, attach }) => kinds.map((k) => ({ ...k, name, attach })));
+const cases = forms.flatMap((form) => kinds.map((k) => ({ ...k, ...form })));
 
-describe.each(cases)("$device over $name", ({ kind, capacity, queues, attach }) => {
+describe.each(cases)("$device over $name", ({ kind, capacity, queues, attach, isPacked }) => {
   let m: Machine;
   let t: Transport;
   let d: Driver;
@@ -102,10 +102,11 @@ describe.each(cases)("$device over $name", ({ kind, capacity, queues, attach }) 
     expect(spoil(16, 8, 1n << 60n)).toBe(0); // features never offered
     expect(spoil(52, 4, 1n << 31n)).toBe(0); // a queue that does not exist is pending
     expect(spoil(queue, 8, 0x1000n)).toBe(0); // descriptors outside RAM
-    expect(spoil(queue + 8, 8, BigInt(RAM + 1))).toBe(0); // ring misaligned: an atomic would trap
+    expect(spoil(queue + 8, 8, BigInt(RAM + 1))).toBe(0); // driver area misaligned: an atomic would trap
     expect(spoil(queue + 16, 8, BigInt(RAM + 2))).toBe(0);
     expect(spoil(queue + 24, 4, 512n)).toBe(0); // size
-    expect(spoil(queue + 24, 4, 3n)).toBe(0);
+    if (!isPacked) expect(spoil(queue + 24, 4, 3n)).toBe(0);
+    if (isPacked) expect(spoil(queue + 36, 4, 0x8008_8000n)).toBe(0); // beyond the ring
     expect(spoil(queue + 28, 4, 2n)).toBe(0); // ready
     m.restore(t.index, saved);
     expect(m.call("virtioValidate")).toBe(1);

@@ -3,14 +3,17 @@
 import type { DeviceKind } from "../../../assembly/abi/device.ts";
 import { Map as Board, Irq } from "../../../assembly/abi/memory-map.ts";
 import {
+  VirtioAttach,
   VirtioFeature,
   VirtioMmio,
   VirtioPciCap,
   VirtioPciCommon,
   VirtioStatus,
-  VirtqFlag,
 } from "../../../assembly/abi/virtio.ts";
 import { type Machine, RAM } from "./machine.ts";
+import { type DriverQueue, PackedQueue, SplitQueue } from "./rings.ts";
+
+export type { Buffer, DriverQueue } from "./rings.ts";
 
 export interface Transport {
   readonly machine: Machine;
@@ -29,7 +32,10 @@ export interface Transport {
   setAddresses(desc: number, avail: number, used: number): void;
   enable(): void;
   enabled(): boolean;
-  notify(queue: number): void;
+  /** Notifies a queue; `data` is the whole value where notification data was agreed. */
+  notify(queue: number, data?: number): void;
+  /** Resets the selected queue alone; what the register then shows. */
+  resetQueue(): number;
   config(offset: number, size: number): number;
   setConfig(offset: number, size: number, value: number): void;
   generation(): number;
@@ -97,8 +103,12 @@ export class MmioTransport implements Transport {
   enabled(): boolean {
     return this.get(VirtioMmio.QUEUE_READY) === 1;
   }
-  notify(queue: number): void {
-    this.set(VirtioMmio.QUEUE_NOTIFY, queue);
+  notify(queue: number, data = queue): void {
+    this.set(VirtioMmio.QUEUE_NOTIFY, data);
+  }
+  resetQueue(): number {
+    this.set(VirtioMmio.QUEUE_RESET, 1);
+    return this.get(VirtioMmio.QUEUE_RESET);
   }
   config(offset: number, size: number): number {
     return this.machine.read(this.base + VirtioMmio.CONFIG + offset, size);
@@ -211,10 +221,16 @@ export class PciTransport implements Transport {
   enabled(): boolean {
     return this.get(VirtioPciCommon.QUEUE_ENABLE, 2) === 1;
   }
-  notify(queue: number): void {
+  notify(queue: number, data?: number): void {
     this.selectQueue(queue);
     const off = this.get(VirtioPciCommon.QUEUE_NOTIFY_OFF, 2);
-    this.machine.write(this.address(VirtioPciCap.NOTIFY) + off * this.multiplier, 2, queue);
+    const at = this.address(VirtioPciCap.NOTIFY) + off * this.multiplier;
+    if (data === undefined) this.machine.write(at, 2, queue);
+    else this.machine.write(at, 4, data);
+  }
+  resetQueue(): number {
+    this.set(VirtioPciCommon.QUEUE_RESET, 2, 1);
+    return this.get(VirtioPciCommon.QUEUE_RESET, 2);
   }
   config(offset: number, size: number): number {
     return this.machine.read(this.address(VirtioPciCap.DEVICE) + offset, size);
@@ -252,119 +268,21 @@ export function attachPci(m: Machine, a: Attachment): PciTransport {
   return new PciTransport(m, 9, 3);
 }
 
-export const transports = [
-  { name: "mmio", attach: attachMmio as (m: Machine, a: Attachment) => Transport },
-  { name: "pci", attach: attachPci as (m: Machine, a: Attachment) => Transport },
+type Attach = (m: Machine, a: Attachment) => Transport;
+
+export const transports: { name: string; attach: Attach }[] = [
+  { name: "mmio", attach: attachMmio },
+  { name: "pci", attach: attachPci },
 ];
 
-export interface Buffer {
-  address: number;
-  length: number;
-  write?: boolean;
-}
-
-/** A split virtqueue as its driver has it. */
-export class DriverQueue {
-  readonly desc: number;
-  readonly avail: number;
-  readonly used: number;
-  private nextDescriptor = 0;
-  availIndex = 0;
-  usedIndex = 0;
-
-  constructor(
-    readonly driver: Driver,
-    readonly number: number,
-    readonly size: number,
-  ) {
-    this.desc = driver.allocate(16 * size, 16);
-    this.avail = driver.allocate(6 + 2 * size, 2);
-    this.used = driver.allocate(6 + 8 * size, 4);
-  }
-
-  /** Writes one descriptor; the caller says everything. */
-  describe(index: number, address: number, length: number, flags: number, next: number, table = this.desc): void {
-    const { view } = this.driver.machine;
-    const at = this.driver.machine.at(table) + 16 * index;
-    view.setBigUint64(at, BigInt(address), true);
-    view.setUint32(at + 8, length, true);
-    view.setUint16(at + 12, flags, true);
-    view.setUint16(at + 14, next, true);
-  }
-
-  private chain(buffers: Buffer[], index: (i: number) => number, table: number): void {
-    buffers.forEach((b, i) => {
-      const last = i === buffers.length - 1;
-      const flags = (b.write ? VirtqFlag.DESC_WRITE : 0) | (last ? 0 : VirtqFlag.DESC_NEXT);
-      this.describe(index(i), b.address, b.length, flags, last ? 0 : index(i + 1), table);
-    });
-  }
-
-  /** Makes buffers available; the head. Descriptors are reused round robin. */
-  add(buffers: Buffer[], indirect = false): number {
-    const head = this.nextDescriptor;
-    if (indirect) {
-      const table = this.driver.allocate(16 * buffers.length, 16);
-      this.chain(buffers, (i) => i, table);
-      this.describe(head, table, 16 * buffers.length, VirtqFlag.DESC_INDIRECT, 0);
-      this.nextDescriptor = (head + 1) % this.size;
-    } else {
-      this.chain(buffers, (i) => (head + i) % this.size, this.desc);
-      this.nextDescriptor = (head + buffers.length) % this.size;
-    }
-    this.offer(head);
-    return head;
-  }
-
-  /** Puts a head into the available ring and publishes it. */
-  offer(head: number): void {
-    const { view } = this.driver.machine;
-    const at = this.driver.machine.at(this.avail);
-    view.setUint16(at + 4 + 2 * (this.availIndex % this.size), head, true);
-    this.setAvailIndex(this.availIndex + 1);
-  }
-
-  setAvailIndex(index: number): void {
-    this.availIndex = index & 0xffff;
-    this.driver.machine.view.setUint16(this.driver.machine.at(this.avail) + 2, this.availIndex, true);
-  }
-
-  setAvailFlags(flags: number): void {
-    this.driver.machine.view.setUint16(this.driver.machine.at(this.avail), flags, true);
-  }
-
-  set usedEvent(index: number) {
-    this.driver.machine.view.setUint16(this.driver.machine.at(this.avail) + 4 + 2 * this.size, index & 0xffff, true);
-  }
-
-  get availEvent(): number {
-    return this.driver.machine.view.getUint16(this.driver.machine.at(this.used) + 4 + 8 * this.size, true);
-  }
-
-  get usedFlags(): number {
-    return this.driver.machine.view.getUint16(this.driver.machine.at(this.used), true);
-  }
-
-  kick(): void {
-    this.driver.transport.notify(this.number);
-  }
-
-  /** The next used element, if there is one. */
-  take(): { head: number; length: number } | undefined {
-    const { view } = this.driver.machine;
-    const at = this.driver.machine.at(this.used);
-    if (view.getUint16(at + 2, true) === this.usedIndex) return undefined;
-    const element = at + 4 + 8 * (this.usedIndex % this.size);
-    this.usedIndex = (this.usedIndex + 1) & 0xffff;
-    return { head: view.getUint32(element, true), length: view.getUint32(element + 4, true) };
-  }
-
-  takeAll(): { head: number; length: number }[] {
-    const all = [];
-    for (let u = this.take(); u !== undefined; u = this.take()) all.push(u);
-    return all;
-  }
-}
+/** Every transport with every form of ring: a device must not notice. */
+export const forms = transports.flatMap(({ name, attach }) => {
+  const packed: Attach = (m, a) => attach(m, { ...a, flags: (a.flags ?? 0) | VirtioAttach.RING_PACKED });
+  return [
+    { name, attach, isPacked: false },
+    { name: `${name}, packed`, attach: packed, isPacked: true },
+  ];
+});
 
 export const READY = VirtioStatus.ACKNOWLEDGE | VirtioStatus.DRIVER | VirtioStatus.FEATURES_OK | VirtioStatus.DRIVER_OK;
 
@@ -373,6 +291,8 @@ export const bit = (n: number): bigint => 1n << BigInt(n);
 export class Driver {
   private free = RAM + 0x1000;
   readonly queues: DriverQueue[] = [];
+  /** What was asked for at the last negotiation. */
+  features = 0n;
 
   constructor(
     readonly machine: Machine,
@@ -392,8 +312,13 @@ export class Driver {
     return at;
   }
 
+  has(feature: number): boolean {
+    return (this.features & bit(feature)) !== 0n;
+  }
+
   negotiate(features: bigint): void {
     const t = this.transport;
+    this.features = features;
     t.setStatus(0);
     t.setStatus(VirtioStatus.ACKNOWLEDGE);
     t.setStatus(VirtioStatus.ACKNOWLEDGE | VirtioStatus.DRIVER);
@@ -402,7 +327,9 @@ export class Driver {
   }
 
   setUpQueue(number: number, size: number): DriverQueue {
-    const q = new DriverQueue(this, number, size);
+    const q = this.has(VirtioFeature.RING_PACKED)
+      ? new PackedQueue(this, number, size)
+      : new SplitQueue(this, number, size);
     const t = this.transport;
     t.selectQueue(number);
     t.setQueueSize(size);

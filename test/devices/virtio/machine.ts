@@ -8,6 +8,7 @@ import asc from "assemblyscript/asc";
 import { Dev } from "../../../assembly/abi/device.ts";
 import { Machine as At, Gpa, Layout } from "../../../assembly/abi/layout.ts";
 import { Map as Board, Irq } from "../../../assembly/abi/memory-map.ts";
+import { idleHost } from "../../../src/engine/idle-host.ts";
 
 export const RAM_BYTES = 16 << 20;
 export const RAM = Gpa.RAM;
@@ -71,6 +72,7 @@ export class Machine {
       if (offset < 0 || length < 0 || offset + length > RAM_BYTES) this.outside.push(`${call}(${address}, ${length})`);
     };
     const host = {
+      ...idleHost,
       now: () => 0,
       consoleOut: (port: number, address: number, length: number) => {
         check("consoleOut", address, length);

@@ -1,10 +1,10 @@
 // Entropy device. virtio 1.2, 5.4.
 import { describe, expect, it } from "vitest";
 import { DeviceKind } from "../../../assembly/abi/device.ts";
-import { Driver, READY, transports } from "./driver.ts";
+import { Driver, forms, READY } from "./driver.ts";
 import { Machine, RAM } from "./machine.ts";
 
-describe.each(transports)("virtio-rng over $name", ({ attach }) => {
+describe.each(forms)("virtio-rng over $name", ({ attach }) => {
   it("fills buffers from the host's entropy", () => {
     const m = Machine.create();
     const d = new Driver(m, attach(m, { kind: DeviceKind.VIRTIO_RNG }));

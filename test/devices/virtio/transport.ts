@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { DeviceKind } from "../../../assembly/abi/device.ts";
 import { Map as Board } from "../../../assembly/abi/memory-map.ts";
 import {
+  VirtioAttach,
   VirtioFeature,
   VirtioInterrupt,
   VirtioMagic,
@@ -18,11 +19,16 @@ import { Machine, RAM, RAM_BYTES } from "./machine.ts";
 const rng = { kind: DeviceKind.VIRTIO_RNG };
 
 describe.each(transports)("virtio over $name", ({ attach }) => {
-  it("offers version 1, indirect descriptors and the event index", () => {
-    const t = attach(Machine.create(), rng);
-    expect(t.deviceFeatures()).toBe(
-      bit(VirtioFeature.VERSION_1) | bit(VirtioFeature.INDIRECT_DESC) | bit(VirtioFeature.EVENT_IDX),
-    );
+  it("offers version 1, indirect descriptors, the event index and ring reset, and packed rings on request", () => {
+    const features = [
+      VirtioFeature.VERSION_1,
+      VirtioFeature.INDIRECT_DESC,
+      VirtioFeature.EVENT_IDX,
+      VirtioFeature.RING_RESET,
+    ].reduce((all, n) => all | bit(n), 0n);
+    expect(attach(Machine.create(), rng).deviceFeatures()).toBe(features);
+    const packed = attach(Machine.create(), { ...rng, flags: VirtioAttach.RING_PACKED });
+    expect(packed.deviceFeatures()).toBe(features | bit(VirtioFeature.RING_PACKED));
   });
 
   it.each([

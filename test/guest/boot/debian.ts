@@ -2,6 +2,8 @@
 // another, so the first to ask pays for the boot. Its disks are in memory.
 import { createGuest, type Guest } from "../../../src/index.ts";
 
+import { serialPort } from "./serial-port.ts";
+
 const MIB = 1024 * 1024;
 
 export interface SharedGuest {
@@ -24,6 +26,7 @@ async function boot(): Promise<SharedGuest> {
       { bytes: virtioDisk, if: "virtio" },
       { bytes: nvmeDisk, if: "nvme" },
     ],
+    devices: [serialPort],
     onNotice: (line) => notices.push(line),
   });
   await guest.ready();

@@ -5,6 +5,7 @@ import { Exit } from "../../../assembly/abi/exit.ts";
 import { BootMode, ClockMode, Gpa, HartAt, Layout, Machine, Tier } from "../../../assembly/abi/layout.ts";
 import { Engine } from "../../../src/engine/engine.ts";
 import { Register } from "../../../src/engine/exports.ts";
+import { idleHost } from "../../../src/engine/idle-host.ts";
 import { ALL_EXTENSIONS } from "../../../src/machine/cpu.ts";
 import { Random } from "../generator/random.ts";
 import { built } from "../generator/requirements.ts";
@@ -46,12 +47,7 @@ export interface Result {
 
 function create(module: WebAssembly.Module): Engine {
   return Engine.create(module, RAM_BYTES, (bytes) => ({
-    now: () => 0,
-    consoleOut() {},
-    diskRead: () => -5,
-    diskWrite: () => -5,
-    diskFlush: () => -5,
-    diskDiscard: () => -5,
+    ...idleHost,
     entropy: (address, length) => bytes.fill(7, address, address + length),
   }));
 }

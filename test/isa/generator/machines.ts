@@ -9,6 +9,7 @@ import { Exit } from "../../../assembly/abi/exit.ts";
 import { Ext } from "../../../assembly/abi/ext.ts";
 import { BootMode, ClockMode, Gpa, Layout, Tier } from "../../../assembly/abi/layout.ts";
 import { Engine } from "../../../src/engine/engine.ts";
+import { idleHost } from "../../../src/engine/idle-host.ts";
 import { ALL_EXTENSIONS } from "../../../src/machine/cpu.ts";
 import { built, QEMU_SYSTEM } from "./requirements.ts";
 
@@ -39,13 +40,8 @@ export interface EngineOptions {
 export function startEngine(image: Uint8Array, options: EngineOptions = {}): Engine {
   let ticks = 0;
   const host = () => ({
+    ...idleHost,
     now: () => ++ticks,
-    consoleOut() {},
-    diskRead: () => -5,
-    diskWrite: () => -5,
-    diskFlush: () => -5,
-    diskDiscard: () => -5,
-    entropy() {},
   });
   const engine = Engine.create(compiledEngine(), RAM_BYTES, host, { logRegions: options.logRegions });
   resetEngine(engine, image, options);

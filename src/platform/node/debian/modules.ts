@@ -14,7 +14,7 @@ import { DebianGuestError } from "./debian-error.ts";
 export const WANTED_MODULES = [
   ...["virtio_mmio", "virtio_blk", "virtio_rng", "virtio_net", "virtio_balloon", "9pnet_virtio"],
   ...["nvme", "ahci", "sd_mod", "e1000", "e1000e", "evdev"],
-  ...["crc32c_generic", "ext4", "erofs", "squashfs", "overlay", "loop", "9p"],
+  ...["crc32c_generic", "ext4", "erofs", "squashfs", "overlay", "loop", "9p", "vmw_vsock_virtio_transport"],
 ];
 
 interface KernelModule {
