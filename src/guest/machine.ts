@@ -84,7 +84,9 @@ export function checkDisks(disks: readonly AttachedDisk[]): void {
 export function checkNets(nets: readonly NetOptions[]): void {
   if (nets.length > NET_PORTS) throw new OptionError(`more than ${NET_PORTS} network devices: leave some out`);
   if (nets.filter(({ model = "virtio" }) => model !== "virtio").length > E1000_CONTROLLERS) {
-    throw new OptionError(`more than ${E1000_CONTROLLERS} network devices e1000 and e1000e: attach the others as virtio`);
+    throw new OptionError(
+      `more than ${E1000_CONTROLLERS} network devices e1000 and e1000e: attach the others as virtio`,
+    );
   }
 }
 

@@ -175,7 +175,11 @@ describe.each(MODELS)("hostile driver of the %s", (model) => {
             d.put(BigInt(next(2 ** 31 - 1)) * 4n, BigInt(next(2 ** 31 - 1)) * BigInt(next(2 ** 31 - 1)));
         }
       }
-      if (next(2)) d.board.poke(d.rx, Array.from({ length: 8 }, () => next(256)));
+      if (next(2))
+        d.board.poke(
+          d.rx,
+          Array.from({ length: 8 }, () => next(256)),
+        );
       if (next(8) === 0) d.write(Reg.CTRL, next(2) * 2 ** 30 + 0x241);
       if (next(8) === 0) d.write(Reg.RCTL, Rctl.EN | (next(2 ** 30) & ~0x40));
       if (next(8) === 0 && d.isE) d.write(Reg.PSRCTL, next(2 ** 30));

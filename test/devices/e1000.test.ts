@@ -4,7 +4,25 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { NetGso, NetHeader } from "../../assembly/abi/net.ts";
 import { TestBoard } from "./board.ts";
 import {
-  ASSERTED, BAR, Cause, Cmd, Driver, frame, IO, MAC, MODELS, MSIX_BAR, padded, PORT, places, Rctl, Reg, RING, SLOT, Status, sum,
+  ASSERTED,
+  BAR,
+  Cause,
+  Cmd,
+  Driver,
+  frame,
+  IO,
+  MAC,
+  MODELS,
+  MSIX_BAR,
+  PORT,
+  padded,
+  places,
+  Rctl,
+  Reg,
+  RING,
+  SLOT,
+  Status,
+  sum,
 } from "./e1000/driver.ts";
 
 const CSUM = 0x02;
@@ -109,7 +127,8 @@ describe.each(MODELS)("%s", (model) => {
       expect(d.interrupt()).toBe(true);
       d.write(Reg.CTRL, 1 << 26);
       expect(d.interrupt()).toBe(false);
-      for (const register of [Reg.RCTL, Reg.TCTL, Reg.IMS, Reg.RDBAL, Reg.TDT, Reg.MTA]) expect(d.read(register)).toBe(0);
+      for (const register of [Reg.RCTL, Reg.TCTL, Reg.IMS, Reg.RDBAL, Reg.TDT, Reg.MTA])
+        expect(d.read(register)).toBe(0);
       expect(d.read(Reg.RAL)).toBe(0x1200_5452);
       expect(d.board.call("netOffloads", PORT)).toBe(-1);
       expect(d.board.valid()).toBe(true);
@@ -179,7 +198,12 @@ describe.each(MODELS)("%s", (model) => {
       d.data(d.store(bytes), bytes.length, Cmd.EOP | Cmd.RS, CSUM);
       d.ring();
       expect(d.board.frames[0].bytes).toEqual(bytes);
-      expect(readHeader(d.board.frames[0].header)).toMatchObject({ flags: 1, type: 0, start: at.l4, offset: at.sum - at.l4 });
+      expect(readHeader(d.board.frames[0].header)).toMatchObject({
+        flags: 1,
+        type: 0,
+        start: at.l4,
+        offset: at.sum - at.l4,
+      });
       // The context stays for frames to come; without the bit it means nothing.
       d.data(d.store(bytes), bytes.length, Cmd.EOP);
       d.ring();
@@ -195,7 +219,7 @@ describe.each(MODELS)("%s", (model) => {
       d.ring();
       expect(d.board.frames[0].bytes).toEqual(want);
       // A context whose TUCSE is not 0: bytes 34 to 53, at 50.
-      d.put(BigInt(34) << 32n | BigInt(50) << 40n | BigInt(53) << 48n, BigInt(Cmd.DEXT) << 24n);
+      d.put((BigInt(34) << 32n) | (BigInt(50) << 40n) | (BigInt(53) << 48n), BigInt(Cmd.DEXT) << 24n);
       d.data(d.store(bytes), bytes.length, Cmd.EOP, CSUM);
       d.ring();
       const sent = d.board.frames[1];
@@ -210,48 +234,64 @@ describe.each(MODELS)("%s", (model) => {
       expect(readHeader(d.board.frames[0].header)).toMatchObject({ flags: 1, start: 34, offset: 16 });
     });
 
-    it.each([4, 6] as const)("gives TCP over IPv%i to be cut to the host, its headers completed for the whole", (version) => {
-      const data = 30_000;
-      const whole = frame({ version, data, sums: "pseudo" });
-      const at = places({ version });
-      // What Linux leaves open: lengths, IP's checksum, and TCP's length in the pseudo header.
-      const given = whole.slice();
-      if (version === 4) {
-        given.fill(0, at.ip + 2, at.ip + 4);
-        given.fill(0, at.ip + 10, at.ip + 12);
-      } else {
-        given.fill(0, at.ip + 4, at.ip + 6);
-      }
-      const pseudo = sum(Uint8Array.from([whole[at.sum], whole[at.sum + 1]]), ~(20 + data) & 0xffff);
-      given.set([pseudo >>> 8, pseudo & 0xff], at.sum);
-      d.context({ ...at, cmd: Cmd.TSE | 1 | (version === 4 ? 2 : 0), length: data, headers: at.headers, mss: 1448 });
-      const popts = CSUM | (version === 4 ? IPSUM : 0);
-      d.data(d.store(given.subarray(0, at.headers)), at.headers, Cmd.TSE, popts);
-      for (let from = at.headers; from < given.length; from += 8192) {
-        const part = given.subarray(from, from + 8192);
-        d.data(d.store(part), part.length, from + 8192 >= given.length ? Cmd.TSE | Cmd.EOP | Cmd.RS : Cmd.TSE, popts);
-      }
-      d.ring();
-      const [sent] = d.board.frames;
-      expect(Buffer.compare(sent.bytes, whole)).toBe(0);
-      const type = version === 4 ? NetGso.TCPV4 : NetGso.TCPV6;
-      expect(readHeader(sent.header)).toEqual({ flags: 1, type, headers: at.headers, size: 1448, start: at.l4, offset: 16 });
-      const segments = Math.ceil(data / 1448);
-      expect(d.read(Reg.GPTC)).toBe(segments);
-      expect(d.read(Reg.GOTCL)).toBe(data + segments * (at.headers + 4));
-      // One segment's worth is not to be cut.
-      d.context({ ...at, cmd: Cmd.TSE | 1 | (version === 4 ? 2 : 0), length: 500, headers: at.headers, mss: 1448 });
-      d.data(d.store(given), at.headers + 500, Cmd.TSE | Cmd.EOP, popts);
-      d.ring();
-      expect(readHeader(d.board.frames[1].header)).toMatchObject({ flags: 1, type: 0, start: at.l4, offset: 16 });
-    });
+    it.each([4, 6] as const)(
+      "gives TCP over IPv%i to be cut to the host, its headers completed for the whole",
+      (version) => {
+        const data = 30_000;
+        const whole = frame({ version, data, sums: "pseudo" });
+        const at = places({ version });
+        // What Linux leaves open: lengths, IP's checksum, and TCP's length in the pseudo header.
+        const given = whole.slice();
+        if (version === 4) {
+          given.fill(0, at.ip + 2, at.ip + 4);
+          given.fill(0, at.ip + 10, at.ip + 12);
+        } else {
+          given.fill(0, at.ip + 4, at.ip + 6);
+        }
+        const pseudo = sum(Uint8Array.from([whole[at.sum], whole[at.sum + 1]]), ~(20 + data) & 0xffff);
+        given.set([pseudo >>> 8, pseudo & 0xff], at.sum);
+        d.context({ ...at, cmd: Cmd.TSE | 1 | (version === 4 ? 2 : 0), length: data, headers: at.headers, mss: 1448 });
+        const popts = CSUM | (version === 4 ? IPSUM : 0);
+        d.data(d.store(given.subarray(0, at.headers)), at.headers, Cmd.TSE, popts);
+        for (let from = at.headers; from < given.length; from += 8192) {
+          const part = given.subarray(from, from + 8192);
+          d.data(d.store(part), part.length, from + 8192 >= given.length ? Cmd.TSE | Cmd.EOP | Cmd.RS : Cmd.TSE, popts);
+        }
+        d.ring();
+        const [sent] = d.board.frames;
+        expect(Buffer.compare(sent.bytes, whole)).toBe(0);
+        const type = version === 4 ? NetGso.TCPV4 : NetGso.TCPV6;
+        expect(readHeader(sent.header)).toEqual({
+          flags: 1,
+          type,
+          headers: at.headers,
+          size: 1448,
+          start: at.l4,
+          offset: 16,
+        });
+        const segments = Math.ceil(data / 1448);
+        expect(d.read(Reg.GPTC)).toBe(segments);
+        expect(d.read(Reg.GOTCL)).toBe(data + segments * (at.headers + 4));
+        // One segment's worth is not to be cut.
+        d.context({ ...at, cmd: Cmd.TSE | 1 | (version === 4 ? 2 : 0), length: 500, headers: at.headers, mss: 1448 });
+        d.data(d.store(given), at.headers + 500, Cmd.TSE | Cmd.EOP, popts);
+        d.ring();
+        expect(readHeader(d.board.frames[1].header)).toMatchObject({ flags: 1, type: 0, start: at.l4, offset: 16 });
+      },
+    );
 
     it("drops what no TCP is, when it is to be cut", () => {
       const bytes = frame({ data: 3000 });
       const good = { ...places({}), cmd: Cmd.TSE | 1 | 2, length: 3000, headers: 54, mss: 1448 };
       const contexts = [
-        { ...good, mss: 0 }, { ...good, headers: 255, l4: 250 }, { ...good, headers: 40 }, { ...good, cmd: Cmd.TSE | 2 },
-        { ...good, cmd: Cmd.TSE | 1 }, { ...good, ip: 0 }, { ...good, l4: 20 }, { ...good, sum: 20 },
+        { ...good, mss: 0 },
+        { ...good, headers: 255, l4: 250 },
+        { ...good, headers: 40 },
+        { ...good, cmd: Cmd.TSE | 2 },
+        { ...good, cmd: Cmd.TSE | 1 },
+        { ...good, ip: 0 },
+        { ...good, l4: 20 },
+        { ...good, sum: 20 },
       ];
       for (const context of contexts) {
         d.context(context);
@@ -438,9 +478,15 @@ describe.each(MODELS)("%s", (model) => {
         expect(d.take()).toMatchObject({ status: Status.DD | Status.EOP | bits, errors: 0x20 });
         // The host may leave the sum out; then it is filled in.
         const at = places(shape);
-        d.board.deliver(PORT, frame({ ...shape, data, sums: "pseudo" }), header({ start: at.l4, offset: at.sum - at.l4 }));
+        d.board.deliver(
+          PORT,
+          frame({ ...shape, data, sums: "pseudo" }),
+          header({ start: at.l4, offset: at.sum - at.l4 }),
+        );
         expect(d.take()).toMatchObject({
-          bytes: padded(frame({ ...shape, data })), status: Status.DD | Status.EOP | bits, errors: 0,
+          bytes: padded(frame({ ...shape, data })),
+          status: Status.DD | Status.EOP | bits,
+          errors: 0,
         });
         d.giveBack();
       }
@@ -635,7 +681,9 @@ describe("82540EM alone", () => {
   const word = (address: number, count = 1) => {
     select();
     send((6 << 6) | address, 9);
-    return Array.from({ length: count }, () => Array.from({ length: 16 }, () => clock(0)).reduce((all, bit) => all * 2 + bit, 0));
+    return Array.from({ length: count }, () =>
+      Array.from({ length: 16 }, () => clock(0)).reduce((all, bit) => all * 2 + bit, 0),
+    );
   };
 
   it("gives its EEPROM's words bit by bit", () => {
@@ -715,7 +763,12 @@ describe("82574L alone", () => {
     d.write(Reg.RFCTL, 0x8000);
     d.write(Reg.PSRCTL, 2 | (4 << 8) | (4 << 16) | (4 << 24)); // 256 bytes, three pages of 4 KiB
     const { view } = d.board;
-    const places = Array.from({ length: RING }, () => [d.allocate(256), d.allocate(4096), d.allocate(4096), d.allocate(4096)]);
+    const places = Array.from({ length: RING }, () => [
+      d.allocate(256),
+      d.allocate(4096),
+      d.allocate(4096),
+      d.allocate(4096),
+    ]);
     places.forEach((four, i) => {
       four.forEach((at, b) => {
         view.setBigUint64(d.board.at(d.rx + 32 * i + 8 * b), BigInt(at), true);

@@ -10,6 +10,8 @@ export {
   nvmeValidate,
 } from "../../assembly/devices/block/nvme";
 export { uartFlush, uartInput, uartReset, uartRxRoom, uartValidate } from "../../assembly/devices/console/ns16550a";
+export { attachCustom, customInterrupt, customValidate } from "../../assembly/devices/custom/custom";
+export { plicReset, plicValidate, raiseIrq } from "../../assembly/devices/irqchip/plic";
 export {
   attachE1000,
   e1000HasWork,
@@ -20,8 +22,6 @@ export {
 } from "../../assembly/devices/net/e1000";
 export { netConfigure, netInit } from "../../assembly/devices/net/port";
 export { netDeliver, netLink, netOffloads, netRoom } from "../../assembly/devices/net/ports";
-export { attachCustom, customInterrupt, customValidate } from "../../assembly/devices/custom/custom";
-export { plicReset, plicValidate, raiseIrq } from "../../assembly/devices/irqchip/plic";
 export { setConfigWindow } from "../../assembly/devices/pci/config";
 export {
   addBar,

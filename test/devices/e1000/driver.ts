@@ -67,7 +67,16 @@ export const Reg = {
 } as const;
 
 export const Rctl = { EN: 2, UPE: 8, MPE: 16, LPE: 32, SPLIT: 1 << 10, BAM: 1 << 15, VFE: 1 << 18, SECRC: 1 << 26 };
-export const Cause = { TXDW: 1, LSC: 4, RXDMT0: 16, RXT0: 128, MDAC: 512, RXQ0: 1 << 20, TXQ0: 1 << 22, OTHER: 1 << 24 };
+export const Cause = {
+  TXDW: 1,
+  LSC: 4,
+  RXDMT0: 16,
+  RXT0: 128,
+  MDAC: 512,
+  RXQ0: 1 << 20,
+  TXQ0: 1 << 22,
+  OTHER: 1 << 24,
+};
 export const ASSERTED = 2 ** 31;
 /** Commands of a transmit descriptor, in its byte 11. */
 export const Cmd = { EOP: 1, IC: 4, TSE: 4, RS: 8, DEXT: 32, VLE: 64, IDE: 128 };
@@ -182,7 +191,12 @@ export class Driver {
     this.write(Reg.TDT, this.txTail);
   }
 
-  legacy(address: number, length: number, cmd: number, extra: { cso?: number; css?: number; special?: number } = {}): number {
+  legacy(
+    address: number,
+    length: number,
+    cmd: number,
+    extra: { cso?: number; css?: number; special?: number } = {},
+  ): number {
     const { cso = 0, css = 0, special = 0 } = extra;
     const second =
       BigInt(length) | (BigInt(cso) << 16n) | (BigInt(cmd) << 24n) | (BigInt(css) << 40n) | (BigInt(special) << 48n);
@@ -191,12 +205,24 @@ export class Driver {
 
   data(address: number, length: number, cmd: number, popts = 0, special = 0): number {
     const second =
-      BigInt(length) | (1n << 20n) | (BigInt(cmd | Cmd.DEXT) << 24n) | (BigInt(popts) << 40n) | (BigInt(special) << 48n);
+      BigInt(length) |
+      (1n << 20n) |
+      (BigInt(cmd | Cmd.DEXT) << 24n) |
+      (BigInt(popts) << 40n) |
+      (BigInt(special) << 48n);
     return this.put(BigInt(address), second);
   }
 
   /** A context: IP from `ip`, its checksum at `ip` + 10, TCP or UDP from `l4`, its checksum at `sum`. */
-  context(c: { ip: number; l4: number; sum: number; cmd?: number; length?: number; headers?: number; mss?: number }): number {
+  context(c: {
+    ip: number;
+    l4: number;
+    sum: number;
+    cmd?: number;
+    length?: number;
+    headers?: number;
+    mss?: number;
+  }): number {
     const { ip, l4, sum, cmd = 0, length = 0, headers = 0, mss = 0 } = c;
     const first =
       BigInt(ip) | (BigInt(ip + 10) << 8n) | (BigInt(l4 - 1) << 16n) | (BigInt(l4) << 32n) | (BigInt(sum) << 40n);
@@ -233,7 +259,8 @@ export class Driver {
       view.setBigUint64(at, BigInt(this.buffers[this.rxHead]), true);
       view.setBigUint64(at + 8, 0n, true);
       this.rxHead = (this.rxHead + 1) % RING;
-      if ((status & Status.EOP) !== 0) return { bytes: Uint8Array.from(Buffer.concat(parts)), status, errors, tag, checksum };
+      if ((status & Status.EOP) !== 0)
+        return { bytes: Uint8Array.from(Buffer.concat(parts)), status, errors, tag, checksum };
     }
   }
 
@@ -272,7 +299,12 @@ export interface FrameShape {
 const be16 = (value: number) => [value >>> 8, value & 0xff];
 
 /** Offsets in a frame of a shape. */
-export function places({ version = 4, protocol = "tcp", vlan }: FrameShape): { ip: number; l4: number; sum: number; headers: number } {
+export function places({ version = 4, protocol = "tcp", vlan }: FrameShape): {
+  ip: number;
+  l4: number;
+  sum: number;
+  headers: number;
+} {
   const ip = vlan === undefined ? 14 : 18;
   const l4 = ip + (version === 4 ? 20 : 40);
   return { ip, l4, sum: l4 + (protocol === "tcp" ? 16 : 6), headers: l4 + (protocol === "tcp" ? 20 : 8) };
