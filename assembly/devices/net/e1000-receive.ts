@@ -51,16 +51,30 @@ function descriptorSize(f: Format): u32 {
   return f == Format.SPLIT ? 32 : 16;
 }
 
+/** RDH and RDT count 16 bytes, whatever the descriptors: packet-split ones take two each. */
 // @ts-ignore: decorator
 @inline
-function ringSize(s: E1000, f: Format): u32 {
-  return s.rdlen / descriptorSize(f);
+function step(f: Format): u32 {
+  return f == Format.SPLIT ? 2 : 1;
 }
 
 // @ts-ignore: decorator
 @inline
-function descriptorAt(s: E1000, f: Format, index: u32): u64 {
-  return (<u64>s.rdbal | (<u64>s.rdbah << 32)) + <u64>index * descriptorSize(f);
+function ringSize(s: E1000): u32 {
+  return s.rdlen >> 4;
+}
+
+// @ts-ignore: decorator
+@inline
+function descriptorAt(s: E1000, index: u32): u64 {
+  return (<u64>s.rdbal | (<u64>s.rdbah << 32)) + (<u64>index << 4);
+}
+
+/** Index behind a descriptor. A ring whose end is no descriptor's is one of a driver that harms itself. */
+// @ts-ignore: decorator
+@inline
+function following(index: u32, f: Format, size: u32): u32 {
+  return index + step(f) < size ? index + step(f) : 0;
 }
 
 // @ts-ignore: decorator
@@ -101,16 +115,16 @@ export function takeRoom(s: E1000, length: u32): usize {
     return NetRoom.LOST;
   }
   const f = format(s);
-  const size = ringSize(s, f);
+  const size = ringSize(s);
   if (s.rdh >= size || s.rdt >= size) return refuse(s);
   const buffers: u32 = f == Format.SPLIT ? SPLIT_BUFFERS : 1;
   const total = max(length, <u32>Limit.MIN_FRAME) + checkSequence(s);
   let left = total;
   let taken: u32 = 0;
   inBegin();
-  for (let index = s.rdh; left != 0; index = index + 1 == size ? 0 : index + 1) {
+  for (let index = s.rdh; left != 0; index = following(index, f, size)) {
     if (index == s.rdt) return refuse(s);
-    const descriptor = dmaRead(descriptorAt(s, f, index), descriptorSize(f));
+    const descriptor = dmaRead(descriptorAt(s, index), descriptorSize(f));
     if (descriptor == 0) return refuse(s);
     const before = left;
     for (let b: u32 = 0; b < buffers && left != 0; b++) {
@@ -208,11 +222,11 @@ function removeTag(list: usize, length: u32): void {
 
 /** Gives `taken` descriptors back, `total` bytes in them. */
 function writeBack(s: E1000, f: Format, taken: u32, total: u32, status: u32, tag: u32): void {
-  const size = ringSize(s, f);
+  const size = ringSize(s);
   let index = s.rdh;
   for (let n: u32 = 1; n <= taken; n++) {
-    const at = dmaWrite(descriptorAt(s, f, index), descriptorSize(f));
-    index = index + 1 == size ? 0 : index + 1;
+    const at = dmaWrite(descriptorAt(s, index), descriptorSize(f));
+    index = following(index, f, size);
     if (at == 0) return; // the ring was memory when its buffers were taken
     const last = n == taken;
     const bits: u32 = last ? status | <u32>(RxStatus.DD | RxStatus.EOP) : <u32>RxStatus.DD;
@@ -240,10 +254,10 @@ function writeBack(s: E1000, f: Format, taken: u32, total: u32, status: u32, tag
 
 /** RDH moves on; the driver is told when the free descriptors become as few as RCTL.RDMTS says. */
 function advance(s: E1000, f: Format, taken: u32): void {
-  const size = ringSize(s, f);
+  const size = ringSize(s);
   const before = free(s, size);
-  s.rdh = (s.rdh + taken) % size;
-  const after = before - taken;
+  for (let n: u32 = 0; n < taken; n++) s.rdh = following(s.rdh, f, size);
+  const after = free(s, size);
   const threshold = size >> (1 + ((s.rctl >> <u32>Rctl.RDMTS_SHIFT) & 3));
   if (after <= threshold && before > threshold) {
     count(s, Stat.ICRXDMTC, 1);

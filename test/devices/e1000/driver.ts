@@ -165,7 +165,7 @@ export class Driver {
     this.rxHead = 0;
     if (this.buffers.length === 0) for (let i = 0; i < RING; i++) this.buffers.push(this.allocate(2048));
     this.refill();
-    this.write(Reg.RDT, RING - 1);
+    this.write(Reg.RDT, rctl & Rctl.SPLIT ? 2 * (RING - 1) : RING - 1);
   }
 
   /** Legacy or extended receive descriptors, one buffer each. */
