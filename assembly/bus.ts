@@ -7,11 +7,15 @@
 // reads all ones, as on a bus where no one answers.
 import { DeviceKind } from "./abi/device";
 import { ExitDirection } from "./abi/exit-counter";
+import { BootMode, Machine } from "./abi/layout";
 import { Map } from "./abi/memory-map";
 import { nvmeRead, nvmeWrite } from "./devices/block/nvme";
 import { uartRead, uartWrite } from "./devices/console/ns16550a";
 import { e1000Read, e1000Write } from "./devices/net/e1000";
 import { customDeviceRead, customDeviceWrite, customMapped } from "./devices/custom/custom";
+import { hasAia } from "./devices/irqchip/aia";
+import { aplicRead, aplicWrite, Domain } from "./devices/irqchip/aplic";
+import { imsicWrite, inImsicPages, Level } from "./devices/irqchip/imsic";
 import { plicRead, plicWrite } from "./devices/irqchip/plic";
 import { configRead, configWindow, configWrite, ecamSlot, windowBar, windowLength, windowOffset } from "./devices/pci/config";
 import { foundBar, foundOffset, foundSlot, pciLookup } from "./devices/pci/decode";
@@ -58,7 +62,7 @@ export function busMapped(pa: u64): bool {
     p >= <u32>Map.PCIE_ECAM ||
     within(p, Map.UART, Map.UART_SIZE) ||
     within(p, Map.VIRTIO, Map.VIRTIO_SLOT_SIZE * Map.VIRTIO_SLOTS) ||
-    within(p, Map.PLIC, Map.PLIC_SIZE) ||
+    (hasAia() ? aiaMapped(p) : within(p, Map.PLIC, Map.PLIC_SIZE)) ||
     within(p, Map.ACLINT, Map.ACLINT_SIZE) ||
     within(p, Map.RTC, Map.RTC_SIZE) ||
     within(p, Map.FINISHER, Map.FINISHER_SIZE) ||
@@ -83,7 +87,8 @@ export function busRead(pa: u64, size: u32): u64 {
     countExit(DeviceKind.UART, 0, ExitDirection.READ, p - <u32>Map.UART);
     return sound(pa, size) ? uartRead(p - <u32>Map.UART) : 0;
   }
-  if (within(p, Map.PLIC, Map.PLIC_SIZE)) {
+  if (hasAia() && aiaMapped(p)) return aiaRead(p, size);
+  if (!hasAia() && within(p, Map.PLIC, Map.PLIC_SIZE)) {
     countExit(DeviceKind.PLIC, 0, ExitDirection.READ, p - <u32>Map.PLIC);
     return size == 4 && sound(pa, size) ? plicRead(p - <u32>Map.PLIC) : 0;
   }
@@ -136,7 +141,9 @@ export function busWrite(pa: u64, size: u32, value: u64): void {
   } else if (within(p, Map.UART, Map.UART_SIZE)) {
     countExit(DeviceKind.UART, 0, ExitDirection.WRITE, p - <u32>Map.UART);
     if (sound(pa, size)) uartWrite(p - <u32>Map.UART, <u32>value);
-  } else if (within(p, Map.PLIC, Map.PLIC_SIZE)) {
+  } else if (hasAia() && aiaMapped(p)) {
+    aiaWrite(p, size, value);
+  } else if (!hasAia() && within(p, Map.PLIC, Map.PLIC_SIZE)) {
     countExit(DeviceKind.PLIC, 0, ExitDirection.WRITE, p - <u32>Map.PLIC);
     if (size == 4 && sound(pa, size)) plicWrite(p - <u32>Map.PLIC, <u32>value);
   } else if (within(p, Map.ACLINT, Map.ACLINT_SIZE)) {
@@ -167,6 +174,38 @@ export function busWrite(pa: u64, size: u32, value: u64): void {
 @inline
 function isCustom(p: u32): bool {
   return within(p, Map.CUSTOM, Map.CUSTOM_STRIDE * Map.CUSTOM_DEVICES) && customMapped(p - <u32>Map.CUSTOM);
+}
+
+/** The Advanced Interrupt Architecture's places. Machine level's are the hypervisor's own where there is no firmware. */
+function aiaMapped(p: u32): bool {
+  if (inImsicPages(p, Level.SUPERVISOR) || within(p, Map.APLIC_S, Map.APLIC_SIZE)) return true;
+  if (load<u32>(<usize>Machine.BOOT) == <u32>BootMode.PARAVIRT) return false;
+  return inImsicPages(p, Level.MACHINE) || within(p, Map.APLIC_M, Map.APLIC_SIZE);
+}
+
+function aiaRead(p: u32, size: u32): u64 {
+  const level: Level = p >= <u32>Map.IMSIC_S ? Level.SUPERVISOR : Level.MACHINE;
+  if (inImsicPages(p, level)) {
+    countExit(DeviceKind.IMSIC, level, ExitDirection.READ, p & (<u32>Map.IMSIC_PAGE - 1));
+    return 0;
+  }
+  const domain: Domain = p >= <u32>Map.APLIC_S ? Domain.SUPERVISOR : Domain.MACHINE;
+  const offset = p & (<u32>Map.APLIC_SIZE - 1);
+  countExit(DeviceKind.APLIC, domain, ExitDirection.READ, offset);
+  return size == 4 && sound(p, size) ? aplicRead(domain, offset) : 0;
+}
+
+function aiaWrite(p: u32, size: u32, value: u64): void {
+  const level: Level = p >= <u32>Map.IMSIC_S ? Level.SUPERVISOR : Level.MACHINE;
+  if (inImsicPages(p, level)) {
+    countExit(DeviceKind.IMSIC, level, ExitDirection.WRITE, p & (<u32>Map.IMSIC_PAGE - 1));
+    if (size == 4 && sound(p, size)) imsicWrite(level, p, <u32>value);
+    return;
+  }
+  const domain: Domain = p >= <u32>Map.APLIC_S ? Domain.SUPERVISOR : Domain.MACHINE;
+  const offset = p & (<u32>Map.APLIC_SIZE - 1);
+  countExit(DeviceKind.APLIC, domain, ExitDirection.WRITE, offset);
+  if (size == 4 && sound(p, size)) aplicWrite(domain, offset, <u32>value);
 }
 
 function unmappedRead(pa: u64): u64 {
@@ -237,6 +276,7 @@ function functionRead(slot: u32, bar: u32, offset: u32, size: u32): u64 {
     case DeviceKind.VIRTIO_RNG:
     case DeviceKind.VIRTIO_9P:
     case DeviceKind.VIRTIO_VSOCK:
+    case DeviceKind.VIRTIO_NET:
       return virtioPciRead(f.instance, bar, offset, size);
     default:
       return ones(size);
@@ -263,6 +303,7 @@ function functionWrite(slot: u32, bar: u32, offset: u32, size: u32, value: u64):
     case DeviceKind.VIRTIO_RNG:
     case DeviceKind.VIRTIO_9P:
     case DeviceKind.VIRTIO_VSOCK:
+    case DeviceKind.VIRTIO_NET:
       virtioPciWrite(f.instance, bar, offset, size, value);
       break;
   }

@@ -19,6 +19,7 @@ import { enterMachine, enterSupervisor, resetHart } from "./hart/control";
 import { readCsr, csrValue, updateFloatReady, writeCsr } from "./hart/csr";
 import { sliceRetired } from "./hart/counters";
 import { physical, translate as translateAddress } from "./hart/mmu";
+import { resetSeed } from "./hart/seed";
 import { hart, hartCount, hartOf, Mode, switchHart } from "./hart/state";
 import { selectBanks } from "./hart/tlb";
 import { LONE_ENTRY, resetPredecode } from "./code/predecode";
@@ -69,6 +70,7 @@ export function reset(): void {
   resetPredecode();
   resetDevices();
   resetSbiState();
+  resetSeed();
   for (let h: u32 = 0; h < hartCount(); h++) {
     switchHart(h);
     selectBanks();

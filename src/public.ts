@@ -6,6 +6,7 @@ export type { NetBackend, NetFrame, NetGuest, NetOffloadRequest } from "./backen
 export type { NetSettings } from "./backend/net-backends.ts";
 export { overlayDisk } from "./backend/overlay-disk.ts";
 export type { PcapSink } from "./backend/pcap.ts";
+export { createSwitch, type Switch, type SwitchPort, type SwitchPortCounts } from "./backend/switch.ts";
 export type { ExitCount } from "./engine/exit-counters.ts";
 export type {
   EngineStep,
@@ -32,7 +33,15 @@ export type { CustomDeviceHandle } from "./guest/custom-devices.ts";
 export type { ExecOptions, ExecResult } from "./guest/exec.ts";
 export type { ExitInfo } from "./guest/exit-info.ts";
 export type { Guest, GuestConsole } from "./guest/guest.ts";
-export type { BootKind, ClockKind, ConsoleKind, DiskOptions, GuestOptions, NetOptions } from "./guest/options.ts";
+export type {
+  BootKind,
+  ClockKind,
+  ConsoleKind,
+  DiskOptions,
+  GuestOptions,
+  IrqchipKind,
+  NetOptions,
+} from "./guest/options.ts";
 export { BootError } from "./machine/boot-error.ts";
 export {
   type CustomDevice,

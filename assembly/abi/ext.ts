@@ -27,6 +27,9 @@ export const enum Ext {
   SVPBMT = 24,
   SVNAPOT = 25,
   SVVPTC = 26,
+  SMAIA = 27,
+  SSAIA = 28,
+  ZKR = 29,
 }
 
 /** Bytes of the cache blocks that Zicbom manages and Zicboz zeroes, as the device tree says. */

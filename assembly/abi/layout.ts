@@ -106,6 +106,12 @@ export const enum Machine {
   REPORTER_MOVED = 0x1138,
   /** u32, set by the host before reset: where translated regions are logged (abi/translated.ts); 0 if they are not. */
   REGION_LOG = 0x1130,
+  /** u32, set by the host before reset: Irqchip. */
+  IRQCHIP = 0x1150,
+  /** Entropy that the seed CSR has not given out yet (hart/seed.ts): u32 how many bytes, and the bytes. */
+  SEED_LEFT = 0x1154,
+  SEED_BYTES = 0x1180,
+  SEED_BYTES_END = 0x1200,
 
   SCRATCH = 0x2000, // 8 KiB for test and diagnostic calls from the host
 }
@@ -124,6 +130,14 @@ export const enum BasePage {
 export const enum ClockMode {
   HOST = 0,
   VIRTUAL = 1,
+}
+
+/** Which interrupt controller the machine has. */
+export const enum Irqchip {
+  /** SiFive PLIC: wires alone. */
+  PLIC = 0,
+  /** Advanced Interrupt Architecture: an IMSIC in each hart, an APLIC that turns wires into messages. */
+  AIA = 1,
 }
 
 /** Which tiers run guest code. */

@@ -16,6 +16,13 @@ export const enum Map {
   CUSTOM_DEVICES = 16,
   PLIC = 0xc00_0000,
   PLIC_SIZE = 0x60_0000,
+  // In the place of the PLIC, where the machine has the Advanced Interrupt Architecture.
+  APLIC_M = 0xc00_0000,
+  APLIC_S = 0xd00_0000,
+  APLIC_SIZE = 0x8000,
+  IMSIC_M = 0x2400_0000, // a page a hart
+  IMSIC_S = 0x2800_0000,
+  IMSIC_PAGE = 0x1000,
   UART = 0x1000_0000,
   UART_SIZE = 0x100,
   VIRTIO = 0x1000_1000, // 8 slots, 0x1000 apart
@@ -31,7 +38,7 @@ export const enum Map {
   PCIE_MMIO64_PAGES = 0x40_0000,
 }
 
-// Interrupt sources of the PLIC, as on the `virt` board.
+// Interrupt sources of the PLIC or APLIC, as on the `virt` board.
 export const enum Irq {
   VIRTIO = 1, // 1 to 8
   UART = 10,
@@ -39,6 +46,16 @@ export const enum Irq {
   PCIE = 32, // INTA to INTD: 32 to 35
   CUSTOM = 64, // 64 to 79
   COUNT = 96,
+}
+
+/** The Advanced Interrupt Architecture as the `virt` board has it. */
+export const enum Aia {
+  /** Interrupt identities of an IMSIC's file: 1 to 255. */
+  IDENTITIES = 255,
+  /** Sources of the APLIC: 1 to 96. */
+  SOURCES = 96,
+  /** The identity that system software sends to other harts. */
+  IPI = 1,
 }
 
 /** Ticks a second of `time`, mtime and the timers. */

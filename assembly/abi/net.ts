@@ -17,6 +17,8 @@ export const enum NetOffload {
   /** Cutting into segments: TCP over IPv4, TCP over IPv6. Both imply CHECKSUM. */
   TSO4 = 1 << 1,
   TSO6 = 1 << 2,
+  /** The same of TCP whose first segment tells of congestion (CWR, RFC 3168): NetGso.ECN. */
+  ECN = 1 << 3,
 }
 
 /** Offsets in the header. */
@@ -54,15 +56,28 @@ export const enum NetAt {
   /** Header of the frame that the host gives (netDeliver). */
   HEADER_IN = 0x100,
   /** Header of the frame that a device gives (netSend). */
-  HEADER_OUT = 0x120,
+  HEADER_OUT = 0x110,
+  /** The first bytes of the frame for which netRoom is asked, zeros behind a shorter one: what filters and steering look at. */
+  PEEK = 0x140,
+  PEEK_SIZE = 64,
+  /** Where a device's own header of a received frame goes: {count u32, reserved u32}, then up to 12 pieces. */
+  HEADER_PIECES = 0x180,
+  /** The queue as it was before netRoom took from it. */
+  SAVED_QUEUE = 0x200,
   /** {count u32, reserved u32}, then {address u32, length u32} a piece: of a frame from the guest, of room for one. */
-  PIECES_OUT = 0x200,
-  PIECES_IN = 0xb00,
+  PIECES_OUT = 0x240,
+  PIECES_IN = 0xa50,
   PIECE_SIZE = 8,
   MAX_PIECES = 256,
-  /** Buffers that netRoom took, as the device needs to give them back: 8 bytes each, MAX_PIECES of them. */
-  TAKEN = 0x1400,
-  END = 0x1c00,
+  /** Buffers that netRoom took, as the device needs to give them back: 8 bytes each, MAX_TAKEN of them. */
+  TAKEN = 0x1260,
+  MAX_TAKEN = 128,
+
+  // --- state again ---
+  /** A port's tables of addresses and flows. */
+  TABLES = 0x1800,
+  TABLES_SIZE = 0x100,
+  END = 0x2000,
 }
 
 /** What netRoom answers with instead of an address. */

@@ -100,6 +100,7 @@ export const enum VirtioMagic {
 /** Device identifiers (5). */
 export const enum VirtioId {
   NONE = 0,
+  NETWORK = 1,
   BLOCK = 2,
   CONSOLE = 3,
   ENTROPY = 4,
@@ -295,4 +296,73 @@ export const enum VsockShutdown {
   RECEIVE = 1,
   SEND = 2,
   BOTH = 3,
+}
+
+/** Network device (5.1): feature bits, and what configuration space and the control queue say. */
+export const enum VirtioNet {
+  F_CSUM = 0,
+  F_GUEST_CSUM = 1,
+  F_CTRL_GUEST_OFFLOADS = 2,
+  F_MTU = 3,
+  F_MAC = 5,
+  F_GUEST_TSO4 = 7,
+  F_GUEST_TSO6 = 8,
+  F_GUEST_ECN = 9,
+  F_HOST_TSO4 = 11,
+  F_HOST_TSO6 = 12,
+  F_HOST_ECN = 13,
+  F_MRG_RXBUF = 15,
+  F_STATUS = 16,
+  F_CTRL_VQ = 17,
+  F_CTRL_RX = 18,
+  F_CTRL_VLAN = 19,
+  F_CTRL_RX_EXTRA = 20,
+  F_GUEST_ANNOUNCE = 21,
+  F_MQ = 22,
+  F_CTRL_MAC_ADDR = 23,
+  F_SPEED_DUPLEX = 63,
+
+  S_LINK_UP = 1,
+  S_ANNOUNCE = 2,
+
+  /** Of a control command: its class, command and answer. */
+  CTRL_HEADER = 2,
+  CTRL_OK = 0,
+  CTRL_ERR = 1,
+
+  CTRL_RX = 0,
+  CTRL_RX_PROMISC = 0,
+  CTRL_RX_ALLMULTI = 1,
+  CTRL_RX_ALLUNI = 2,
+  CTRL_RX_NOMULTI = 3,
+  CTRL_RX_NOUNI = 4,
+  CTRL_RX_NOBCAST = 5,
+
+  CTRL_MAC = 1,
+  CTRL_MAC_TABLE_SET = 0,
+  CTRL_MAC_ADDR_SET = 1,
+
+  CTRL_VLAN = 2,
+  CTRL_VLAN_ADD = 0,
+  CTRL_VLAN_DEL = 1,
+
+  CTRL_ANNOUNCE = 3,
+  CTRL_ANNOUNCE_ACK = 0,
+
+  CTRL_MQ = 4,
+  CTRL_MQ_VQ_PAIRS_SET = 0,
+
+  CTRL_GUEST_OFFLOADS = 5,
+  CTRL_GUEST_OFFLOADS_SET = 0,
+}
+
+/** Offsets in the network device's configuration space (5.1.4). */
+export const enum VirtioNetConfig {
+  MAC = 0,
+  STATUS = 6,
+  MAX_VIRTQUEUE_PAIRS = 8,
+  MTU = 10,
+  SPEED = 12,
+  DUPLEX = 16,
+  SIZE = 20,
 }

@@ -3,6 +3,8 @@ import { resetExitCounters } from "../exits";
 import { nvmeInit } from "./block/nvme";
 import { uartReset } from "./console/ns16550a";
 import { customInit } from "./custom/custom";
+import { aplicReset } from "./irqchip/aplic";
+import { imsicReset } from "./irqchip/imsic";
 import { plicReset } from "./irqchip/plic";
 import { e1000Init } from "./net/e1000";
 import { netInit } from "./net/port";
@@ -20,6 +22,8 @@ export function resetDevices(): void {
   customInit();
   uartReset();
   plicReset();
+  aplicReset();
+  imsicReset();
   aclintReset();
   rtcReset();
   resetExitCounters();

@@ -4,6 +4,7 @@ import { HartAt, Layout, Machine } from "../abi/layout";
 import { SbiError } from "../abi/sbi";
 import { Pending, Status } from "./bits";
 import { instructionsRetired, setCounter, setInhibit } from "./counters";
+import { mseccfgMask } from "./seed";
 import { currentHart, hart, hartCount, hartOf, HartRequest, hasExtension, imageOf, Mode, PMP_ADDRESSES, Run } from "./state";
 import { flushAddress, flushAll, resetTlb, selectBanks } from "./tlb";
 
@@ -57,7 +58,7 @@ export function enterSupervisor(h: u32, pc: u64, a0: u64, a1: u64): void {
   s.satp = 0;
   s.mcounteren = 7;
   s.scounteren = 7;
-  s.mseccfg = 0x300;
+  s.mseccfg = mseccfgMask(); // so that programs can read the seed: no firmware comes that would say so
   let env: u64 = 0;
   if (hasExtension(Ext.SSTC)) env |= (<u64>1) << 63;
   if (hasExtension(Ext.SVPBMT)) env |= (<u64>1) << 62;

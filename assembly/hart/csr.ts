@@ -4,12 +4,14 @@ import { Csr } from "../abi/csr";
 import { Ext } from "../abi/ext";
 import { HartAt, Machine } from "../abi/layout";
 import { mtime, setSupervisorTimer } from "../devices/timer/hart-timers";
+import { readMachineAia, readSupervisorAia, writeMachineAia, writeSupervisorAia } from "./aia";
 import { EnvCfg, Pending, Status } from "./bits";
 import { instructionsRetired, setCounter, setInhibit } from "./counters";
 import { readPmpAddress, writePmpAddress, writePmpConfig } from "./pmp";
+import { mseccfgMask } from "./seed";
 import { currentHart, Hart, hart, hasExtension, Mode, PMP_COUNT } from "./state";
 import { flushAll, flushNonGlobal, selectBanks } from "./tlb";
-import { interruptsPending } from "./trap";
+import { interruptsPending, supervisorEnabled, supervisorPending } from "./trap";
 
 /** Result of the last readCsr. */
 export let csrValue: u64 = 0;
@@ -75,7 +77,7 @@ function misa(): u64 {
 
 // @ts-ignore: decorator
 @inline
-function found(value: u64): bool {
+export function found(value: u64): bool {
   csrValue = value;
   return true;
 }
@@ -96,7 +98,9 @@ export function readCsr(n: u32): bool {
     case 0x7: return readOtherMachineCsr(s, n);
     case 0xb: return (n & 0xff) < 32 && n != 0xb01 ? readCounter(n & 31) : false;
     case 0xc: return readUserCounter(n);
+    case 0xd: return hasExtension(Ext.S) && n == Csr.STOPI ? readSupervisorAia(s, n) : false;
     case 0xf:
+      if (n == Csr.MTOPI) return readMachineAia(s, n);
       if (n - Csr.MVENDORID > 4) return false;
       return found(n == Csr.MHARTID ? <u64>s.hartId : 0);
   }
@@ -130,7 +134,7 @@ function readSupervisorCsr(s: Hart, n: u32): bool {
   if (!hasExtension(Ext.S)) return false;
   switch (n) {
     case Csr.SSTATUS: return found(statusValue(s) & Status.SSTATUS);
-    case Csr.SIE: return found(s.mie & s.mideleg);
+    case Csr.SIE: return found(supervisorEnabled(s));
     case Csr.STVEC: return found(s.stvec);
     case Csr.SCOUNTEREN: return found(s.scounteren);
     case Csr.SENVCFG: return found(s.senvcfg);
@@ -138,11 +142,11 @@ function readSupervisorCsr(s: Hart, n: u32): bool {
     case Csr.SEPC: return found(s.sepc);
     case Csr.SCAUSE: return found(s.scause);
     case Csr.STVAL: return found(s.stval);
-    case Csr.SIP: return found(interruptsPending(currentHart()) & s.mideleg);
+    case Csr.SIP: return found(supervisorPending(currentHart(), s));
     case Csr.STIMECMP: return stimecmpAllowed(s) ? found(s.stimecmp) : false;
     case Csr.SATP: return trapsVirtualMemory(s) ? false : found(s.satp);
   }
-  return false;
+  return readSupervisorAia(s, n);
 }
 
 function trapsVirtualMemory(s: Hart): bool {
@@ -171,7 +175,7 @@ function readMachineCsr(s: Hart, n: u32): bool {
   if (n - Csr.MHPMEVENT3 < 29) return found(0);
   if (n - Csr.PMPADDR0 < 64) return found(n - Csr.PMPADDR0 < PMP_COUNT ? readPmpAddress(n - Csr.PMPADDR0) : 0);
   if (n - Csr.PMPCFG0 < 16 && (n & 1) == 0) return found(0);
-  return false;
+  return readMachineAia(s, n);
 }
 
 function readOtherMachineCsr(s: Hart, n: u32): bool {
@@ -192,7 +196,7 @@ export function writeCsr(n: u32, value: u64): bool {
       if (n == Csr.MCYCLE || n == Csr.MINSTRET) setCounter(n & 31, value);
       return true;
   }
-  if (n == Csr.MSECCFG) s.mseccfg = value & 0x300; // SSEED, USEED
+  if (n == Csr.MSECCFG) s.mseccfg = value & mseccfgMask();
   return true;
 }
 
@@ -208,7 +212,11 @@ function writeFloatCsr(n: u32, value: u64): bool {
 function writeSupervisorCsr(s: Hart, n: u32, value: u64): bool {
   switch (n) {
     case Csr.SSTATUS: writeStatus(s, Status.SSTATUS_WRITABLE, value); break;
-    case Csr.SIE: s.mie = (s.mie & ~s.mideleg) | (value & s.mideleg & Pending.ALL); s.redirected = 1; break;
+    case Csr.SIE:
+      s.mie = (s.mie & ~s.mideleg) | (value & s.mideleg & Pending.ALL);
+      if (s.mvien != 0) s.virtualSie = (s.virtualSie & (s.mideleg | ~s.mvien)) | (value & s.mvien & ~s.mideleg);
+      s.redirected = 1;
+      break;
     case Csr.STVEC: s.stvec = legalVector(value, s.stvec); break;
     case Csr.SCOUNTEREN: s.scounteren = value & 0xffff_ffff; break;
     case Csr.SENVCFG: s.senvcfg = legalEnv(value, EnvCfg.FIOM | EnvCfg.CBIE | EnvCfg.CBCFE | EnvCfg.CBZE); break;
@@ -219,11 +227,13 @@ function writeSupervisorCsr(s: Hart, n: u32, value: u64): bool {
     case Csr.SIP: {
       const mask = s.mideleg & Pending.SSI;
       s.mipSoft = (s.mipSoft & ~mask) | (value & mask);
+      if ((s.mvien & ~s.mideleg & Pending.SSI) != 0) s.virtualSsi = value & Pending.SSI;
       s.redirected = 1;
       break;
     }
     case Csr.STIMECMP: setStimecmp(s, value); break;
     case Csr.SATP: writeSatp(s, value); break;
+    default: writeSupervisorAia(s, n, value);
   }
   return true;
 }
@@ -278,7 +288,7 @@ function writeMachineCsr(s: Hart, n: u32, value: u64): bool {
     case Csr.MTVAL: s.mtval = value; return true;
     case Csr.MIP: {
       const stce = (s.menvcfg & EnvCfg.STCE) != 0;
-      const mask = hasExtension(Ext.S) ? Pending.SSI | Pending.SEI | (stce ? 0 : Pending.STI) : 0;
+      const mask = hasExtension(Ext.S) ? Pending.SSI | (Pending.SEI & ~s.mvien) | (stce ? 0 : Pending.STI) : 0;
       s.mipSoft = (s.mipSoft & ~mask) | (value & mask);
       s.redirected = 1;
       return true;
@@ -289,7 +299,7 @@ function writeMachineCsr(s: Hart, n: u32, value: u64): bool {
   if (n - Csr.PMPADDR0 < PMP_COUNT) {
     writePmpAddress(n - Csr.PMPADDR0, value);
     s.redirected = 1;
-  }
+  } else writeMachineAia(s, n, value);
   return true;
 }
 

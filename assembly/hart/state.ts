@@ -84,6 +84,15 @@ export class Hart {
   leftAt: u64;
   pmpcfg0: u64;
   pmpcfg2: u64;
+
+  // Advanced Interrupt Architecture (aia.ts).
+  miselect: u64;
+  siselect: u64;
+  mvien: u64;
+  /** SSIP of mvip while mvien sets it apart; the other bits of mvip are those of mipSoft. */
+  virtualSsi: u64;
+  /** Bits of sie that mvien sets apart from mie. */
+  virtualSie: u64;
 }
 
 /** pmpaddr registers follow the fixed fields. */

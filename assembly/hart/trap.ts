@@ -2,7 +2,7 @@
 // 3.1.6 to 3.1.16 and 12.1).
 import { Machine } from "../abi/layout";
 import { Pending, Status } from "./bits";
-import { currentHart, hart, hartOf, Mode, pc, setPc } from "./state";
+import { currentHart, Hart, hart, hartOf, Mode, pc, setPc } from "./state";
 import { selectBanks } from "./tlb";
 
 /** Raises exception `cause` at the current pc: the pc becomes the handler's. */
@@ -44,22 +44,46 @@ function enter(toSupervisor: bool, cause: u64, value: u64, interrupt: bool): voi
   selectBanks();
 }
 
-/** mip as software reads it: device lines and the bits that software itself set. */
+/** mip as software reads it: device lines and the bits that software itself set. With mvien the software's SEIP is mvip's alone. */
 export function interruptsPending(h: u32): u64 {
-  return <u64>load<u32>(<usize>Machine.LINES + ((<usize>h) << 2)) | hartOf(h).mipSoft;
+  const s = hartOf(h);
+  return <u64>load<u32>(<usize>Machine.LINES + ((<usize>h) << 2)) | (s.mipSoft & ~(s.mvien & Pending.SEI));
+}
+
+/** Interrupts that M-mode keeps, but shows to S-mode as it likes (AIA 1.0, 5.3). */
+// @ts-ignore: decorator
+@inline
+function virtual(s: Hart): u64 {
+  return s.mvien & ~s.mideleg;
+}
+
+/** sip. */
+export function supervisorPending(h: u32, s: Hart): u64 {
+  const pending = interruptsPending(h) & s.mideleg;
+  return s.mvien == 0 ? pending : pending | ((s.virtualSsi | (s.mipSoft & Pending.SEI)) & virtual(s));
+}
+
+/** sie. */
+export function supervisorEnabled(s: Hart): u64 {
+  return (s.mie & s.mideleg) | (s.virtualSie & virtual(s));
+}
+
+/** Pending and enabled for supervisor level: what stopi tells of. */
+export function supervisorReady(h: u32, s: Hart): u64 {
+  return supervisorPending(h, s) & supervisorEnabled(s);
 }
 
 /** Takes the most urgent enabled interrupt, if any. True if the pc moved. */
 export function takeInterrupt(): bool {
   const s = hart();
   const ready = interruptsPending(currentHart()) & s.mie;
-  if (ready == 0) return false;
+  if (ready == 0 && s.mvien == 0) return false;
   const machine = ready & ~s.mideleg;
   if (machine != 0 && (s.mode != <u32>Mode.M || (s.mstatus & Status.MIE) != 0)) {
     enter(false, mostUrgent(machine), 0, true);
     return true;
   }
-  const supervisor = ready & s.mideleg;
+  const supervisor = supervisorReady(currentHart(), s);
   if (supervisor != 0 && (s.mode == <u32>Mode.U || (s.mode == <u32>Mode.S && (s.mstatus & Status.SIE) != 0))) {
     enter(true, mostUrgent(supervisor), 0, true);
     return true;
@@ -67,13 +91,14 @@ export function takeInterrupt(): bool {
   return false;
 }
 
-/** Would an interrupt end WFI? Global enables do not matter (3.3.3). */
+/** Would an interrupt end WFI? Global enables do not matter (3.3.3; AIA 1.0, 5.5). */
 export function wouldWake(h: u32): bool {
-  return (interruptsPending(h) & hartOf(h).mie) != 0;
+  const s = hartOf(h);
+  return ((interruptsPending(h) & s.mie) | supervisorReady(h, s)) != 0;
 }
 
 /** Priority order MEI, MSI, MTI, SEI, SSI, STI (3.1.9). */
-function mostUrgent(set: u64): u64 {
+export function mostUrgent(set: u64): u64 {
   if (set & Pending.MEI) return 11;
   if (set & Pending.MSI) return 3;
   if (set & Pending.MTI) return 7;

@@ -16,9 +16,12 @@ export function deviceName(kind: u32): string {
     case DeviceKind.VIRTIO_RNG: return "virtio-rng";
     case DeviceKind.VIRTIO_9P: return "virtio-9p";
     case DeviceKind.VIRTIO_VSOCK: return "virtio-vsock";
+    case DeviceKind.VIRTIO_NET: return "virtio-net";
     case DeviceKind.NVME: return "nvme";
     case DeviceKind.E1000: return "e1000";
     case DeviceKind.E1000E: return "e1000e";
+    case DeviceKind.APLIC: return "aplic";
+    case DeviceKind.IMSIC: return "imsic";
     case DeviceKind.UNMAPPED: return "unmapped";
     case DeviceKind.BOOT_ROM: return "boot-rom";
     case DeviceKind.CUSTOM: return "custom";
@@ -33,6 +36,8 @@ export function registerName(kind: u32, offset: u32, pci: bool): string {
     case DeviceKind.UART: name = uart(offset); break;
     case DeviceKind.PLIC: name = plic(offset); break;
     case DeviceKind.ACLINT: name = aclint(offset); break;
+    case DeviceKind.APLIC: name = aplic(offset); break;
+    case DeviceKind.IMSIC: name = offset == 0 ? "seteipnum_le" : ""; break;
     case DeviceKind.NVME: name = nvme(offset); break;
     case DeviceKind.E1000:
     case DeviceKind.E1000E: name = e1000(offset); break;
@@ -40,6 +45,7 @@ export function registerName(kind: u32, offset: u32, pci: bool): string {
     case DeviceKind.VIRTIO_BLK:
     case DeviceKind.VIRTIO_9P:
     case DeviceKind.VIRTIO_VSOCK:
+    case DeviceKind.VIRTIO_NET:
     case DeviceKind.VIRTIO_RNG: name = pci ? virtioPci(offset) : virtioMmio(offset); break;
   }
   return name != "" ? name : "0x" + offset.toString(16);
@@ -64,6 +70,27 @@ function plic(offset: u32): string {
   if (offset < 0x2000) return "pending";
   if (offset < 0x20_0000) return "enable";
   return (offset & 0xfff) == 4 ? "claim/complete" : (offset & 0xfff) == 0 ? "threshold" : "";
+}
+
+function aplic(offset: u32): string {
+  switch (offset) {
+    case 0x0000: return "domaincfg";
+    case 0x1cdc: return "setipnum";
+    case 0x1ddc: return "clripnum";
+    case 0x1edc: return "setienum";
+    case 0x1fdc: return "clrienum";
+    case 0x2000: return "setipnum_le";
+    case 0x3000: return "genmsi";
+  }
+  switch (offset >> 8) {
+    case 0x1b: return offset < 0x1bc8 ? "mmsiaddrcfg" : "smsiaddrcfg";
+    case 0x1c: return "setip";
+    case 0x1d: return "in_clrip";
+    case 0x1e: return "setie";
+    case 0x1f: return "clrie";
+  }
+  if (offset < 0x1000) return "sourcecfg";
+  return offset >= 0x3000 && offset < 0x4000 ? "target" : "";
 }
 
 function aclint(offset: u32): string {

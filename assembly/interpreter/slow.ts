@@ -7,6 +7,7 @@ import { atomicAddress, lastPhysical, readMemory, writeMemory, zeroBlock } from 
 import { Access } from "../hart/access-kind";
 import { EnvCfg, Status } from "../hart/bits";
 import { csrAccessible, csrValue, readCsr, writeCsr } from "../hart/csr";
+import { pollSeed, seedAllowed } from "../hart/seed";
 import { currentHart, hart, Mode, pc } from "../hart/state";
 import { flushAddress, flushAll, flushNonGlobal } from "../hart/tlb";
 import { raise, returnFromMachine, returnFromSupervisor } from "../hart/trap";
@@ -124,7 +125,11 @@ export class Slow extends Compute {
 
   csrAccess(reads: bool, writes: bool, operand: u64, how: u32): void {
     const n = this.csr();
-    // Every register of ours can be read without side effects, so reading also tells whether it exists.
+    if (n == <u32>Csr.SEED) {
+      if (!writes || !seedAllowed()) return this.illegal();
+      return this.setRd(<i64>pollSeed());
+    }
+    // Every other register of ours can be read without side effects, so reading also tells whether it exists.
     if (!csrAccessible(n, writes) || !readCsr(n)) return this.illegal();
     const old = csrValue;
     if (writes) {

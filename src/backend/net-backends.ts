@@ -10,6 +10,8 @@ export type NetSettings = Readonly<Record<string, readonly string[]>>;
 export interface NetBackendKind {
   /** What it is, for help. */
   description: string;
+  /** As NetBackend has it. */
+  dhcp?: boolean;
   /** The settings that it has; those with `many` may be given several times. */
   settings: Readonly<Record<string, { many?: boolean; description: string }>>;
   /**

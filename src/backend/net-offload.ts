@@ -14,6 +14,7 @@ const PROTOCOL_TCP = 6;
 export function offloadsOf({ checksum, segment }: NetOffloadRequest): number {
   let needed = checksum === undefined ? NetOffload.NONE : NetOffload.CHECKSUM;
   if (segment !== undefined) {
+    if ((segment.type & NetGso.ECN) !== 0) needed |= NetOffload.ECN;
     needed |= NetOffload.CHECKSUM | ((segment.type & ~NetGso.ECN) === NetGso.TCPV6 ? NetOffload.TSO6 : NetOffload.TSO4);
   }
   return needed;

@@ -34,6 +34,8 @@ export interface NetBackend {
   readonly name: string;
   /** Bits of NetOffload: what frames given to send() may leave undone. */
   readonly accepts: number;
+  /** False if nobody there gives out addresses, so that a guest need not ask. Left out: perhaps. */
+  readonly dhcp?: boolean;
   /** Called once, before anything else. */
   open(guest: NetGuest): void;
   /** A frame from the guest. Never throws for anything in it. */

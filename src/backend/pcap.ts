@@ -73,6 +73,7 @@ export function captured(backend: NetBackend, sink: PcapSink, clock: () => numbe
   return {
     name: backend.name,
     accepts: backend.accepts,
+    dhcp: backend.dhcp,
     open(guest) {
       notice = (message) => guest.notice(message);
       attempt(() => sink.write(pcapHeader()));

@@ -5,6 +5,7 @@ export function unpluggedNet(): NetBackend {
   return {
     name: "none",
     accepts: 0,
+    dhcp: false,
     open: (guest) => guest.setLink(false),
     send() {},
     ready() {},

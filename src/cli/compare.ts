@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import packageJson from "../../package.json" with { type: "json" };
 import { type CompareHost, failures, formatComparison, runCompare, type Suite } from "../compare/index.ts";
 import { HostError } from "../errors.ts";
-import type { ClockKind } from "../guest/options.ts";
+import type { ClockKind, IrqchipKind } from "../guest/options.ts";
 import { createGuest } from "../index.ts";
 import { buildDebianGuest } from "../platform/node/debian/build.ts";
 import { DebianGuestError } from "../platform/node/debian/debian-error.ts";
@@ -18,6 +18,7 @@ export interface CompareArguments {
   guest?: "debian" | "probe";
   suite?: Suite[];
   clock: ClockKind;
+  irqchip: IrqchipKind;
   seed?: bigint;
   /** A file, or true for stdout. */
   json?: string | true;
@@ -89,8 +90,14 @@ export async function compare(options: CompareArguments): Promise<void> {
   const signal = interrupted();
   try {
     const { guest, version } = await Promise.race([chooseGuest(options.guest, progress), signal.promise]);
+    if (guest === "probe" && options.irqchip !== "plic") {
+      throw new Ending(
+        Status.USAGE,
+        `--irqchip ${options.irqchip} needs --guest debian: the probe drives a PLIC alone`,
+      );
+    }
     const host: CompareHost = {
-      createGuest: (wanted) => createGuest({ ...wanted, onNotice: progress }),
+      createGuest: (wanted) => createGuest({ ...wanted, irqchip: options.irqchip, onNotice: progress }),
       startTimer: nodePlatform.startTimer,
       readProbe: () => readFile(probePath()),
       cpuMicroseconds: () => {
@@ -102,7 +109,7 @@ export async function compare(options: CompareArguments): Promise<void> {
     const running = runCompare({
       host,
       guest,
-      version,
+      version: options.irqchip === "plic" ? version : `${version}, irqchip ${options.irqchip}`,
       machine: machine(),
       suites: options.suite,
       clock: options.clock,

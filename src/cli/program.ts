@@ -84,6 +84,15 @@ function tierOptions(): Option[] {
   ];
 }
 
+function irqchipOption(): Option {
+  return new Option(
+    "--irqchip <kind>",
+    "plic, or aia: messages straight into the harts (MSI-X), and interrupts between them without a call",
+  )
+    .choices(["plic", "aia"])
+    .default("plic");
+}
+
 function seedOption(): Option {
   return new Option("--seed <n>", "fixes everything random").argParser(seed);
 }
@@ -121,6 +130,7 @@ function withGuestOptions(command: Command): Command {
     .addOption(new Option("--memory <size>", "guest RAM, up to 3G").default("512M").argParser(memory))
     .addOption(new Option("--harts <n>", "harts, 1 to 8").default(1).argParser(wholeNumber(1, 8)))
     .addOption(new Option("--cpu <rv64,NAME=off,...>", `takes extensions away: ${extensions.join(" ")}`).argParser(cpu))
+    .addOption(irqchipOption())
     .addOption(
       new Option("--disk <file[,if=nvme|virtio][,ro|,overlay]>", "attaches a disk; can be given again").argParser(
         collectDisk,
@@ -212,7 +222,7 @@ export async function main(args: string[]): Promise<void> {
     explainCommand(),
     guestCommand(),
     devicesCommand(),
-    compareCommand([clockOption(), seedOption()]),
+    compareCommand([irqchipOption(), clockOption(), seedOption()]),
   ];
   for (const command of [program, ...commands]) {
     // Mistakes come back to us as CommanderError; commander itself prints help and version alone.

@@ -1,7 +1,7 @@
 // paravane run: a guest on this terminal, or one command in it.
 import { ExecError } from "../errors.ts";
 import type { Guest } from "../guest/guest.ts";
-import type { BootKind, ClockKind, ConsoleKind, TierKind } from "../guest/options.ts";
+import type { BootKind, ClockKind, ConsoleKind, IrqchipKind, TierKind } from "../guest/options.ts";
 import { createGuest } from "../index.ts";
 import type { NodeGuestOptions, NodeNetOptions, NodeVsockOptions } from "../platform/node/options.ts";
 import type { DiskArgument } from "./disk-option.ts";
@@ -23,6 +23,7 @@ export interface RunArguments {
   memory: string;
   harts: number;
   cpu?: string;
+  irqchip?: IrqchipKind;
   disk?: DiskArgument[];
   net?: NodeNetOptions[];
   share?: ShareArgument[];
@@ -59,7 +60,7 @@ async function guestOptions(options: RunArguments, { logRegions }: RunVariant): 
   if (firmware !== undefined && options.boot === "paravirt") {
     throw new Ending(Status.USAGE, "--firmware means --boot firmware: leave --boot paravirt out");
   }
-  const { kernel, initrd, append, memory, harts, cpu, clock, tier, codeCache, seed, tools } = options;
+  const { kernel, initrd, append, memory, harts, cpu, irqchip, clock, tier, codeCache, seed, tools } = options;
   return {
     guest: options.guest ?? (kernel === undefined ? await guestBehind(firmware) : undefined),
     kernel,
@@ -70,6 +71,7 @@ async function guestOptions(options: RunArguments, { logRegions }: RunVariant): 
     memory,
     harts,
     cpu,
+    irqchip,
     clock,
     tier,
     codeCache,

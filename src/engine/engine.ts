@@ -1,7 +1,7 @@
 // One guest's engine: the compiled module over its linear memory, and the words of that
 // memory which host and engine share (assembly/abi/layout.ts, Machine). Hart layout stays
 // private behind getReg and setReg.
-import type { BootMode, ClockMode, Tier } from "../../assembly/abi/layout.ts";
+import type { BootMode, ClockMode, Irqchip, Tier } from "../../assembly/abi/layout.ts";
 import { Gpa, Layout, Machine } from "../../assembly/abi/layout.ts";
 import { Map as PhysicalMap } from "../../assembly/abi/memory-map.ts";
 import { RegionLog } from "../../assembly/abi/translated.ts";
@@ -32,6 +32,8 @@ export interface EngineConfig {
   tier: Tier;
   /** Bytes of host memory that translated code may take. */
   codeCache: number;
+  /** Default: Irqchip.PLIC. */
+  irqchip?: Irqchip;
 }
 
 /** What a guest's memory is made for. */
@@ -104,6 +106,7 @@ export class Engine {
     view.setUint32(Machine.TIER, config.tier, true);
     view.setUint32(Machine.TAIL_CALLS, hasTailCalls() ? 1 : 0, true);
     view.setUint32(Machine.CODE_CACHE, config.codeCache, true);
+    view.setUint32(Machine.IRQCHIP, config.irqchip ?? 0, true);
     view.setUint32(Machine.REGION_LOG, this.regionSource?.log ?? 0, true);
     if (this.regionSource) this.regionSource.modules.length = 0;
     this.exports.reset();

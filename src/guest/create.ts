@@ -1,7 +1,7 @@
 // From options to a running guest. Everything that can be wrong with the options is found
 // here, before anything runs.
 import { ConsolePort } from "../../assembly/abi/device.ts";
-import { BootMode, ClockMode, Tier } from "../../assembly/abi/layout.ts";
+import { BootMode, ClockMode, Irqchip, Tier } from "../../assembly/abi/layout.ts";
 import type { DiskBackend } from "../backend/disk.ts";
 import { type EntropySource, seededEntropy } from "../backend/entropy.ts";
 import { memoryDisk } from "../backend/memory-disk.ts";
@@ -14,15 +14,15 @@ import { concatenateArchives } from "../image/cpio.ts";
 import { readSymbols } from "../image/elf-symbols.ts";
 import { checkInitrd } from "../image/initrd.ts";
 import { type BootImage, type LinuxImage, readKernel, readProgram } from "../image/kernel.ts";
-import { execOverlay } from "../image/overlay.ts";
-import { parseCpu } from "../machine/cpu.ts";
+import { execOverlay, networkOverlay } from "../image/overlay.ts";
+import { parseCpu, withIrqchip } from "../machine/cpu.ts";
 import { type BootInput, planBoot } from "../machine/layout.ts";
 import { checkMemory, parseCodeCache, parseMemory } from "../machine/memory-size.ts";
 import { checkCustomDevices } from "./custom-devices.ts";
 import { agentPortList } from "./exec.ts";
 import { Guest } from "./guest.ts";
 import { type AttachedDisk, checkDisks, checkNets, type NamedPort } from "./machine.ts";
-import { type AttachedNet, openNet } from "./net-options.ts";
+import { type AttachedNet, addressWay, macOf, openNet } from "./net-options.ts";
 import type { BootKind, ConsoleKind, DiskOptions, GuestOptions, TierKind } from "./options.ts";
 import type { Platform } from "./platform.ts";
 import { checkShares } from "./shares.ts";
@@ -161,7 +161,11 @@ export async function createGuestOn(platform: Platform, options: GuestOptions, n
   const exec = options.exec ?? false;
   const virtualClock = options.clock === "virtual";
   const ramBytes = ramOf(options.memory ?? DEFAULT_MEMORY);
-  const extensions = parseCpu(options.cpu ?? DEFAULT_CPU);
+  const irqchip = options.irqchip ?? "plic";
+  if (irqchip !== "plic" && irqchip !== "aia") {
+    throw new OptionError(`"${irqchip}" is no interrupt controller: write plic or aia`);
+  }
+  const extensions = withIrqchip(parseCpu(options.cpu ?? DEFAULT_CPU), irqchip);
   const tier = TIERS[options.tier ?? "auto"];
   if (tier === undefined) {
     throw new OptionError(`"${options.tier}" is no tier: write auto, interpreter or translator`);
@@ -187,6 +191,12 @@ export async function createGuestOn(platform: Platform, options: GuestOptions, n
     initrd = concatenateArchives(initrd, execOverlay());
   }
 
+  const { nets: netsGiven = [] } = options;
+  const addresses = netsGiven.map((net, number) => ({ mac: macOf(net, number), way: addressWay(net, platform) }));
+  if (initrd !== undefined && isLinux && addresses.some(({ way }) => way !== "dhcp")) {
+    initrd = concatenateArchives(initrd, networkOverlay(addresses));
+  }
+
   const append = options.append ?? defaultCommandLine(console, exec);
   const disksGiven = [...(options.disks ?? [])];
   if (loaded !== undefined) {
@@ -207,6 +217,7 @@ export async function createGuestOn(platform: Platform, options: GuestOptions, n
       extensions,
       boot,
       console,
+      irqchip,
       rngSeed,
       bootargs: append,
       devices: devices.map(({ definition }) => definition),
@@ -225,6 +236,7 @@ export async function createGuestOn(platform: Platform, options: GuestOptions, n
     seed,
     virtualRate: VIRTUAL_RATE,
     tier,
+    irqchip: irqchip === "aia" ? Irqchip.AIA : Irqchip.PLIC,
     codeCache: parseCodeCache(options.codeCache ?? DEFAULT_CODE_CACHE),
   };
   const entropy: EntropySource =
@@ -236,10 +248,8 @@ export async function createGuestOn(platform: Platform, options: GuestOptions, n
   try {
     for (const [number, disk] of disksGiven.entries()) disks.push(openDisk(disk, number));
     checkDisks(disks);
-    checkNets(options.nets ?? []);
-    for (const [number, net] of (options.nets ?? []).entries()) {
-      nets.push(openNet(net, number, harts, platform));
-    }
+    checkNets(netsGiven);
+    for (const [number, net] of netsGiven.entries()) nets.push(openNet(net, number, harts, platform));
     const guest = new Guest({
       platform,
       module,

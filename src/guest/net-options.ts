@@ -3,6 +3,7 @@ import type { NetBackend } from "../backend/net.ts";
 import { createNetBackend, type NetSettings } from "../backend/net-backends.ts";
 import { captured, type PcapSink } from "../backend/pcap.ts";
 import { OptionError } from "../errors.ts";
+import type { AddressWay } from "../image/network-script.ts";
 import type { Platform } from "./platform.ts";
 
 /** The device in front of a network: a virtio device (paravirtual, the default), or hardware that Intel made. */
@@ -42,7 +43,6 @@ export interface AttachedNet {
   mac: number[];
   mtu: number;
   queues: number;
-  address: string | undefined;
 }
 
 const FIRST_MAC = [0x52, 0x54, 0x00, 0x12, 0x34, 0x56];
@@ -64,6 +64,11 @@ function defaultMac(number: number): number[] {
   return [...FIRST_MAC.slice(0, 5), (FIRST_MAC[5] + number) & 0xff];
 }
 
+/** The MAC address of the guest's device `number`. */
+export function macOf({ mac }: NetOptions, number: number): number[] {
+  return mac === undefined ? defaultMac(number) : parseMac(mac);
+}
+
 function oneOf<T extends string>(what: string, value: T, choices: readonly T[]): T {
   if (choices.includes(value)) return value;
   throw new OptionError(`${what} "${value}" is not known: write ${choices.join(" or ")}`);
@@ -83,6 +88,13 @@ export function checkAddress(text: string): string {
   return text;
 }
 
+/** How the guest's device is to get its address. */
+export function addressWay({ address, backend }: NetOptions, { netBackends }: Platform): AddressWay {
+  if (address !== undefined) return checkAddress(address);
+  const { dhcp } = typeof backend === "string" ? (netBackends[backend] ?? {}) : backend;
+  return dhcp === false ? "none" : "dhcp";
+}
+
 /** Makes a device of its options. `number` counts the guest's devices; `platform` knows what names of backends mean. */
 export function openNet(options: NetOptions, number: number, harts: number, platform: Platform): AttachedNet {
   const model = oneOf("network model", options.model ?? "virtio", NET_MODELS);
@@ -96,10 +108,9 @@ export function openNet(options: NetOptions, number: number, harts: number, plat
   const attached = {
     model,
     transport,
-    mac: options.mac === undefined ? defaultMac(number) : parseMac(options.mac),
+    mac: macOf(options, number),
     mtu: whole("MTU", options.mtu ?? MTU.default, MTU.least, MTU.most),
     queues: whole("queues", options.queues ?? Math.min(harts, MOST_QUEUES), 1, MOST_QUEUES),
-    address: options.address === undefined ? undefined : checkAddress(options.address),
   };
   const { backend } = options;
   if (typeof backend !== "string" && options.settings !== undefined) {

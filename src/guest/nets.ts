@@ -15,6 +15,7 @@ import { copyFrame, finishFrame, offloadsOf } from "../backend/net-offload.ts";
 import type { Engine } from "../engine/engine.ts";
 
 const HEADER_IN = Dev.NET + NetAt.HEADER_IN;
+const PEEK = Dev.NET + NetAt.PEEK;
 const FRAME_MIN = 14;
 
 /** What becomes of frames, by port. */
@@ -170,6 +171,7 @@ export class Nets {
   /** Copies a frame into the guest. False: there is no room. */
   #put(port: Port, number: number, frame: NetFrame): boolean {
     const { exports, bytes } = this.#engine as Engine;
+    this.#showBeginning(bytes, frame);
     const list = exports.netRoom(number, frame.length) >>> 0;
     if (list === NetRoom.NONE) return false;
     if (list === NetRoom.LOST) {
@@ -200,6 +202,23 @@ export class Nets {
     port.counts.delivered++;
     this.#events.wake();
     return true;
+  }
+
+  /** Puts the frame's first bytes where filters and steering look at them. */
+  #showBeginning(bytes: Uint8Array, { parts, length }: NetFrame): void {
+    const [first] = parts;
+    if (first.length >= NetAt.PEEK_SIZE) {
+      bytes.set(first.subarray(0, NetAt.PEEK_SIZE), PEEK);
+      return;
+    }
+    if (length < NetAt.PEEK_SIZE) bytes.fill(0, PEEK + length, PEEK + NetAt.PEEK_SIZE);
+    let at = 0;
+    for (const part of parts) {
+      const taken = part.subarray(0, NetAt.PEEK_SIZE - at);
+      bytes.set(taken, PEEK + at);
+      at += taken.length;
+      if (at === NetAt.PEEK_SIZE) return;
+    }
   }
 
   #setLink(port: Port, number: number, up: boolean): void {

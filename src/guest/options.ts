@@ -1,5 +1,6 @@
 // What a guest can be made of, and the defaults.
 import type { DiskBackend } from "../backend/disk.ts";
+import type { IrqchipKind } from "../machine/cpu.ts";
 import type { DefinedDevice } from "../machine/define-device.ts";
 import type { ExitInfo } from "./exit-info.ts";
 import type { NetOptions } from "./net-options.ts";
@@ -44,6 +45,8 @@ export interface GuestOptions {
   harts?: number;
   /** For example "rv64,sstc=off". */
   cpu?: string;
+  /** "plic" (default), or "aia": an APLIC and an IMSIC in each hart, to which PCI devices send MSI-X and harts their interrupts. */
+  irqchip?: IrqchipKind;
   /** Fixes everything random. Without it the host's entropy is used, with the virtual clock seed 1. */
   seed?: number | bigint;
   /** "virtual" takes guest time from the instruction count, so that a run repeats exactly. */
@@ -96,4 +99,4 @@ export interface GuestOptions {
 /** Where output comes from: a console's kind, or the name of a virtio port. */
 export type OutputPort = ConsoleKind | (string & {});
 
-export type { ExitInfo, NetOptions, ShareOptions, VsockOptions };
+export type { ExitInfo, IrqchipKind, NetOptions, ShareOptions, VsockOptions };

@@ -2,13 +2,14 @@
 // protocol itself: src/guest/agent.ts). A script for busybox's shell, because an initrd
 // is promised to hold /bin/sh and /bin/busybox and nothing else.
 //
-// It mounts what is missing, loads modules for the hardware that is there, mounts the
-// tools disk, and then serves commands if the host has a port for them, else gives a
+// It mounts what is missing, loads modules for the hardware that is there, gives network devices
+// their addresses, mounts the tools disk, and then serves commands if the host has a port for them, else gives a
 // shell on the console. It reads nothing from the kernel's command line.
 //
 // In the template below a backslash and "${" are escaped for TypeScript's sake.
 
 import { AgentPort, endMark, PROTOCOL_VERSION, startMark } from "../guest/agent-protocol.ts";
+import { networkFunctions } from "./network-script.ts";
 import { setupFunctions } from "./setup-functions.ts";
 
 /** Label of the disk with programs, see src/platform/node/debian/tools-disk.ts. */
@@ -28,6 +29,7 @@ umask 022
 run=/run/paravane
 
 ${setupFunctions}
+${networkFunctions}
 link_all() {
   bb ln -s "$1"/* "$2/" 2>/dev/null
 }
@@ -42,6 +44,7 @@ mount_tools() {
     bb mkdir -p /tools /usr/lib
     bb mount -t erofs -o ro "$node" /tools || return
     link_all /tools/usr/bin /usr/bin
+    link_all /tools/usr/sbin /usr/sbin
     link_all /tools/usr/lib /usr/lib
     [ /lib -ef /usr/lib ] || { bb mkdir -p /lib; link_all /tools/usr/lib /lib; }
     for libraries in /tools/usr/lib/*-linux-gnu; do
@@ -167,6 +170,7 @@ mount_missing
 load_modules
 bb ifconfig lo up 2>/dev/null
 bb hostname paravane
+bring_up_networks
 mount_tools
 cd /root
 find_control && serve

@@ -5,11 +5,12 @@
 import { agentScript, EXEC_MARKER } from "./agent-script.ts";
 import { writeCpio } from "./cpio.ts";
 import { charDevice, directory, type FileEntry, file, symlink } from "./file-tree.ts";
+import { type AddressWay, dhcpScript, networkFile } from "./network-script.ts";
 import { rootScript } from "./root-script.ts";
 
 /** /init and the two device files that the kernel and the shell want before /dev is mounted. */
 export function agentFiles(): FileEntry[] {
-  return initFiles(agentScript);
+  return [...initFiles(agentScript), dhcpScript()];
 }
 
 function initFiles(script: string): FileEntry[] {
@@ -30,6 +31,11 @@ function initFiles(script: string): FileEntry[] {
  */
 export function execOverlay(): Uint8Array {
   return writeCpio([...agentFiles(), file(EXEC_MARKER, "")], { parents: false });
+}
+
+/** A cpio archive to append to the others: which addresses the guest's network devices get. */
+export function networkOverlay(devices: readonly { mac: readonly number[]; way: AddressWay }[]): Uint8Array {
+  return writeCpio([networkFile(devices)], { parents: false });
 }
 
 /**

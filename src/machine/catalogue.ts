@@ -1,6 +1,7 @@
 // Every function of the machine and the forms it comes in. One row a form: the device tree
 // takes compatible strings, addresses and interrupts from here, the compatibility check takes
 // what a guest's driver must match, and the README's table is printed from it.
+import { Layout } from "../../assembly/abi/layout.ts";
 import { Irq, Map as PhysicalMap } from "../../assembly/abi/memory-map.ts";
 
 /** emulated: hardware that exists; paravirt: an interface made for guests; direct: no exit at all. */
@@ -43,6 +44,19 @@ export const CATALOGUE = [
     driver: "irq-sifive-plic",
     config: "SIFIVE_PLIC",
     description: "SiFive PLIC, an M and an S context a hart",
+  },
+  {
+    id: "aia",
+    function: "interrupts",
+    form: "direct",
+    transport: "mmio",
+    compatible: ["riscv,imsics", "riscv,aplic"],
+    base: PhysicalMap.IMSIC_S,
+    size: PhysicalMap.IMSIC_PAGE * Layout.MAX_HARTS,
+    spec: "RISC-V AIA 1.0",
+    driver: "irq-riscv-imsic, irq-riscv-aplic",
+    config: "RISCV_IMSIC",
+    description: "AIA: messages into each hart's IMSIC, wires through an APLIC; with --irqchip aia",
   },
   {
     id: "clint-timer",
@@ -102,6 +116,19 @@ export const CATALOGUE = [
     driver: "riscv-sbi-ipi",
     config: "RISCV_SBI",
     description: "SBI IPI, and RFENCE for remote fences",
+  },
+  {
+    id: "imsic-ipi",
+    function: "ipi",
+    form: "direct",
+    transport: "mmio",
+    compatible: ["riscv,imsics"],
+    base: PhysicalMap.IMSIC_S,
+    size: PhysicalMap.IMSIC_PAGE * Layout.MAX_HARTS,
+    spec: "RISC-V AIA 1.0, chapter 3",
+    driver: "irq-riscv-imsic",
+    config: "RISCV_IMSIC",
+    description: "a write to the other hart's IMSIC, sfence.vma there; with --irqchip aia",
   },
   {
     id: "ns16550a",
@@ -228,6 +255,17 @@ export const CATALOGUE = [
     description: "virtio socket device, Unix sockets on the host",
   },
   {
+    id: "zkr",
+    function: "entropy",
+    form: "direct",
+    transport: "csr",
+    compatible: ["isa:zkr"],
+    spec: "RISC-V Cryptography Extensions I 1.0, Zkr",
+    driver: "none: programs read it",
+    config: "",
+    description: "Zkr seed CSR",
+  },
+  {
     id: "goldfish-rtc",
     function: "rtc",
     form: "emulated",
@@ -321,7 +359,7 @@ export const CATALOGUE = [
     spec: "PCI Express Base 4.0, 7.2.2 (ECAM); PCI Local Bus 3.0",
     driver: "pci-host-generic",
     config: "PCI_HOST_GENERIC",
-    description: "PCIe host bridge with ECAM, INTx through the PLIC",
+    description: "PCIe host bridge with ECAM, INTx; MSI-X with --irqchip aia",
   },
 ] as const satisfies CatalogueRow[];
 

@@ -3,6 +3,9 @@
 import { Ext } from "../../assembly/abi/ext.ts";
 import { OptionError } from "../errors.ts";
 
+/** The machine's interrupt controller: SiFive PLIC, or APLIC and IMSICs of the Advanced Interrupt Architecture. */
+export type IrqchipKind = "plic" | "aia";
+
 type Name = keyof typeof Ext;
 
 interface Extension {
@@ -32,6 +35,9 @@ const EXTENSIONS: { [K in Name]: Extension & { bit: (typeof Ext)[K] } } = {
   ZBA: { bit: Ext.ZBA, name: "zba", needs: [], description: "address generation" },
   ZBB: { bit: Ext.ZBB, name: "zbb", needs: [], description: "basic bit manipulation" },
   ZBS: { bit: Ext.ZBS, name: "zbs", needs: [], description: "single-bit instructions" },
+  ZKR: { bit: Ext.ZKR, name: "zkr", needs: ["ZICSR"], description: "entropy source" },
+  SMAIA: { bit: Ext.SMAIA, name: "smaia", needs: ["ZICSR"], description: "advanced interrupts; with --irqchip aia" },
+  SSAIA: { bit: Ext.SSAIA, name: "ssaia", needs: ["S"], description: "the same for supervisor level" },
   SSTC: { bit: Ext.SSTC, name: "sstc", needs: ["S"], description: "supervisor timer compare" },
   SVADU: { bit: Ext.SVADU, name: "svadu", needs: ["S"], description: "page table A and D bits set by the hart" },
   SVINVAL: { bit: Ext.SVINVAL, name: "svinval", needs: ["S"], description: "fine-grained translation invalidation" },
@@ -58,6 +64,22 @@ export function hasExtension(extensions: bigint, ext: Ext): boolean {
 
 /** Every extension: what a machine has unless --cpu says otherwise. Bit n is Ext n. */
 export const ALL_EXTENSIONS: bigint = ROWS.reduce((bits, row) => bits | (1n << BigInt(row.bit)), 0n);
+
+/** What the Advanced Interrupt Architecture is to a hart. */
+const AIA: bigint = (1n << BigInt(Ext.SMAIA)) | (1n << BigInt(Ext.SSAIA));
+
+/**
+ * The extensions of a hart beside interrupt controller `irqchip`: with a PLIC those of the other one go.
+ * @throws OptionError if the controller needs one that is off.
+ */
+export function withIrqchip(extensions: bigint, irqchip: IrqchipKind): bigint {
+  if (irqchip === "plic") return extensions & ~AIA;
+  if ((extensions & AIA) !== AIA)
+    throw new OptionError(
+      "irqchip aia needs cpu extensions smaia and ssaia, and one is off: leave them on, or take plic",
+    );
+  return extensions;
+}
 
 /** Names and descriptions, for help texts. */
 export function listExtensions(): { name: string; description: string; removable: boolean }[] {

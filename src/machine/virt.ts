@@ -5,8 +5,9 @@
 import { CacheBlock, Ext } from "../../assembly/abi/ext.ts";
 import { Irq, Map as PhysicalMap, Timebase } from "../../assembly/abi/memory-map.ts";
 import { OptionError } from "../errors.ts";
+import { aiaNodes, aiaWires, imsic } from "./aia.ts";
 import { type CatalogueId, catalogueRow } from "./catalogue.ts";
-import { hasExtension, isaExtensions, isaString, mmuType } from "./cpu.ts";
+import { hasExtension, type IrqchipKind, isaExtensions, isaString, mmuType } from "./cpu.ts";
 import type { DeviceDefinition } from "./define-device.ts";
 import { cells64, type DeviceTreeNode, encodeDeviceTree, node, type PropertyValue } from "./device-tree.ts";
 import { checkMemory } from "./memory-size.ts";
@@ -24,6 +25,8 @@ export interface MachineConfig {
   /** The kernel's command line. */
   bootargs: string;
   console: ConsoleDevice;
+  /** Default: "plic". */
+  irqchip?: IrqchipKind;
   /** 32 bytes that seed the kernel's random numbers. */
   rngSeed: Uint8Array;
   /** Devices that the caller defined. */
@@ -48,6 +51,19 @@ const interruptController = (hart: number) => 1 + hart;
 const cpu = (hart: number) => 1 + MAX_HARTS + hart;
 const PLIC = 1 + 2 * MAX_HARTS;
 const FINISHER = PLIC + 1;
+const AIA = FINISHER + 1;
+
+/** How a device's node says where its wire goes: the controller, and how it names a source. */
+export interface Wires {
+  parent: number;
+  source(irq: number): number[];
+}
+
+const plicWires: Wires = { parent: PLIC, source: (irq) => [irq] };
+
+function wiresOf({ irqchip }: MachineConfig): Wires {
+  return irqchip === "aia" ? aiaWires(AIA) : plicWires;
+}
 
 // PCI address cells (PCI bus binding, phys.hi): space code in bits 25:24, device in 15:11.
 const SPACE_IO = 0x0100_0000;
@@ -59,10 +75,15 @@ const INTX_PINS = 4;
 const range = (count: number) => Array.from({ length: count }, (_, i) => i);
 
 /** A node under /soc from its catalogue row: unit address, compatible, reg, interrupts. */
-function device(name: string, id: CatalogueId, properties: Record<string, PropertyValue> = {}): DeviceTreeNode {
+function device(
+  name: string,
+  id: CatalogueId,
+  properties: Record<string, PropertyValue> = {},
+  wires = plicWires,
+): DeviceTreeNode {
   const row = catalogueRow(id);
   const interrupts: Record<string, PropertyValue> =
-    row.irq === undefined ? {} : { interrupts: row.irq, "interrupt-parent": PLIC };
+    row.irq === undefined ? {} : { interrupts: wires.source(row.irq), "interrupt-parent": wires.parent };
   return node(`${name}@${row.base!.toString(16)}`, {
     compatible: [...row.compatible],
     reg: [...cells64(row.base!), ...cells64(row.size!)],
@@ -142,13 +163,13 @@ function clint(harts: number): DeviceTreeNode {
   });
 }
 
-function virtioSlot(slot: number): DeviceTreeNode {
+function virtioSlot(slot: number, wires: Wires): DeviceTreeNode {
   const base = PhysicalMap.VIRTIO + slot * PhysicalMap.VIRTIO_SLOT_SIZE;
   return node(`virtio_mmio@${base.toString(16)}`, {
     compatible: "virtio,mmio",
     reg: [...cells64(base), ...cells64(PhysicalMap.VIRTIO_SLOT_SIZE)],
-    interrupts: Irq.VIRTIO + slot,
-    "interrupt-parent": PLIC,
+    interrupts: wires.source(Irq.VIRTIO + slot),
+    "interrupt-parent": wires.parent,
     "dma-coherent": true,
   });
 }
@@ -156,10 +177,11 @@ function virtioSlot(slot: number): DeviceTreeNode {
 function customDevice(
   { name, compatible, size, interrupt, properties }: DeviceDefinition<unknown>,
   index: number,
+  wires: Wires,
 ): DeviceTreeNode {
   const base = PhysicalMap.CUSTOM + index * PhysicalMap.CUSTOM_STRIDE;
   const interrupts: Record<string, PropertyValue> = interrupt
-    ? { interrupts: Irq.CUSTOM + index, "interrupt-parent": PLIC }
+    ? { interrupts: wires.source(Irq.CUSTOM + index), "interrupt-parent": wires.parent }
     : {};
   return node(`${name}@${base.toString(16)}`, {
     compatible,
@@ -170,14 +192,17 @@ function customDevice(
 }
 
 /** Pin p of device d is wired to INTx line (p + d) mod 4: four devices' worth, for the mask leaves two bits. */
-function interruptMap(): number[] {
+function interruptMap(wires: Wires): number[] {
   const pins = range(INTX_PINS);
   return pins.flatMap((slot) =>
-    pins.flatMap((pin) => [slot << DEVICE_SHIFT, 0, 0, pin + 1, PLIC, Irq.PCIE + ((slot + pin) % INTX_PINS)]),
+    pins.flatMap((pin) => {
+      const source = wires.source(Irq.PCIE + ((slot + pin) % INTX_PINS));
+      return [slot << DEVICE_SHIFT, 0, 0, pin + 1, wires.parent, ...source];
+    }),
   );
 }
 
-function pcie(): DeviceTreeNode {
+function pcie(wires: Wires, messages: Record<string, PropertyValue>): DeviceTreeNode {
   const row = catalogueRow("pcie");
   const mmio64 = PhysicalMap.PCIE_MMIO64_PAGE * 4096;
   return node(`pci@${row.base!.toString(16)}`, {
@@ -202,7 +227,8 @@ function pcie(): DeviceTreeNode {
       [SPACE_MMIO64, ...cells64(mmio64), ...cells64(mmio64), ...cells64(PhysicalMap.PCIE_MMIO64_PAGES * 4096)],
     ].flat(),
     "interrupt-map-mask": [(INTX_PINS - 1) << DEVICE_SHIFT, 0, 0, 7],
-    "interrupt-map": interruptMap(),
+    "interrupt-map": interruptMap(wires),
+    ...messages,
   });
 }
 
@@ -229,6 +255,8 @@ function checkConfig(config: MachineConfig): void {
 export function machineTree(config: MachineConfig): DeviceTreeNode {
   checkConfig(config);
   const ram = PhysicalMap.RAM;
+  const wires = wiresOf(config);
+  const aia = config.irqchip === "aia";
   return node(
     "",
     { "#address-cells": 2, "#size-cells": 2, compatible: "riscv-virtio", model: "riscv-virtio,paravane" },
@@ -243,13 +271,13 @@ export function machineTree(config: MachineConfig): DeviceTreeNode {
       node("reboot", { compatible: "syscon-reboot", regmap: FINISHER, offset: 0, value: 0x7777 }),
       node("soc", { "#address-cells": 2, "#size-cells": 2, compatible: "simple-bus", ranges: true }, [
         device("test", "finisher", { phandle: FINISHER }),
-        device("rtc", "goldfish-rtc"),
+        device("rtc", "goldfish-rtc", {}, wires),
         ...(config.boot === "firmware" ? [clint(config.harts)] : []),
-        plic(config.harts),
-        device("serial", "ns16550a", { "clock-frequency": UART_CLOCK }),
-        ...range(PhysicalMap.VIRTIO_SLOTS).map(virtioSlot),
-        ...(config.devices ?? []).map(customDevice),
-        pcie(),
+        ...(aia ? aiaNodes(config, AIA, interruptController) : [plic(config.harts)]),
+        device("serial", "ns16550a", { "clock-frequency": UART_CLOCK }, wires),
+        ...range(PhysicalMap.VIRTIO_SLOTS).map((slot) => virtioSlot(slot, wires)),
+        ...(config.devices ?? []).map((it, index) => customDevice(it, index, wires)),
+        pcie(wires, aia ? { "msi-parent": imsic(AIA) } : {}),
       ]),
     ],
   );

@@ -50,6 +50,8 @@ describe("mistakes of usage end with status 2", () => {
     [["run", "--cpu", "rv64,sstc=maybe"], /write NAME=on or NAME=off/],
     [["run", "--cpu", "rv64,avx=on"], /"avx" is not known/],
     [["run", "--disk", "x.img,if=scsi"], /"if=scsi" is not known/],
+    [["compare", "--guest", "probe", "--irqchip", "aia"], /the probe drives a PLIC alone/],
+    [["run", "--irqchip", "apic"], /--irqchip apic: write plic or aia;/],
     [["run", "--console", "vga"], /--console vga: write ns16550a, virtio or sbi;/],
     [["run", "--timeout", "soon"], /write a number of seconds/],
     [["run", "--seed", "-1"], /write a whole number/],

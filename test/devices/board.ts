@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import asc from "assemblyscript/asc";
 import { Dev } from "../../assembly/abi/device.ts";
-import { Machine as At, Gpa, Layout } from "../../assembly/abi/layout.ts";
+import { Machine as At, BootMode, Gpa, Irqchip, Layout } from "../../assembly/abi/layout.ts";
 import { Map as Board } from "../../assembly/abi/memory-map.ts";
 import { NetAt, NetHeader, NetRoom } from "../../assembly/abi/net.ts";
 import { idleHost } from "../../src/engine/idle-host.ts";
@@ -66,6 +66,13 @@ export const Line = { MSIP: 3, STIP: 5, MTIP: 7, SEIP: 9, MEIP: 11 } as const;
 
 type Argument = number | bigint | boolean;
 
+export interface BoardOptions {
+  /** The Advanced Interrupt Architecture in place of the PLIC. */
+  aia?: boolean;
+  /** As firmware finds it; otherwise the hypervisor has prepared it for a kernel. */
+  firmware?: boolean;
+}
+
 export class TestBoard {
   readonly memory = new WebAssembly.Memory({ initial: (Layout.RAM + RAM_BYTES) >> 16 });
   readonly view = new DataView(this.memory.buffer);
@@ -93,7 +100,7 @@ export class TestBoard {
   /** Accesses to devices that the host defines. */
   readonly customCalls: string[] = [];
 
-  private constructor(module: WebAssembly.Module) {
+  private constructor(module: WebAssembly.Module, options: BoardOptions) {
     const transfer = (kind: "read" | "write", offset: number, at: number, length: number) => {
       this.calls.push({ kind, offset, length });
       if (offset < 0 || offset + length > DISK_BYTES) throw new Error(`disk access at ${offset}, past its end`);
@@ -141,6 +148,8 @@ export class TestBoard {
     this.exports = instance.exports as unknown as typeof this.exports;
     this.view.setUint32(At.RAM_SIZE, RAM_BYTES >> 12, true);
     this.view.setUint32(At.HART_COUNT, 2, true);
+    this.view.setUint32(At.IRQCHIP, options.aia ? Irqchip.AIA : Irqchip.PLIC, true);
+    this.view.setUint32(At.BOOT, options.firmware ? BootMode.FIRMWARE : BootMode.PARAVIRT, true);
     this.call("nvmeInit");
     this.call("netInit");
     this.call("e1000Init");
@@ -148,15 +157,15 @@ export class TestBoard {
   }
 
   /** A board at power-on; `attach` puts devices on it. */
-  static create(attach?: (board: TestBoard) => void): TestBoard {
-    const board = new TestBoard(compiled);
+  static create(attach?: (board: TestBoard) => void, options: BoardOptions = {}): TestBoard {
+    const board = new TestBoard(compiled, options);
     attach?.(board);
     board.reset();
     return board;
   }
 
   reset(): void {
-    for (const device of ["plic", "aclint", "rtc", "uart", "pci"]) this.call(`${device}Reset`);
+    for (const device of ["plic", "aplic", "imsic", "aclint", "rtc", "uart", "pci"]) this.call(`${device}Reset`);
     for (let i = 0; i < 4; i++) {
       this.call("nvmeReset", i);
       this.call("e1000Reset", i);
@@ -165,9 +174,8 @@ export class TestBoard {
 
   /** What a restore asks of every device. */
   valid(): boolean {
-    const devices = ["plic", "aclint", "rtc", "uart", "pci", "custom"].every(
-      (device) => this.call(`${device}Validate`) !== 0,
-    );
+    const names = ["plic", "aplic", "imsic", "aclint", "rtc", "uart", "pci", "custom"];
+    const devices = names.every((device) => this.call(`${device}Validate`) !== 0);
     const instances = (name: string) => [0, 1, 2, 3].every((i) => this.call(name, i) !== 0);
     return devices && instances("nvmeValidate") && instances("e1000Validate");
   }
@@ -203,6 +211,10 @@ export class TestBoard {
 
   call(name: string, ...args: Argument[]): number {
     return Number(this.exports[name](...args));
+  }
+
+  call64(name: string, ...args: Argument[]): bigint {
+    return BigInt.asUintN(64, BigInt(this.exports[name](...args)));
   }
 
   read(pa: number, size = 4): number {

@@ -3,12 +3,15 @@
 import { describe, expect, it } from "vitest";
 import { Machine as At, Layout } from "../../assembly/abi/layout.ts";
 import { Map as Board } from "../../assembly/abi/memory-map.ts";
-import { random, same, TestBoard } from "./board.ts";
+import { type BoardOptions, random, same, TestBoard } from "./board.ts";
 
 /** BARs of the network controllers. */
 const CONTROLLERS = Board.PCIE_MMIO + 0x10_0000;
 
-const devices: [name: string, base: number, size: number][] = [
+const KERNEL: BoardOptions = { aia: true };
+const FIRMWARE: BoardOptions = { aia: true, firmware: true };
+
+const devices: [name: string, base: number, size: number, board?: BoardOptions][] = [
   ["finisher", Board.FINISHER, Board.FINISHER_SIZE],
   ["RTC", Board.RTC, Board.RTC_SIZE],
   ["ACLINT", Board.ACLINT, Board.ACLINT_SIZE],
@@ -19,10 +22,14 @@ const devices: [name: string, base: number, size: number][] = [
   ["PCI BARs", Board.PCIE_MMIO, 0x2_0000],
   ["network controllers", CONTROLLERS, 0x4_0000],
   ["custom devices", Board.CUSTOM, 0x2000],
+  ["supervisor level's APLIC", Board.APLIC_S, Board.APLIC_SIZE, KERNEL],
+  ["supervisor level's IMSICs", Board.IMSIC_S, 8 * Board.IMSIC_PAGE, KERNEL],
+  ["machine level's APLIC", Board.APLIC_M, Board.APLIC_SIZE, FIRMWARE],
+  ["machine level's IMSICs", Board.IMSIC_M, 8 * Board.IMSIC_PAGE, FIRMWARE],
   ["boot ROM", Board.MROM, Board.MROM_SIZE],
 ];
 
-function create(): TestBoard {
+function create(options?: BoardOptions): TestBoard {
   return TestBoard.create((b) => {
     b.call("attachNvme", 1, 0, 0, b.disk.length, 0);
     if (b.read64(Board.CUSTOM) === 0n) b.call("attachCustom", 0, 0x1000);
@@ -32,6 +39,7 @@ function create(): TestBoard {
       b.call("attachE1000", 3 + model, model, model, model, 0x1200_5452, 0x5634);
     }
   });
+  }, options);
 }
 
 /** Places all controllers, so that there is something behind the BARs. */
@@ -66,9 +74,9 @@ function stray(b: TestBoard, base: number, size: number, seed: number, accesses:
   return seen;
 }
 
-describe.each(devices)("%s", (_name, base, size) => {
+describe.each(devices)("%s", (_name, base, size, options) => {
   it("reset twice is reset once, and is power-on", () => {
-    const b = create();
+    const b = create(options);
     const powerOn = b.save();
     place(b);
     stray(b, base, size, 1, 3000);
@@ -80,7 +88,7 @@ describe.each(devices)("%s", (_name, base, size) => {
   });
 
   it("save, restore, save is identical, and the run goes on as it would have", () => {
-    const b = create();
+    const b = create(options);
     place(b);
     stray(b, base, size, 2, 3000);
     const saved = b.save();
@@ -88,7 +96,7 @@ describe.each(devices)("%s", (_name, base, size) => {
     const went = stray(b, base, size, 3, 1000);
     const end = b.save();
 
-    const c = create();
+    const c = create(options);
     c.restore(saved);
     expect(c.valid()).toBe(true);
     expect(same(c.save(), saved)).toBe(true);
@@ -98,7 +106,7 @@ describe.each(devices)("%s", (_name, base, size) => {
   });
 
   it("stray accesses reach no memory but device state, the run record and the counters", () => {
-    const b = create();
+    const b = create(options);
     place(b);
     const own = (from: number, to: number) => b.bytes.slice(from, to);
     const regions: [number, number][] = [

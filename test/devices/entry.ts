@@ -11,7 +11,17 @@ export {
 } from "../../assembly/devices/block/nvme";
 export { uartFlush, uartInput, uartReset, uartRxRoom, uartValidate } from "../../assembly/devices/console/ns16550a";
 export { attachCustom, customInterrupt, customValidate } from "../../assembly/devices/custom/custom";
-export { plicReset, plicValidate, raiseIrq } from "../../assembly/devices/irqchip/plic";
+export { aplicReset, aplicValidate } from "../../assembly/devices/irqchip/aplic";
+export {
+  imsicClaim,
+  imsicRead,
+  imsicRegisterWrite,
+  imsicReset,
+  imsicTop,
+  imsicValidate,
+} from "../../assembly/devices/irqchip/imsic";
+export { plicReset, plicReset, plicValidate, plicValidate, raiseIrq } from "../../assembly/devices/irqchip/plic";
+export { raiseIrq } from "../../assembly/devices/irqchip/raise";
 export {
   attachE1000,
   e1000HasWork,
@@ -33,7 +43,7 @@ export {
 } from "../../assembly/devices/pci/function";
 export { pciInit, pciReset, pciValidate } from "../../assembly/devices/pci/host-bridge";
 export { setIntx } from "../../assembly/devices/pci/intx";
-export { addMsix } from "../../assembly/devices/pci/msix";
+export { addMsix, clearMsix, raiseMsix } from "../../assembly/devices/pci/msix";
 export { rtcReset, rtcValidate } from "../../assembly/devices/rtc/goldfish";
 export {
   aclintReset,

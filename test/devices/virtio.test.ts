@@ -10,6 +10,8 @@ import "./virtio/ring-reset.ts";
 import "./virtio/interrupts.ts";
 import "./virtio/blk.ts";
 import "./virtio/console.ts";
+import "./virtio/net.ts";
+import "./virtio/net-hostile.ts";
 import "./virtio/rng.ts";
 import "./virtio/common.ts";
 import "./virtio/fuzz.ts";

@@ -92,3 +92,31 @@ export function kernelModule(info: { name: string; depends: string; alias: strin
   section(2, names.offsets[1], namesAt, names.bytes.length);
   return bytes;
 }
+
+const PROGRAM_AT = 0x1_0000;
+/** Where the code of `staticProgram` is in memory. */
+export const CODE_AT: number = PROGRAM_AT + 64 + 56;
+
+/** A riscv64 program of one segment, which is entered at the code's first instruction. */
+export function staticProgram(code: Uint8Array): Uint8Array {
+  const { bytes, view } = header(64 + 56 + code.length);
+  bytes.set(code, 64 + 56);
+  const wide = (at: number, value: number) => view.setBigUint64(at, BigInt(value), true);
+  view.setUint16(16, 2, true); // ET_EXEC
+  view.setUint16(18, 243, true); // EM_RISCV
+  view.setUint32(20, 1, true);
+  wide(24, CODE_AT);
+  wide(32, 64);
+  view.setUint32(48, 5, true); // RVC, double-float ABI
+  view.setUint16(52, 64, true);
+  view.setUint16(54, 56, true);
+  view.setUint16(56, 1, true);
+  view.setUint32(64, 1, true); // PT_LOAD, read and execute
+  view.setUint32(68, 5, true);
+  wide(64 + 16, PROGRAM_AT);
+  wide(64 + 24, PROGRAM_AT);
+  wide(64 + 32, bytes.length);
+  wide(64 + 40, bytes.length);
+  wide(64 + 48, 0x1000);
+  return bytes;
+}

@@ -9,6 +9,7 @@ import {
   listExtensions,
   mmuType,
   parseCpu,
+  withIrqchip,
 } from "../../src/machine/cpu.ts";
 import { parseMemory } from "../../src/machine/memory-size.ts";
 
@@ -16,7 +17,7 @@ describe("--cpu", () => {
   it("has everything unless told otherwise", () => {
     expect(parseCpu("rv64")).toBe(ALL_EXTENSIONS);
     expect(isaString(ALL_EXTENSIONS)).toBe(
-      "rv64imafdc_zicbom_zicbop_zicboz_zicntr_zicsr_zifencei_zihintpause_zihpm_zba_zbb_zbs_sstc_svadu_svinval_svnapot_svpbmt_svvptc",
+      "rv64imafdc_zicbom_zicbop_zicboz_zicntr_zicsr_zifencei_zihintpause_zihpm_zba_zbb_zbs_zkr_smaia_ssaia_sstc_svadu_svinval_svnapot_svpbmt_svvptc",
     );
     expect(mmuType(ALL_EXTENSIONS)).toBe("riscv,sv57");
   });
@@ -26,6 +27,15 @@ describe("--cpu", () => {
     expect(hasExtension(bits, Ext.SSTC)).toBe(false);
     expect(bits).toBe(ALL_EXTENSIONS & ~(1n << BigInt(Ext.SSTC)));
     expect(mmuType(parseCpu("rv64,sv57=off,sv48=off"))).toBe("riscv,sv39");
+  });
+
+  it("has the Advanced Interrupt Architecture beside its interrupt controllers alone", () => {
+    const names = (irqchip: "plic" | "aia") => isaExtensions(withIrqchip(ALL_EXTENSIONS, irqchip));
+    expect(names("aia")).toEqual(isaExtensions(ALL_EXTENSIONS));
+    expect(names("plic")).toEqual(names("aia").filter((name) => !["smaia", "ssaia"].includes(name)));
+    const without = parseCpu("rv64,ssaia=off");
+    expect(withIrqchip(without, "plic")).toBe(withIrqchip(ALL_EXTENSIONS, "plic"));
+    expect(() => withIrqchip(without, "aia")).toThrow(/smaia and ssaia, and one is off: leave them on, or take plic/);
   });
 
   it("says Svade where Svadu is off", () => {

@@ -7,6 +7,7 @@
 import { dmaRead, dmaWrite } from "../../memory/ram";
 import { busMaster } from "../pci/function";
 import { setIntx } from "../pci/intx";
+import { clearMsix, msixEnabled, raiseMsix } from "../pci/msix";
 import { Command, CompletionQueue, Limit, Nvme, Pending, Status, SubmissionQueue, commandAt, cqAt, pendingAt, sqAt } from "./nvme-state";
 
 const SQ_ENTRY: u32 = 64;
@@ -30,15 +31,29 @@ export function running(s: Nvme): bool {
   return (s.csts & <u32>(Csts.READY | Csts.FATAL)) == <u32>Csts.READY;
 }
 
-/** Pin-based interrupt: high while any unmasked completion queue has something to consume (7.5.1.1). */
+/**
+ * Interrupts follow the completion queues. The pin is high while any unmasked one has something to
+ * consume (7.5.1.1). With MSI-X a queue that was posted to sends its vector, once for all that one doorbell
+ * completed; a vector that is masked stays pending while one of its queues has something (7.5.1.2).
+ */
 export function updateInterrupt(s: Nvme): void {
   let level = false;
+  let posted: u64 = 0;
+  let unconsumed: u64 = 0;
   for (let id: u32 = 0; id < <u32>Limit.QUEUES; id++) {
     const cq = cqAt(s, id);
-    if (cq.size == 0 || cq.interrupts == 0 || cq.head == cq.tail) continue;
-    if (((s.intms >> cq.vector) & 1) == 0) level = true;
+    if (cq.size == 0 || cq.interrupts == 0) continue;
+    if (cq.head != cq.tail) {
+      unconsumed |= (<u64>1) << <u64>cq.vector;
+      if (cq.posted != 0) posted |= (<u64>1) << <u64>cq.vector;
+      if (((s.intms >> cq.vector) & 1) == 0) level = true;
+    }
+    cq.posted = 0;
   }
   setIntx(s.slot, level);
+  if (!msixEnabled(s.slot)) return;
+  for (; posted != 0; posted &= posted - 1) raiseMsix(s.slot, <u32>ctz(posted));
+  clearMsix(s.slot, ~unconsumed);
 }
 
 export function createSubmissionQueue(q: SubmissionQueue, base: u64, size: u32, completionQueue: u32): void {
@@ -110,6 +125,7 @@ export function complete(s: Nvme, sqId: u32, command: u32, status: u32, result: 
   store<u32>(entry, 0, 4);
   store<u32>(entry, sq.head | (sqId << 16), 8);
   store<u32>(entry, command | ((status << 1) | cq.phase) << 16, 12);
+  cq.posted = 1;
   cq.tail++;
   if (cq.tail == cq.size) {
     cq.tail = 0;
@@ -155,7 +171,7 @@ export function queuesSound(s: Nvme): bool {
     const cq = cqAt(s, id);
     if (cq.size > <u32>Limit.QUEUE_ENTRIES << 2 || cq.vector >= <u32>Limit.VECTORS) return false;
     if (cq.size == 0) continue;
-    if (cq.head >= cq.size || cq.tail >= cq.size || cq.phase > 1 || cq.interrupts > 1) return false;
+    if (cq.head >= cq.size || cq.tail >= cq.size || cq.phase > 1 || cq.interrupts > 1 || cq.posted > 1) return false;
     if (cq.promised > <u32>Limit.PENDING || unconsumed(cq) + cq.promised >= cq.size) return false;
   }
   return pendingSound(s);

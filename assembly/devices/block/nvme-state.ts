@@ -140,7 +140,8 @@ export class CompletionQueue {
   interrupts: u32;
   /** Entries promised to commands under way. */
   promised: u32;
-  reserved: u32;
+  /** 1 if entries were posted since its vector was last sent. */
+  posted: u32;
 }
 
 /** A command under way in the host. */

@@ -15,7 +15,7 @@
 // other than 4 KiB; CAP offers none of them.
 import { DeviceKind } from "../../abi/device";
 import { diskFlush } from "../../host";
-import { addMsix } from "../pci/msix";
+import { addMsix, clearMsix } from "../pci/msix";
 import { CapabilityId, Pci, addBar, addCapability, addFunction, configSet16, configSet32, configWritable, functionAt } from "../pci/function";
 import { setIntx } from "../pci/intx";
 import { executeAdmin } from "./nvme-admin";
@@ -142,6 +142,7 @@ function resetController(s: Nvme): void {
   resetFeatures(s);
   forgetEvents(s);
   setIntx(s.slot, false);
+  clearMsix(s.slot, ~(<u64>0));
 }
 
 export function nvmeRead(instance: u32, offset: u32, size: u32): u64 {

@@ -18,7 +18,7 @@
 import { ConsolePort, Dev } from "../../abi/device";
 import { Irq } from "../../abi/memory-map";
 import { consoleOut } from "../../host";
-import { raiseIrq } from "../irqchip/plic";
+import { raiseIrq } from "../irqchip/raise";
 
 const enum Reg {
   RBR_THR = 0,

@@ -8,7 +8,7 @@
 import { Dev } from "../../abi/device";
 import { Irq, Map } from "../../abi/memory-map";
 import { customRead, customWrite } from "../../host";
-import { raiseIrq } from "../irqchip/plic";
+import { raiseIrq } from "../irqchip/raise";
 
 @unmanaged
 class Custom {

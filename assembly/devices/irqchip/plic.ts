@@ -12,9 +12,12 @@
 // it pending again. A wire that falls before the claim leaves the source pending as the
 // specification allows: the driver finds nothing to do.
 import { Dev } from "../../abi/device";
-import { Layout, Machine } from "../../abi/layout";
+import { Layout } from "../../abi/layout";
 import { Irq } from "../../abi/memory-map";
 import { Line, setLine } from "../../irq";
+import { hasAia, hartsServed } from "./aia";
+
+export { raiseIrq } from "./raise";
 
 const enum Reg {
   PENDING = 0x1000,
@@ -53,7 +56,7 @@ function enableAt(context: u32): usize {
 }
 
 function contexts(): u32 {
-  return min(load<u32>(<usize>Machine.HART_COUNT), <u32>Layout.MAX_HARTS) << 1;
+  return hartsServed() << 1;
 }
 
 function bit(at: At, source: u32): bool {
@@ -67,7 +70,7 @@ function setBit(at: At, source: u32, on: bool): void {
 }
 
 /** The wire of `source` (Irq.*) into its gateway. */
-export function raiseIrq(source: u32, level: bool): void {
+export function plicRaise(source: u32, level: bool): void {
   if (source == 0 || source >= <u32>Irq.COUNT || bit(At.LEVEL, source) == level) return;
   setBit(At.LEVEL, source, level);
   if (!level || bit(At.CLAIMED, source) || bit(At.PENDING, source)) return;
@@ -128,6 +131,7 @@ function complete(context: u32, source: u32): void {
 
 export function plicReset(): void {
   memory.fill(<usize>Dev.PLIC, 0, <usize>At.END);
+  if (hasAia()) return; // the lines are the IMSIC's
   for (let hart: u32 = 0; hart < <u32>Layout.MAX_HARTS; hart++) {
     setLine(hart, Line.MEIP, false);
     setLine(hart, Line.SEIP, false);
@@ -204,6 +208,6 @@ export function plicValidate(): bool {
   for (let context: u32 = 0; context < <u32>Layout.MAX_HARTS << 1; context++) {
     if (load<u32>(word(At.THRESHOLD, context)) > MAX_PRIORITY) return false;
   }
-  updateLines();
+  if (!hasAia()) updateLines();
   return true;
 }

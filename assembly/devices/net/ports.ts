@@ -7,6 +7,7 @@ import { DeviceKind } from "../../abi/device";
 import { NET_FRAME_MAX, NET_PORTS, NetRoom } from "../../abi/net";
 import { e1000Deliver, e1000Link, e1000Offloads, e1000Room } from "./e1000";
 import { netPort } from "./port";
+import { virtioNetDeliver, virtioNetLink, virtioNetOffloads, virtioNetRoom } from "./virtio-net";
 
 const HEADER_MIN: u32 = 14;
 
@@ -18,13 +19,14 @@ export function netOffloads(port: u32): i32 {
   switch (p.kind) {
     case DeviceKind.E1000:
     case DeviceKind.E1000E: return e1000Offloads(p.instance);
+    case DeviceKind.VIRTIO_NET: return virtioNetOffloads(p.instance);
     default: return -1;
   }
 }
 
 /**
- * Takes room for a frame of `length` bytes: address of {count u32, reserved u32} and the pieces, or NetRoom. A device
- * gives room back unused if netDeliver() finds a frame that it filters out.
+ * Takes room for a frame of `length` bytes: address of {count u32, reserved u32} and the pieces, or NetRoom. The frame's
+ * first bytes are at NetAt.PEEK: a device that filters or steers looks at them there.
  */
 export function netRoom(port: u32, length: u32): usize {
   if (port >= <u32>NET_PORTS || length < HEADER_MIN || length > <u32>NET_FRAME_MAX) return NetRoom.LOST;
@@ -33,6 +35,7 @@ export function netRoom(port: u32, length: u32): usize {
   switch (p.kind) {
     case DeviceKind.E1000:
     case DeviceKind.E1000E: return e1000Room(p.instance, length);
+    case DeviceKind.VIRTIO_NET: return virtioNetRoom(p.instance, length);
     default: return NetRoom.LOST;
   }
 }
@@ -44,6 +47,7 @@ export function netDeliver(port: u32, header: usize): void {
   switch (p.kind) {
     case DeviceKind.E1000:
     case DeviceKind.E1000E: e1000Deliver(p.instance, header); break;
+    case DeviceKind.VIRTIO_NET: virtioNetDeliver(p.instance, header); break;
     default: break;
   }
 }
@@ -58,6 +62,7 @@ export function netLink(port: u32, up: u32): void {
   switch (p.kind) {
     case DeviceKind.E1000:
     case DeviceKind.E1000E: e1000Link(p.instance); break;
+    case DeviceKind.VIRTIO_NET: virtioNetLink(p.instance); break;
     default: break;
   }
 }

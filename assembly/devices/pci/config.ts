@@ -10,6 +10,7 @@ import { DeviceKind } from "../../abi/device";
 import { Config, Pci, barSize, configAt, functionAt } from "./function";
 import { rebuildDecode } from "./decode";
 import { updateIntx } from "./intx";
+import { updateMsix } from "./msix";
 
 /** Slot that an ECAM offset addresses, or Pci.SLOTS if nothing lives there. */
 export function ecamSlot(offset: u32): u32 {
@@ -37,6 +38,7 @@ export function configWrite(slot: u32, register: u32, size: u32, value: u64): vo
   else store<u64>(at, merge(load<u64>(at), load<u64>(at, Pci.WRITE_MASK), value));
   if (register < <u32>Config.SUBSYSTEM_VENDOR_ID) rebuildDecode();
   updateIntx(slot);
+  updateMsix(slot);
 }
 
 // @ts-ignore: decorator

@@ -3,11 +3,11 @@
 // function at 00:00.0. Power-on and restore of the whole bus live here.
 import { Dev, DeviceKind } from "../../abi/device";
 import { Irq } from "../../abi/memory-map";
-import { raiseIrq } from "../irqchip/plic";
+import { raiseIrq } from "../irqchip/raise";
 import { rebuildDecode } from "./decode";
 import { Pci, addFunction, configAt, functionAt } from "./function";
 import { updateIntx, wiresSound } from "./intx";
-import { resetMsix } from "./msix";
+import { msixSound, resetMsix } from "./msix";
 
 const RED_HAT: u32 = 0x1b36;
 const GPEX_BRIDGE: u32 = 0x0008;
@@ -47,6 +47,7 @@ export function pciValidate(): bool {
     if (f.capabilitiesEnd > <u32>Pci.CONFIG_SIZE || f.msix > <u32>Pci.CONFIG_SIZE - 12) return false;
     if (f.window > <u32>Pci.CONFIG_SIZE - 20) return false;
     if (f.msix != 0 && ((<u32>load<u16>(configAt(slot) + f.msix, 2)) & 0x7ff) >= <u32>Pci.MSIX_VECTORS) return false;
+    if (!msixSound(slot)) return false;
   }
   rebuildDecode();
   return wiresSound();

@@ -1,11 +1,11 @@
-// INTx wires (PCI Local Bus 3.0, 2.2.6 and 6.2.4). Four wires run to the PLIC; slot s's
+// INTx wires (PCI Local Bus 3.0, 2.2.6 and 6.2.4). Four wires run to the interrupt controller; slot s's
 // INTA is wire s % 4, INTB the next, so functions share wires and a wire is high while
 // any function on it asserts. A function asserts while its device wants it, unless
 // Interrupt Disable is set or MSI-X has taken over. Interrupt Status shows the wish
-// before the gate.
+// before the first of these gates; with MSI-X there is no wish.
 import { Dev } from "../../abi/device";
 import { Irq } from "../../abi/memory-map";
-import { raiseIrq } from "../irqchip/plic";
+import { raiseIrq } from "../irqchip/raise";
 import { Command, Config, Status, command, configAt, functionAt, Pci } from "./function";
 import { msixEnabled } from "./msix";
 
@@ -38,7 +38,7 @@ export function updateIntx(slot: u32): void {
   const pin: u32 = load<u8>(at, Config.INTERRUPT_PIN);
   if (pin == 0) return;
   const status: u32 = load<u16>(at, Config.STATUS);
-  const wish = functionAt(slot).intx != 0;
+  const wish = functionAt(slot).intx != 0 && !msixEnabled(slot);
   store<u16>(at, <u16>(wish ? status | <u32>Status.INTERRUPT : status & ~(<u32>Status.INTERRUPT)), Config.STATUS);
 
   const wire = wireOf(slot, pin);

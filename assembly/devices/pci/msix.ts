@@ -1,8 +1,13 @@
-// MSI-X capability, table and pending bits (PCI Local Bus 3.0, 6.8.2). Complete as far as
-// a driver can see; this board has no MSI controller, so no vector is ever delivered:
-// Linux finds no MSI domain and takes INTx. A driver that enables MSI-X all the same
-// silences INTx, as the specification has it.
-import { CapabilityId, Pci, PciFunction, addCapability, configAt, configSet16, configSet32, configWritable, functionAt } from "./function";
+// MSI-X capability, table and pending bits (PCI Local Bus 3.0, 6.8.2), and the messages
+// themselves. A vector that is masked, or whose function is, leaves its pending bit, which
+// becomes a message when the mask goes. A function that may not master the bus cannot write,
+// so its messages are lost. With a PLIC the board has no MSI controller: Linux finds no MSI
+// domain and takes INTx; a driver that enables MSI-X all the same silences INTx, and its
+// messages go where it sent them (irqchip/message.ts).
+import { sendMessage } from "../irqchip/message";
+import {
+  CapabilityId, Pci, PciFunction, addCapability, busMaster, configAt, configSet16, configSet32, configWritable, functionAt,
+} from "./function";
 
 const enum Control {
   OFFSET = 2,
@@ -49,14 +54,49 @@ export function msixEnabled(slot: u32): bool {
   return functionAt(slot).msix != 0 && (control(slot) & <u32>Control.ENABLE) != 0;
 }
 
-/** The device has an event for `vector`: without a controller that takes messages, it stays pending. */
-export function raiseMsix(slot: u32, vector: u32): void {
-  if (!msixEnabled(slot) || vector >= vectors(slot)) return;
-  functionAt(slot).pending |= <u64>1 << vector;
-}
-
 function vectors(slot: u32): u32 {
   return (control(slot) & 0x7ff) + 1;
+}
+
+/** Something for which `vector` exists has happened: a message, or a pending bit. Only while MSI-X is enabled. */
+export function raiseMsix(slot: u32, vector: u32): void {
+  if (!msixEnabled(slot) || vector >= vectors(slot)) return;
+  if (masked(slot, vector)) functionAt(slot).pending |= (<u64>1) << <u64>vector;
+  else send(slot, vector);
+}
+
+/** What `mask`'s vectors (bit v is vector v) had to tell is over: what of it is still pending is no more. */
+export function clearMsix(slot: u32, mask: u64): void {
+  functionAt(slot).pending &= ~mask;
+}
+
+function masked(slot: u32, vector: u32): bool {
+  const entry = configAt(slot) + <usize>Pci.MSIX_TABLE + (<usize>vector << 4);
+  return (control(slot) & <u32>Control.FUNCTION_MASK) != 0 || (load<u32>(entry, 12) & VECTOR_MASKED) != 0;
+}
+
+function send(slot: u32, vector: u32): void {
+  if (!busMaster(slot)) return;
+  const entry = configAt(slot) + <usize>Pci.MSIX_TABLE + (<usize>vector << 4);
+  sendMessage(<u64>load<u32>(entry) | (<u64>load<u32>(entry, 4) << 32), load<u32>(entry, 8));
+}
+
+/** Sends what waited for a mask to go: after any write to the table or to the function's configuration. */
+export function updateMsix(slot: u32): void {
+  const f = functionAt(slot);
+  if (f.pending == 0 || !msixEnabled(slot)) return;
+  for (let left = f.pending; left != 0; left &= left - 1) {
+    const vector = <u32>ctz(left);
+    if (masked(slot, vector)) continue;
+    f.pending &= ~((<u64>1) << <u64>vector);
+    send(slot, vector);
+  }
+}
+
+/** After a restore: no bit is pending of a vector that does not exist. */
+export function msixSound(slot: u32): bool {
+  const f = functionAt(slot);
+  return f.msix == 0 ? f.pending == 0 : f.pending >> <u64>vectors(slot) == 0;
 }
 
 /** Address of the register behind `offset` of `bar` if it belongs to the MSI-X table or pending bits, else 0. */
@@ -93,6 +133,7 @@ export function msixWrite(slot: u32, register: usize, size: u32, value: u64): vo
   } else if (size == 4) {
     writeTable(table, register, <u32>value);
   }
+  updateMsix(slot);
 }
 
 /** Vector control keeps its mask bit alone, the message address is a dword's. */

@@ -5,7 +5,7 @@
 import { Dev } from "../../abi/device";
 import { Irq } from "../../abi/memory-map";
 import { ticks, wallNanoseconds } from "../../clock";
-import { raiseIrq } from "../irqchip/plic";
+import { raiseIrq } from "../irqchip/raise";
 
 const enum Reg {
   TIME_LOW = 0x00,

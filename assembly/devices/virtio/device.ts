@@ -13,7 +13,7 @@
 import { Dev, DeviceKind } from "../../abi/device";
 import { Irq, Map } from "../../abi/memory-map";
 import { VirtioInterrupt, VirtioMagic, VirtioStatus } from "../../abi/virtio";
-import { raiseIrq } from "../irqchip/plic";
+import { raiseIrq } from "../irqchip/raise";
 import { busMaster } from "../pci/function";
 import { setIntx } from "../pci/intx";
 import { msixEnabled, raiseMsix } from "../pci/msix";

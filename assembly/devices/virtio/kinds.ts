@@ -5,6 +5,8 @@ import { VirtioAttach, VirtioFeature, VirtioId } from "../../abi/virtio";
 import * as blk from "../block/virtio-blk";
 import * as serial from "../console/virtio-console";
 import * as fs from "../files/virtio-9p";
+import * as net from "../net/virtio-net";
+import { roomAdded as netRoomAdded } from "../net/virtio-net-receive";
 import * as rng from "../rng/virtio-rng";
 import * as vsock from "../vsock/virtio-vsock";
 import { VirtioDevice, onPci } from "./device";
@@ -18,6 +20,7 @@ export function virtioId(kind: u32): u32 {
     case DeviceKind.VIRTIO_RNG: return VirtioId.ENTROPY;
     case DeviceKind.VIRTIO_9P: return VirtioId.TRANSPORT_9P;
     case DeviceKind.VIRTIO_VSOCK: return VirtioId.SOCKET;
+    case DeviceKind.VIRTIO_NET: return VirtioId.NETWORK;
     default: return VirtioId.NONE;
   }
 }
@@ -28,6 +31,7 @@ export function pciClass(kind: u32): u32 {
     case DeviceKind.VIRTIO_BLK: return 0x01_80_00; // mass storage, other
     case DeviceKind.VIRTIO_CONSOLE: return 0x07_80_00; // communication, other
     case DeviceKind.VIRTIO_VSOCK: return 0x02_80_00; // network, other
+    case DeviceKind.VIRTIO_NET: return 0x02_00_00; // network, Ethernet
     default: return 0xff_00_00;
   }
 }
@@ -40,13 +44,18 @@ export function queueCount(kind: u32): u32 {
     case DeviceKind.VIRTIO_RNG: return 1;
     case DeviceKind.VIRTIO_9P: return 1;
     case DeviceKind.VIRTIO_VSOCK: return vsock.QUEUES;
+    case DeviceKind.VIRTIO_NET: return net.QUEUES;
     default: return 0;
   }
 }
 
 /** Queues that this device has. */
 export function queuesOf(d: VirtioDevice): u32 {
-  return d.kind == <u32>DeviceKind.VIRTIO_BLK ? blk.queues(d) : queueCount(d.kind);
+  switch (d.kind) {
+    case DeviceKind.VIRTIO_BLK: return blk.queues(d);
+    case DeviceKind.VIRTIO_NET: return net.queues(d);
+    default: return queueCount(d.kind);
+  }
 }
 
 /** Largest size of each queue. */
@@ -57,6 +66,7 @@ export function queueMax(kind: u32): u32 {
     case DeviceKind.VIRTIO_RNG: return rng.QUEUE_SIZE;
     case DeviceKind.VIRTIO_9P: return fs.QUEUE_SIZE;
     case DeviceKind.VIRTIO_VSOCK: return vsock.QUEUE_SIZE;
+    case DeviceKind.VIRTIO_NET: return net.QUEUE_SIZE;
     default: return 0;
   }
 }
@@ -70,6 +80,7 @@ export function deviceFeatures(d: VirtioDevice): u64 {
     case DeviceKind.VIRTIO_RNG: return common;
     case DeviceKind.VIRTIO_9P: return common | fs.features();
     case DeviceKind.VIRTIO_VSOCK: return common | vsock.features();
+    case DeviceKind.VIRTIO_NET: return common | net.features(d);
     default: return 0;
   }
 }
@@ -96,6 +107,7 @@ export function configSize(kind: u32): u32 {
     case DeviceKind.VIRTIO_CONSOLE: return serial.CONFIG_SIZE;
     case DeviceKind.VIRTIO_9P: return fs.CONFIG_SIZE;
     case DeviceKind.VIRTIO_VSOCK: return vsock.CONFIG_SIZE;
+    case DeviceKind.VIRTIO_NET: return net.CONFIG_SIZE;
     default: return 0;
   }
 }
@@ -111,6 +123,7 @@ export function configWritten(d: VirtioDevice, offset: u32, size: u32, value: u6
 /** The driver's features are final: FEATURES_OK is set. */
 export function featuresAgreed(d: VirtioDevice): void {
   if (d.kind == <u32>DeviceKind.VIRTIO_BLK) blk.featuresAgreed(d);
+  if (d.kind == <u32>DeviceKind.VIRTIO_NET) net.featuresAgreed(d);
 }
 
 /** Fills a fresh device's own state from its capacity in bytes; the rest is zero. */
@@ -118,6 +131,7 @@ export function attached(d: VirtioDevice, capacity: f64): void {
   switch (d.kind) {
     case DeviceKind.VIRTIO_BLK: blk.attached(d, capacity); break;
     case DeviceKind.VIRTIO_CONSOLE: serial.attached(d); break;
+    case DeviceKind.VIRTIO_NET: net.attached(d); break;
     default: break;
   }
 }
@@ -128,6 +142,7 @@ export function resetKind(d: VirtioDevice): void {
     case DeviceKind.VIRTIO_CONSOLE: serial.reset(d); break;
     case DeviceKind.VIRTIO_9P: fs.reset(d); break;
     case DeviceKind.VIRTIO_VSOCK: vsock.reset(d); break;
+    case DeviceKind.VIRTIO_NET: net.reset(d); break;
     default: break;
   }
 }
@@ -141,6 +156,7 @@ export function queueStopped(d: VirtioDevice, queue: u32): void {
 /** True if chains of `queue` are served as they come; false if they are room for input, taken when there is some. */
 export function servedAtKick(d: VirtioDevice, queue: u32): bool {
   if (d.kind == <u32>DeviceKind.VIRTIO_VSOCK) return vsock.servedAtKick(queue);
+  if (d.kind == <u32>DeviceKind.VIRTIO_NET) return net.servedAtKick(d, queue);
   return d.kind != <u32>DeviceKind.VIRTIO_CONSOLE || (queue & 1) != 0;
 }
 
@@ -150,6 +166,7 @@ export function servedAtKick(d: VirtioDevice, queue: u32): bool {
  * and says through the event index that it wants no interrupt any more.
  */
 export function mayOwe(d: VirtioDevice, queue: u32): bool {
+  if (d.kind == <u32>DeviceKind.VIRTIO_NET) return net.mayOwe(d, queue);
   return d.kind == <u32>DeviceKind.VIRTIO_CONSOLE && (queue & 1) != 0;
 }
 
@@ -157,6 +174,7 @@ export function mayOwe(d: VirtioDevice, queue: u32): bool {
 export function roomAdded(d: VirtioDevice, queue: u32): void {
   if (d.kind == <u32>DeviceKind.VIRTIO_CONSOLE) serial.roomAdded(d, queue);
   if (d.kind == <u32>DeviceKind.VIRTIO_VSOCK) vsock.roomAdded(d, queue);
+  if (d.kind == <u32>DeviceKind.VIRTIO_NET) netRoomAdded(d, queue);
 }
 
 /** False while the device can take no more chains. */
@@ -173,6 +191,7 @@ export function serveChain(d: VirtioDevice, queue: u32): i64 {
     case DeviceKind.VIRTIO_RNG: return rng.serve(d);
     case DeviceKind.VIRTIO_9P: return fs.serve(d);
     case DeviceKind.VIRTIO_VSOCK: return vsock.serve(d);
+    case DeviceKind.VIRTIO_NET: return net.serve(d, queue);
     default: return Served.BROKEN;
   }
 }
@@ -184,6 +203,7 @@ export function validateKind(d: VirtioDevice): bool {
     case DeviceKind.VIRTIO_RNG: return true;
     case DeviceKind.VIRTIO_9P: return fs.validate(d);
     case DeviceKind.VIRTIO_VSOCK: return vsock.validate(d);
+    case DeviceKind.VIRTIO_NET: return net.validate(d);
     default: return false;
   }
 }

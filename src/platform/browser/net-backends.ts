@@ -3,5 +3,5 @@ import type { NetBackends } from "../../backend/net-backends.ts";
 import { unpluggedNet } from "../../backend/unplugged-net.ts";
 
 export const NET_BACKENDS: NetBackends = {
-  none: { description: "a cable that is plugged in nowhere", settings: {}, create: unpluggedNet },
+  none: { description: "a cable that is plugged in nowhere", dhcp: false, settings: {}, create: unpluggedNet },
 };

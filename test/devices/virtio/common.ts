@@ -8,6 +8,7 @@ import { Machine, RAM } from "./machine.ts";
 const kinds = [
   { device: "virtio-blk", kind: DeviceKind.VIRTIO_BLK, capacity: 1 << 20, queues: 1 },
   { device: "virtio-console", kind: DeviceKind.VIRTIO_CONSOLE, capacity: 0, queues: 18 },
+  { device: "virtio-net", kind: DeviceKind.VIRTIO_NET, capacity: 0, queues: 17 },
   { device: "virtio-rng", kind: DeviceKind.VIRTIO_RNG, capacity: 0, queues: 1 },
 ];
 

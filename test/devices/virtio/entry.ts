@@ -10,6 +10,8 @@ export {
   virtioConsoleResize,
   virtioConsoleSetPort,
 } from "../../../assembly/devices/console/virtio-console";
+export { netConfigure, netInit, netPortsValidate } from "../../../assembly/devices/net/port";
+export { netDeliver, netLink, netOffloads, netRoom } from "../../../assembly/devices/net/ports";
 export { pciInit, pciReset } from "../../../assembly/devices/pci/host-bridge";
 export {
   attachVirtioMmio,

@@ -25,6 +25,7 @@ type Pick = ReturnType<typeof random>;
 const kinds = [
   { device: "virtio-blk", kind: DeviceKind.VIRTIO_BLK, queues: 3 },
   { device: "virtio-console", kind: DeviceKind.VIRTIO_CONSOLE, queues: 18 },
+  { device: "virtio-net", kind: DeviceKind.VIRTIO_NET, queues: 17 },
   { device: "virtio-rng", kind: DeviceKind.VIRTIO_RNG, queues: 1 },
 ];
 const cases = forms.flatMap((form) => kinds.map((k) => ({ ...k, ...form })));

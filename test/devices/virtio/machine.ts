@@ -8,6 +8,7 @@ import asc from "assemblyscript/asc";
 import { Dev } from "../../../assembly/abi/device.ts";
 import { Machine as At, Gpa, Layout } from "../../../assembly/abi/layout.ts";
 import { Map as Board, Irq } from "../../../assembly/abi/memory-map.ts";
+import type { EngineHost } from "../../../src/engine/exports.ts";
 import { idleHost } from "../../../src/engine/idle-host.ts";
 
 export const RAM_BYTES = 16 << 20;
@@ -63,6 +64,8 @@ export class Machine {
   diskAnswer = 0;
   readonly flushes: number[] = [];
   entropyBytes = 0;
+  /** What the host does with frames from the guest, and with room for more to it. */
+  net: Pick<Required<EngineHost>, "netSend" | "netReady"> = { netSend() {}, netReady() {} };
   /** Host calls whose memory was not guest RAM's: there must be none. */
   readonly outside: string[] = [];
 
@@ -101,6 +104,13 @@ export class Machine {
         if (this.diskAnswer === 0) this.disk.fill(0, offset, offset + length);
         return this.diskAnswer;
       },
+      netSend: (port: number, pieces: number, count: number, header: number) => {
+        for (let at = pieces; at < pieces + 8 * count; at += 8) {
+          check("netSend", this.view.getUint32(at, true), this.view.getUint32(at + 4, true));
+        }
+        this.net.netSend(port, pieces, count, header);
+      },
+      netReady: (port: number) => this.net.netReady(port),
       entropy: (address: number, length: number) => {
         check("entropy", address, length);
         this.entropyBytes += length;

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Exit } from "../../../assembly/abi/exit.ts";
 import { Ext } from "../../../assembly/abi/ext.ts";
-import { BootMode, ClockMode, Gpa, Layout, Tier } from "../../../assembly/abi/layout.ts";
+import { BootMode, ClockMode, Gpa, type Irqchip, Layout, Tier } from "../../../assembly/abi/layout.ts";
 import { Engine } from "../../../src/engine/engine.ts";
 import { idleHost } from "../../../src/engine/idle-host.ts";
 import { ALL_EXTENSIONS } from "../../../src/machine/cpu.ts";
@@ -34,14 +34,21 @@ export interface EngineOptions {
   codeCache?: number;
   /** Default: as firmware, in M-mode. A kernel enters in S-mode, with the hypervisor behind its calls. */
   boot?: BootMode;
+  /** Default: Irqchip.PLIC. */
+  irqchip?: Irqchip;
+  /** Default: 1, which is the one that starts. */
+  harts?: number;
+  /** Fills what the host is asked for at random. Default: zeros. */
+  entropy?(bytes: Uint8Array): void;
 }
 
 /** Our engine, reset, with `image` at the start of RAM. */
 export function startEngine(image: Uint8Array, options: EngineOptions = {}): Engine {
   let ticks = 0;
-  const host = () => ({
+  const host = (memory: Uint8Array) => ({
     ...idleHost,
     now: () => ++ticks,
+    entropy: (at: number, length: number) => options.entropy?.(memory.subarray(at, at + length)),
   });
   const engine = Engine.create(compiledEngine(), RAM_BYTES, host, { logRegions: options.logRegions });
   resetEngine(engine, image, options);
@@ -52,7 +59,7 @@ export function startEngine(image: Uint8Array, options: EngineOptions = {}): Eng
 export function resetEngine(engine: Engine, image: Uint8Array, options: EngineOptions = {}): void {
   engine.reset({
     ramBytes: options.ramBytes ?? RAM_BYTES,
-    harts: 1,
+    harts: options.harts ?? 1,
     extensions: options.extensions ?? ALL_EXTENSIONS,
     clock: ClockMode.HOST,
     boot: options.boot ?? BootMode.FIRMWARE,
@@ -61,6 +68,7 @@ export function resetEngine(engine: Engine, image: Uint8Array, options: EngineOp
     virtualRate: 10,
     tier: options.tier ?? Tier.AUTO,
     codeCache: options.codeCache ?? 16 << 20,
+    irqchip: options.irqchip,
   });
   engine.bytes.set(image, Layout.RAM);
   engine.exports.startHart(0, BigInt(Gpa.RAM), 0n, 0n, 0n, options.boot === BootMode.PARAVIRT ? 1 : 3);
@@ -96,20 +104,24 @@ export function qemuCpu(extensions = ALL_EXTENSIONS): string {
     [Ext.SVNAPOT, "svnapot"],
     [Ext.SVPBMT, "svpbmt"],
     [Ext.SSTC, "sstc"],
+    [Ext.ZKR, "zkr"],
+    [Ext.SMAIA, "x-smaia"],
+    [Ext.SSAIA, "x-ssaia"],
   ];
   const settings = names.map(([bit, name]) => `${name}=${((extensions >> BigInt(bit)) & 1n) === 1n}`);
-  return ["rv64", ...settings, "zbc=false", "h=false"].join(",");
+  // QEMU 7.2 has mseccfg, in which Zkr has its bits, with its Smepmp alone.
+  return ["rv64", ...settings, "x-epmp=true", "zbc=false", "h=false"].join(",");
 }
 
 /** Runs `image` on QEMU; the first `image.length` bytes of its RAM at power-off. */
-export function runQemu(image: Uint8Array, extensions = ALL_EXTENSIONS, seconds = 120): Uint8Array {
+export function runQemu(image: Uint8Array, extensions = ALL_EXTENSIONS, seconds = 120, machine = "virt"): Uint8Array {
   const folder = mkdtempSync(join(tmpdir(), "paravane-qemu-"));
   try {
     const ram = join(folder, "ram");
     writeFileSync(ram, image);
     truncateSync(ram, RAM_BYTES);
     const memory = `memory-backend-file,id=ram,size=${RAM_BYTES >> 20}M,mem-path=${ram},share=on`;
-    const args = ["-machine", "virt,memory-backend=ram", "-object", memory, "-m", `${RAM_BYTES >> 20}M`];
+    const args = ["-machine", `${machine},memory-backend=ram`, "-object", memory, "-m", `${RAM_BYTES >> 20}M`];
     const rest = ["-bios", "none", "-display", "none", "-monitor", "none", "-serial", "none", "-nodefaults"];
     const { error, status, stderr } = spawnSync(QEMU_SYSTEM, [...args, ...rest, "-cpu", qemuCpu(extensions)], {
       stdio: ["ignore", "ignore", "pipe"],

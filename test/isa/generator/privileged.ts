@@ -25,8 +25,10 @@ const enum Csr {
   MIP = 0x344,
   PMPCFG0 = 0x3a0,
   PMPADDR0 = 0x3b0,
+  MSECCFG = 0x747,
 }
 
+const SEED = 0x15;
 const MIE = 1 << 3;
 const SIE = 1 << 1;
 const FS = 3 << 13;
@@ -398,6 +400,26 @@ export const scenarios = {
       m.setScratch();
     }
     m.endInMachineMode();
+  },
+
+  /** Zkr's seed in S- and U-mode: whether an access traps; what it gives is random, and not looked at. */
+  seed(k: Maker) {
+    const { random, monitor: m } = k;
+    const mode = random.below(2);
+    const granted = random.below(4) << 8;
+    k.setUp({});
+    m.set(Csr.MSECCFG, granted);
+    k.note(`mode ${mode}, mseccfg ${hex(granted)}`);
+    const body = m.body(() => {
+      for (let n = 0; n < 4; n++) {
+        const [how, register] = [random.pick(["csrrw", "csrrs", "csrrc"]), random.pick([0, 5])];
+        const immediate = random.oneIn(2);
+        k.note(`${how}${immediate ? "i" : ""} ${register}`);
+        const operands = immediate ? { uimm: register } : { rs1: register };
+        m.asm.op(immediate ? `${how}i` : how, { rd: random.pick([0, 7]), imm: SEED, ...operands });
+      }
+    });
+    k.enter(body, mode, undefined);
   },
 
   /** Any 32-bit words but jumps, in U-mode: what is legal, and what traps say of what is not. */

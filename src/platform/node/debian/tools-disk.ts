@@ -10,7 +10,18 @@ import { writeErofs } from "../../../image/erofs.ts";
 import { type FileEntry, file } from "../../../image/file-tree.ts";
 import { DebianGuestError } from "./debian-error.ts";
 
-export const TOOL_PACKAGES = ["fio", "stress-ng", "iperf3", "rt-tests", "qemu-guest-agent"];
+export const TOOL_PACKAGES = [
+  "fio",
+  "stress-ng",
+  "iperf3",
+  "rt-tests",
+  "ethtool",
+  "iproute2",
+  "pciutils",
+  "nvme-cli",
+  "smartmontools",
+  "qemu-guest-agent",
+];
 const LIBRARY_FOLDERS = ["usr/lib/riscv64-linux-gnu", "usr/lib"];
 
 /** Gives the packages among `names` that the archive has, unpacked: name -> folder and dependencies. */
