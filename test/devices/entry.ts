@@ -20,7 +20,7 @@ export {
   imsicTop,
   imsicValidate,
 } from "../../assembly/devices/irqchip/imsic";
-export { plicReset, plicReset, plicValidate, plicValidate, raiseIrq } from "../../assembly/devices/irqchip/plic";
+export { plicReset, plicValidate } from "../../assembly/devices/irqchip/plic";
 export { raiseIrq } from "../../assembly/devices/irqchip/raise";
 export {
   attachE1000,
