@@ -38,7 +38,6 @@ function create(options?: BoardOptions): TestBoard {
       b.call("netConfigure", model, 0x1200_5452, 0x5634, 1500, 1, 1000, 1);
       b.call("attachE1000", 3 + model, model, model, model, 0x1200_5452, 0x5634);
     }
-  });
   }, options);
 }
 
