@@ -123,13 +123,11 @@ describe("Intel's controllers in Debian", { timeout: 240_000 }, () => {
   it("reach each other, with 32 bits of DMA in 3 GiB, and move data whole", async () => {
     await connect();
     await sh("head -c 16000000 /dev/urandom >/tmp/data; sha256sum </tmp/data >/tmp/sum");
-    await sh(
-      "nsenter -t $(cat /tmp/far) -n sh -c 'nc -l -p 7000 </dev/null >/tmp/there' & sleep 0.5; nc 10.5.0.2 7000 </tmp/data; wait $!",
-    );
+    // nc ends when its peer has; so whoever takes must not be the first to have said all.
+    const enter = "nsenter -t $(cat /tmp/far) -n sh -c";
+    await sh(`${enter} 'sleep 90 | nc -l -p 7000 >/tmp/there' >/dev/null 2>&1 & sleep 1; nc 10.5.0.2 7000 </tmp/data`);
     expect(await sh("sha256sum </tmp/there")).toBe(await sh("cat /tmp/sum"));
-    await sh(
-      "nsenter -t $(cat /tmp/far) -n sh -c 'nc -l -p 7001 </tmp/data >/dev/null' & sleep 0.5; nc 10.5.0.2 7001 </dev/null >/tmp/here; wait $!",
-    );
+    await sh(`(sleep 90 | nc -l -p 7001 >/tmp/here) >/dev/null 2>&1 & sleep 1; ${enter} 'nc 10.5.0.1 7001 </tmp/data'`);
     expect(await sh("sha256sum </tmp/here")).toBe(await sh("cat /tmp/sum"));
     // Both ways what was sent was not cut before it left the driver.
     expect(left.uncut).toBeGreaterThan(100);
