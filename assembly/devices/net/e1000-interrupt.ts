@@ -300,7 +300,9 @@ function endTransmitDelay(s: E1000, counter: Stat): void {
   s.txAbsolute = NEVER;
   updateDeadline(s);
   count(s, counter, 1);
-  setCause(s, is82574(s) ? <u32>(Cause.TXDW | Cause.TXQ0) : <u32>Cause.TXDW);
+  // Where every write-back sets the queue's cause it was set then.
+  const told = !is82574(s) || (s.ivar & EVERY_WRITE_BACK) != 0;
+  setCause(s, told ? <u32>Cause.TXDW : <u32>(Cause.TXDW | Cause.TXQ0));
 }
 
 /** The deadline has come. */
