@@ -12,6 +12,7 @@ import { Map } from "./abi/memory-map";
 import { ahciRead, ahciWrite } from "./devices/block/ahci-registers";
 import { nvmeLook, nvmeRead, nvmeWrite } from "./devices/block/nvme";
 import { UARTS, uartRead, uartWrite } from "./devices/console/ns16550a";
+import { e1000Read, e1000Write } from "./devices/net/e1000";
 import { customDeviceRead, customDeviceWrite, customMapped } from "./devices/custom/custom";
 import { hasAia } from "./devices/irqchip/aia";
 import { aplicRead, aplicWrite, Domain } from "./devices/irqchip/aplic";
@@ -107,6 +108,7 @@ export function busRead(pa: u64, size: u32): u64 {
     return finisherRead();
   }
   if (within(p, Map.PCIE_PIO, Map.PCIE_PIO_SIZE)) {
+    if (pciLookup(pa)) return barRead(pa, size);
     countExit(DeviceKind.PCI_HOST, 0, ExitDirection.READ, p);
     return ones(size);
   }
@@ -160,7 +162,8 @@ export function busWrite(pa: u64, size: u32, value: u64): void {
     countExit(DeviceKind.FINISHER, 0, ExitDirection.WRITE, p - <u32>Map.FINISHER);
     if ((size == 2 || size == 4) && sound(pa, size)) finisherWrite(p - <u32>Map.FINISHER, <u32>value);
   } else if (within(p, Map.PCIE_PIO, Map.PCIE_PIO_SIZE)) {
-    countExit(DeviceKind.PCI_HOST, 0, ExitDirection.WRITE, p);
+    if (pciLookup(pa)) barWrite(pa, size, value);
+    else countExit(DeviceKind.PCI_HOST, 0, ExitDirection.WRITE, p);
   } else if (within(p, Map.MROM, Map.MROM_SIZE)) {
     countExit(DeviceKind.BOOT_ROM, 0, ExitDirection.WRITE, p - <u32>Map.MROM);
   } else if (isCustom(p)) {
@@ -273,6 +276,9 @@ function functionRead(slot: u32, bar: u32, offset: u32, size: u32): u64 {
       return nvmeRead(f.instance, offset, size);
     case DeviceKind.AHCI:
       return ahciRead(offset, size);
+    case DeviceKind.E1000:
+    case DeviceKind.E1000E:
+      return e1000Read(f.instance, bar, offset, size);
     case DeviceKind.VIRTIO_BLK:
     case DeviceKind.VIRTIO_CONSOLE:
     case DeviceKind.VIRTIO_RNG:
@@ -302,6 +308,10 @@ function functionWrite(slot: u32, bar: u32, offset: u32, size: u32, value: u64):
       break;
     case DeviceKind.AHCI:
       ahciWrite(offset, size, value);
+      break;
+    case DeviceKind.E1000:
+    case DeviceKind.E1000E:
+      e1000Write(f.instance, bar, offset, size, value);
       break;
     case DeviceKind.VIRTIO_BLK:
     case DeviceKind.VIRTIO_CONSOLE:

@@ -8,6 +8,7 @@ import { ahciHasWork, ahciPoll } from "./devices/block/ahci";
 import { nvmeLook } from "./devices/block/nvme";
 import { resetDevices } from "./devices/reset";
 import { uartFlushAll, uartInput, uartListens } from "./devices/console/ns16550a";
+import { e1000HasWork, e1000Poll } from "./devices/net/e1000";
 import { virtioHasWork, virtioPoll } from "./devices/virtio/service";
 import {
   virtioConsoleGuestOpen,
@@ -46,6 +47,7 @@ export { attachNvme } from "./devices/block/nvme";
 export { attachVirtioMmio, attachVirtioPci } from "./devices/virtio/attach";
 export { virtioConsoleSetPort } from "./devices/console/virtio-console";
 export { diskDone } from "./devices/block/disk-done";
+export { attachE1000 } from "./devices/net/e1000";
 export { netConfigure } from "./devices/net/port";
 export { netDeliver, netLink, netOffloads, netRoom } from "./devices/net/ports";
 export { virtioBlkResize } from "./devices/block/virtio-blk";
@@ -118,10 +120,11 @@ export function run(budget: i32): i32 {
   if (writeTagsStale()) settleWrites();
   ahciPoll();
   nvmeLook();
+  e1000Poll();
   const exit = runHarts(budget);
   uartFlushAll();
   // A request too large for one kick is finished in shares: that is no time to sleep.
-  return exit == Exit.IDLE && (virtioHasWork() || ahciHasWork()) ? <i32>Exit.BUDGET : exit;
+  return exit == Exit.IDLE && (virtioHasWork() || ahciHasWork() || e1000HasWork()) ? <i32>Exit.BUDGET : exit;
 }
 
 // --- consoles ---

@@ -8,6 +8,7 @@ import { customInit } from "./custom/custom";
 import { aplicReset } from "./irqchip/aplic";
 import { imsicReset } from "./irqchip/imsic";
 import { plicReset } from "./irqchip/plic";
+import { e1000Init } from "./net/e1000";
 import { netInit } from "./net/port";
 import { pciInit } from "./pci/host-bridge";
 import { rtcReset } from "./rtc/goldfish";
@@ -19,6 +20,7 @@ export function resetDevices(): void {
   pciInit();
   virtioInit();
   netInit();
+  e1000Init();
   nvmeInit();
   ahciInit();
   customInit();

@@ -22,6 +22,8 @@ export function deviceName(kind: u32): string {
     case DeviceKind.VIRTIO_MEM: return "virtio-mem";
     case DeviceKind.VIRTIO_RTC: return "virtio-rtc";
     case DeviceKind.NVME: return "nvme";
+    case DeviceKind.E1000: return "e1000";
+    case DeviceKind.E1000E: return "e1000e";
     case DeviceKind.APLIC: return "aplic";
     case DeviceKind.IMSIC: return "imsic";
     case DeviceKind.UNMAPPED: return "unmapped";
@@ -43,6 +45,8 @@ export function registerName(kind: u32, offset: u32, pci: bool): string {
     case DeviceKind.IMSIC: name = offset == 0 ? "seteipnum_le" : ""; break;
     case DeviceKind.NVME: name = nvme(offset); break;
     case DeviceKind.AHCI: name = ahci(offset); break;
+    case DeviceKind.E1000:
+    case DeviceKind.E1000E: name = e1000(offset); break;
     case DeviceKind.VIRTIO_CONSOLE:
     case DeviceKind.VIRTIO_BLK:
     case DeviceKind.VIRTIO_9P:
@@ -148,6 +152,43 @@ function ahci(offset: u32): string {
     case 0x24: return "CAP2";
   }
   return "";
+}
+
+/** The registers that drivers use once they have started; statistics and tables by their group. */
+function e1000(offset: u32): string {
+  switch (offset) {
+    case 0x0000: return "CTRL";
+    case 0x0008: return "STATUS";
+    case 0x0010: return "EECD";
+    case 0x0014: return "EERD";
+    case 0x0018: return "CTRL_EXT";
+    case 0x0020: return "MDIC";
+    case 0x00c0: return "ICR";
+    case 0x00c4: return "ITR";
+    case 0x00c8: return "ICS";
+    case 0x00d0: return "IMS";
+    case 0x00d8: return "IMC";
+    case 0x00dc: return "EIAC";
+    case 0x00e0: return "IAM";
+    case 0x00e4: return "IVAR";
+    case 0x0100: return "RCTL";
+    case 0x0400: return "TCTL";
+    case 0x2810: return "RDH";
+    case 0x2818: return "RDT";
+    case 0x2820: return "RDTR";
+    case 0x282c: return "RADV";
+    case 0x3810: return "TDH";
+    case 0x3818: return "TDT";
+    case 0x3820: return "TIDV";
+    case 0x382c: return "TADV";
+    case 0x5000: return "RXCSUM";
+    case 0x5008: return "RFCTL";
+  }
+  if (offset - 0xe8 < 20) return "EITR";
+  if (offset - 0x4000 < 0x128) return "statistics";
+  if (offset - 0x5200 < 0x200) return "MTA";
+  if (offset - 0x5400 < 0x80) return "RAL/RAH";
+  return offset - 0x5600 < 0x200 ? "VFTA" : "";
 }
 
 function virtioMmio(offset: u32): string {

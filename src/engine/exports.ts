@@ -20,6 +20,8 @@ export interface EngineExports {
   ): void;
   attachNvme(pciSlot: number, instance: number, backend: number, capacityBytes: number, flags: number): void;
   attachAhci(pciSlot: number, port: number, backend: number, capacityBytes: number, flags: number): void;
+  /** `model` is 0 for the 82540EM, 1 for the 82574L; the MAC address as in netConfigure. */
+  attachE1000(pciSlot: number, instance: number, model: number, port: number, macLow: number, macHigh: number): void;
   attachCustom(index: number, size: number): void;
   customInterrupt(index: number, level: number): void;
   virtioConsoleSetPort(

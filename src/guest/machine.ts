@@ -36,6 +36,8 @@ const AHCI_PORTS = 6;
 const FIRST_FREE_PCI_SLOT = 7;
 const FIRST_FREE_INSTANCE = CONSOLE_INSTANCE + 1;
 
+/** Controllers that Intel made. */
+const E1000_CONTROLLERS = 4;
 /** The socket device is the last of both, wherever the others end. */
 export const VSOCK_INSTANCE = 31;
 const VSOCK_PCI_SLOT = 31;
@@ -113,6 +115,11 @@ export function checkDisks(disks: readonly AttachedDisk[]): void {
 /** @throws OptionError if there are more network devices than the machine takes. */
 export function checkNets(nets: readonly NetOptions[]): void {
   if (nets.length > NET_PORTS) throw new OptionError(`more than ${NET_PORTS} network devices: leave some out`);
+  if (nets.filter(({ model = "virtio" }) => model !== "virtio").length > E1000_CONTROLLERS) {
+    throw new OptionError(
+      `more than ${E1000_CONTROLLERS} network devices e1000 and e1000e: attach the others as virtio`,
+    );
+  }
 }
 
 /** What is free, in the order in which it is given away. */
@@ -149,6 +156,7 @@ function attachDisks(engine: Engine, disks: readonly AttachedDisk[], free: Free)
 
 function attachNets(engine: Engine, nets: readonly AttachedNet[], isUp: (port: number) => boolean, free: Free): void {
   const { exports } = engine;
+  let controller = 0;
   nets.forEach(({ model, transport, mac, mtu, queues }, port) => {
     const low = mac[0] | (mac[1] << 8) | (mac[2] << 16) | (mac[3] << 24);
     exports.netConfigure(port, low, mac[4] | (mac[5] << 8), mtu, queues, NET_SPEED, isUp(port) ? 1 : 0);
@@ -156,6 +164,10 @@ function attachNets(engine: Engine, nets: readonly AttachedNet[], isUp: (port: n
       case "virtio":
         if (transport === "mmio") exports.attachVirtioMmio(free.mmioSlot++, DeviceKind.VIRTIO_NET, port, 0, 0);
         else attachVirtio(engine, free, DeviceKind.VIRTIO_NET, port);
+        break;
+      case "e1000":
+      case "e1000e":
+        exports.attachE1000(free.pciSlot++, controller++, model === "e1000" ? 0 : 1, port, low, mac[4] | (mac[5] << 8));
         break;
     }
   });

@@ -7,7 +7,7 @@ import type { AddressWay } from "../image/network-script.ts";
 import type { Platform } from "./platform.ts";
 
 /** The device in front of a network: a virtio device (paravirtual, the default), or hardware that Intel made. */
-export const NET_MODELS = ["virtio"] as const;
+export const NET_MODELS = ["virtio", "e1000", "e1000e"] as const;
 export type NetModel = (typeof NET_MODELS)[number];
 
 export const NET_TRANSPORTS = ["pci", "mmio"] as const;

@@ -239,7 +239,7 @@ describe("a capture", () => {
   it("that cannot be written ends with a notice, and the network goes on", () => {
     const notices: string[] = [];
     const guest = new KeepingGuest();
-    guest.notice = ((line: string) => notices.push(line)) as KeepingGuest["notice"];
+    guest.notice = ((line: string) => void notices.push(line)) as KeepingGuest["notice"];
     let written = 0;
     const sink = {
       write() {

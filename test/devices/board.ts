@@ -5,8 +5,10 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } 
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import asc from "assemblyscript/asc";
+import { Dev } from "../../assembly/abi/device.ts";
 import { Machine as At, BootMode, Gpa, Irqchip, Layout } from "../../assembly/abi/layout.ts";
 import { Map as Board } from "../../assembly/abi/memory-map.ts";
+import { NetAt, NetHeader, NetRoom } from "../../assembly/abi/net.ts";
 import { idleHost } from "../../src/engine/idle-host.ts";
 
 export const RAM = Gpa.RAM;
@@ -52,6 +54,13 @@ export interface DiskCall {
   length: number;
 }
 
+/** A frame that a device sent: its bytes, and the header that came with it, if any. */
+export interface SentFrame {
+  port: number;
+  bytes: Uint8Array;
+  header?: Uint8Array;
+}
+
 /** Bits of a hart's interrupt lines. */
 export const Line = { MSIP: 3, STIP: 5, MTIP: 7, SEIP: 9, MEIP: 11 } as const;
 
@@ -82,6 +91,12 @@ export class TestBoard {
   /** What a flush answers; 1 leaves it pending, its tag in `flushes`. */
   flushAnswer = 0;
   readonly flushes: number[] = [];
+  /** Frames from network devices. */
+  readonly frames: SentFrame[] = [];
+  /** Called with each, before the device goes on. */
+  onFrame: (frame: SentFrame) => void = () => {};
+  /** Ports that have said that there is room again. */
+  readonly ready: number[] = [];
   /** Accesses to devices that the host defines. */
   readonly customCalls: string[] = [];
 
@@ -113,6 +128,14 @@ export class TestBoard {
         if (this.diskAnswer === 0) this.disk.fill(0, offset, offset + length);
         return this.diskAnswer;
       },
+      netSend: (port: number, pieces: number, count: number, header: number) => {
+        const parts = Array.from({ length: count }, (_, i) => this.pieceAt(pieces + 8 * i));
+        const frame: SentFrame = { port, bytes: Uint8Array.from(Buffer.concat(parts)) };
+        if (header !== 0) frame.header = this.bytes.slice(header, header + NetHeader.SIZE);
+        this.frames.push(frame);
+        this.onFrame(frame);
+      },
+      netReady: (port: number) => void this.ready.push(port),
       entropy: (at: number, length: number) => void this.bytes.fill(0xa5, at, at + length),
       customRead: (device: number, offset: number, size: number) => {
         this.customCalls.push(`read ${device} ${offset} ${size}`);
@@ -129,6 +152,8 @@ export class TestBoard {
     this.view.setUint32(At.BOOT, options.firmware ? BootMode.FIRMWARE : BootMode.PARAVIRT, true);
     this.call("nvmeInit");
     this.call("ahciInit");
+    this.call("netInit");
+    this.call("e1000Init");
     this.call("pciInit");
   }
 
@@ -143,14 +168,47 @@ export class TestBoard {
   reset(): void {
     for (const device of ["plic", "aplic", "imsic", "aclint", "rtc", "uart", "pci", "ahci"])
       this.call(`${device}Reset`);
-    for (let i = 0; i < 4; i++) this.call("nvmeReset", i);
+    for (let i = 0; i < 4; i++) {
+      this.call("nvmeReset", i);
+      this.call("e1000Reset", i);
+    }
   }
 
   /** What a restore asks of every device. */
   valid(): boolean {
     const names = ["plic", "aplic", "imsic", "aclint", "rtc", "uart", "pci", "custom", "ahci"];
     const devices = names.every((device) => this.call(`${device}Validate`) !== 0);
-    return devices && [0, 1, 2, 3].every((i) => this.call("nvmeValidate", i) !== 0);
+    const instances = (name: string) => [0, 1, 2, 3].every((i) => this.call(name, i) !== 0);
+    return devices && instances("nvmeValidate") && instances("e1000Validate");
+  }
+
+  /** The bytes of a piece {address, length} of a frame; it must lie in device state or RAM. */
+  private pieceAt(at: number): Uint8Array {
+    const address = this.view.getUint32(at, true);
+    const length = this.view.getUint32(at + 4, true);
+    const inside = (from: number, to: number) => address >= from && address + length <= to;
+    if (!inside(Layout.DEVICES, Layout.DEVICES_END) && !inside(Layout.RAM, Layout.RAM + RAM_BYTES)) {
+      throw new Error(`a piece of ${length} bytes at ${address} is nowhere`);
+    }
+    return this.bytes.subarray(address, address + length);
+  }
+
+  /** Gives a frame to a network device, as the host would. What netRoom said where it said no. */
+  deliver(port: number, frame: Uint8Array, header?: Uint8Array): "done" | "none" | "lost" {
+    const list = this.call("netRoom", port, frame.length) >>> 0;
+    if (list === NetRoom.NONE) return "none";
+    if (list === NetRoom.LOST) return "lost";
+    let at = 0;
+    for (let i = 0; i < this.view.getUint32(list, true); i++) {
+      const piece = this.pieceAt(list + 8 + 8 * i);
+      piece.set(frame.subarray(at, at + piece.length));
+      at += piece.length;
+    }
+    if (at !== frame.length) throw new Error(`room for ${at} bytes where ${frame.length} were asked for`);
+    const place = Dev.NET + NetAt.HEADER_IN;
+    if (header !== undefined) this.bytes.set(header, place);
+    this.call("netDeliver", port, header === undefined ? 0 : place);
+    return "done";
   }
 
   call(name: string, ...args: Argument[]): number {

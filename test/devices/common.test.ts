@@ -5,6 +5,9 @@ import { Machine as At, Layout } from "../../assembly/abi/layout.ts";
 import { Map as Board } from "../../assembly/abi/memory-map.ts";
 import { type BoardOptions, random, same, TestBoard } from "./board.ts";
 
+/** BARs of the network controllers. */
+const CONTROLLERS = Board.PCIE_MMIO + 0x10_0000;
+
 const KERNEL: BoardOptions = { aia: true };
 const FIRMWARE: BoardOptions = { aia: true, firmware: true };
 
@@ -20,6 +23,7 @@ const devices: [name: string, base: number, size: number, board?: BoardOptions][
   ["PCI configuration", Board.PCIE_ECAM, 4 << 15],
   ["PCI BARs", Board.PCIE_MMIO, 0x2_0000],
   ["AHCI", AHCI_BAR, 0x800],
+  ["network controllers", CONTROLLERS, 0x4_0000],
   ["custom devices", Board.CUSTOM, 0x2000],
   ["supervisor level's APLIC", Board.APLIC_S, Board.APLIC_SIZE, KERNEL],
   ["supervisor level's IMSICs", Board.IMSIC_S, 8 * Board.IMSIC_PAGE, KERNEL],
@@ -35,10 +39,14 @@ function create(options?: BoardOptions): TestBoard {
     b.call("attachNvme", 2, 1, 1, b.disk.length, 1);
     b.call("attachAhci", 3, 0, 2, b.disk.length, 0);
     b.call("attachAhci", 3, 5, 3, b.disk.length, 1);
+    for (const model of [0, 1]) {
+      b.call("netConfigure", model, 0x1200_5452, 0x5634, 1500, 1, 1000, 1);
+      b.call("attachE1000", 4 + model, model, model, model, 0x1200_5452, 0x5634);
+    }
   }, options);
 }
 
-/** Places the controllers, so that there is something behind the BARs. */
+/** Places all controllers, so that there is something behind the BARs. */
 function place(b: TestBoard): void {
   for (const slot of [1, 2]) {
     b.write(b.ecam(slot, 0x10), Board.PCIE_MMIO + slot * 0x8000);
@@ -47,6 +55,11 @@ function place(b: TestBoard): void {
   }
   b.write(b.ecam(3, 0x24), AHCI_BAR);
   b.write(b.ecam(3, 0x04), 6, 2);
+  for (const slot of [4, 5]) {
+    b.write(b.ecam(slot, 0x10), CONTROLLERS + (slot - 4) * 0x2_0000);
+    b.write(b.ecam(slot, 0x1c), Board.PCIE_MMIO + 0x1_8000);
+    b.write(b.ecam(slot, 0x04), 6, 2);
+  }
 }
 
 /** Reads and writes of any width and alignment, registers near the start preferred. */

@@ -33,6 +33,16 @@ export {
 } from "../../assembly/devices/irqchip/imsic";
 export { plicReset, plicValidate } from "../../assembly/devices/irqchip/plic";
 export { raiseIrq } from "../../assembly/devices/irqchip/raise";
+export {
+  attachE1000,
+  e1000HasWork,
+  e1000Init,
+  e1000Poll,
+  e1000Reset,
+  e1000Validate,
+} from "../../assembly/devices/net/e1000";
+export { netConfigure, netInit } from "../../assembly/devices/net/port";
+export { netDeliver, netLink, netOffloads, netRoom } from "../../assembly/devices/net/ports";
 export { setConfigWindow } from "../../assembly/devices/pci/config";
 export {
   addBar,

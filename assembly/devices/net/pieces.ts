@@ -49,6 +49,11 @@ export function outSend(port: u32, header: usize): void {
   if (count != 0) netSend(port, OUT + 8, count, header);
 }
 
+/** The list of a frame from the guest. */
+export function outList(): usize {
+  return OUT;
+}
+
 /** Begins the list of room for a frame into the guest. */
 export function inBegin(): void {
   begin(IN);

@@ -5,6 +5,7 @@
 // the driver. Nothing else may be called between the two.
 import { DeviceKind } from "../../abi/device";
 import { NET_FRAME_MAX, NET_PORTS, NetRoom } from "../../abi/net";
+import { e1000Deliver, e1000Link, e1000Offloads, e1000Room } from "./e1000";
 import { netPort } from "./port";
 import { virtioNetDeliver, virtioNetLink, virtioNetOffloads, virtioNetRoom } from "./virtio-net";
 
@@ -16,6 +17,8 @@ export function netOffloads(port: u32): i32 {
   const p = netPort(port);
   if (p.up == 0) return -1;
   switch (p.kind) {
+    case DeviceKind.E1000:
+    case DeviceKind.E1000E: return e1000Offloads(p.instance);
     case DeviceKind.VIRTIO_NET: return virtioNetOffloads(p.instance);
     default: return -1;
   }
@@ -30,6 +33,8 @@ export function netRoom(port: u32, length: u32): usize {
   const p = netPort(port);
   if (p.up == 0) return NetRoom.LOST;
   switch (p.kind) {
+    case DeviceKind.E1000:
+    case DeviceKind.E1000E: return e1000Room(p.instance, length);
     case DeviceKind.VIRTIO_NET: return virtioNetRoom(p.instance, length);
     default: return NetRoom.LOST;
   }
@@ -40,6 +45,8 @@ export function netDeliver(port: u32, header: usize): void {
   if (port >= <u32>NET_PORTS) return;
   const p = netPort(port);
   switch (p.kind) {
+    case DeviceKind.E1000:
+    case DeviceKind.E1000E: e1000Deliver(p.instance, header); break;
     case DeviceKind.VIRTIO_NET: virtioNetDeliver(p.instance, header); break;
     default: break;
   }
@@ -53,6 +60,8 @@ export function netLink(port: u32, up: u32): void {
   if (p.up == now) return;
   p.up = now;
   switch (p.kind) {
+    case DeviceKind.E1000:
+    case DeviceKind.E1000E: e1000Link(p.instance); break;
     case DeviceKind.VIRTIO_NET: virtioNetLink(p.instance); break;
     default: break;
   }

@@ -11,7 +11,7 @@
 // A BAR's size needs no field of its own: it is the complement of its write mask, and
 // that is also how the guest learns it (write ones, read back).
 //
-// Left out: I/O space, expansion ROM, bridges, functions 1 to 7, extended configuration
+// Left out: expansion ROM, bridges, functions 1 to 7, extended configuration
 // space. A function's driver-visible registers live in its device; the bus finds them
 // through decode.ts.
 import { Dev, DeviceKind } from "../../abi/device";
@@ -46,6 +46,7 @@ export const enum Config {
 }
 
 export const enum Command {
+  IO_SPACE = 1 << 0,
   MEMORY_SPACE = 1 << 1,
   BUS_MASTER = 1 << 2,
   PARITY_ERROR_RESPONSE = 1 << 6,
@@ -65,8 +66,9 @@ export const enum CapabilityId {
   MSIX = 0x11,
 }
 
-/** Low bits of a memory BAR: bits 2:1 say 64-bit. */
+/** Low bits of a memory BAR: bits 2:1 say 64-bit. Bit 0 says I/O. */
 const BAR_64: u32 = 0b100;
+const BAR_IO: u32 = 0b001;
 
 @unmanaged
 export class PciFunction {
@@ -145,6 +147,15 @@ export function addBar(slot: u32, index: u32, size: u32, is64: bool): void {
   if (is64) store<u32>(at, 0xffff_ffff, Pci.WRITE_MASK + 4);
 }
 
+/** Gives a function an I/O BAR of `size` bytes, a power of two from 16 to 256. */
+export function addIoBar(slot: u32, index: u32, size: u32): void {
+  if (size < 16 || size > 256 || (size & (size - 1)) != 0 || index >= <u32>Pci.BARS) unreachable();
+  const at = configAt(slot) + <usize>Config.BAR0 + (<usize>index << 2);
+  store<u32>(at, BAR_IO);
+  store<u32>(at, ~(size - 1), Pci.WRITE_MASK);
+  configWritable(slot, Config.COMMAND, Command.IO_SPACE);
+}
+
 /** Appends a capability of `length` bytes, header included, and gives its offset; the body is zero and read-only until configSet/configWritable say otherwise. */
 export function addCapability(slot: u32, id: CapabilityId, length: u32): u32 {
   const f = functionAt(slot);
@@ -193,12 +204,17 @@ export function busMaster(slot: u32): bool {
   return (command(slot) & <u32>Command.BUS_MASTER) != 0;
 }
 
+/** True if the BAR is in I/O space; its base is then a port. */
+export function barIsIo(slot: u32, index: u32): bool {
+  return (load<u32>(configAt(slot) + <usize>Config.BAR0 + (<usize>index << 2)) & BAR_IO) != 0;
+}
+
 /** Where the guest put a BAR, flag bits removed; the size is 0 for a BAR that does not exist. */
 export function barBase(slot: u32, index: u32): u64 {
   const at = configAt(slot) + <usize>Config.BAR0 + (<usize>index << 2);
   const low = load<u32>(at);
   let base = <u64>(low & ~0xf);
-  if ((low & BAR_64) != 0) base |= (<u64>load<u32>(at, 4)) << 32;
+  if ((low & (BAR_64 | BAR_IO)) == BAR_64) base |= (<u64>load<u32>(at, 4)) << 32;
   return base;
 }
 

@@ -1,6 +1,7 @@
 // When the machine must next look at the time: the earliest of everything that waits for
 // it. Like the bus, this is where devices meet; they do not know each other. A device with
 // a timer of its own adds its `*Deadline` and `*Update` here.
+import { e1000Deadline, e1000Update } from "../net/e1000";
 import { rtcDeadline, rtcUpdate } from "../rtc/goldfish";
 import { hartDeadline, updateHartTimers } from "./hart-timers";
 
@@ -8,9 +9,10 @@ import { hartDeadline, updateHartTimers } from "./hart-timers";
 export function updateTimers(): void {
   updateHartTimers();
   rtcUpdate();
+  e1000Update();
 }
 
 /** The tick by which updateTimers must be called again, ~0 if nothing waits. */
 export function nextDeadline(): u64 {
-  return min(hartDeadline(), rtcDeadline());
+  return min(min(hartDeadline(), rtcDeadline()), e1000Deadline());
 }
