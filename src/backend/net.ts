@@ -21,6 +21,8 @@ export interface NetFrame {
 
 /** The guest, as a backend sees it. */
 export interface NetGuest {
+  /** Largest packet that its device takes, in bytes; 1500 if nothing is said. */
+  readonly mtu?: number;
   /** Gives the guest a frame; its parts are copied at once. False if there is no room: keep it until ready(), or drop it. */
   deliver(frame: NetFrame): boolean;
   /** Sets the link's state as the guest sees it. */
@@ -36,10 +38,17 @@ export interface NetBackend {
   readonly accepts: number;
   /** False if nobody there gives out addresses, so that a guest need not ask. Left out: perhaps. */
   readonly dhcp?: boolean;
-  /** Called once, before anything else. */
+  /**
+   * Takes what may be refused, such as a port of the host, before there is a guest; createGuest() waits for it.
+   * Rejects with an OptionError.
+   */
+  prepare?(): Promise<void>;
+  /** Called once, before anything that follows. */
   open(guest: NetGuest): void;
   /** A frame from the guest. Never throws for anything in it. */
   send(frame: NetFrame): void;
+  /** The guest waits for something, or has run for about a millisecond: what send() put off is due. */
+  settle?(): void;
   /** There is room again after a deliver() that was refused. */
   ready(): void;
   /** Gives up what the backend holds, also if it was never opened. Nothing is called after it. */

@@ -90,6 +90,8 @@ export function captured(backend: NetBackend, sink: PcapSink, clock: () => numbe
       record(frame);
       backend.send(frame);
     },
+    prepare: async () => backend.prepare?.(),
+    settle: () => backend.settle?.(),
     ready: () => backend.ready(),
     close() {
       try {

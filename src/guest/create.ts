@@ -301,7 +301,10 @@ export async function createGuestOn(platform: Platform, options: GuestOptions, n
     for (const [number, disk] of disksGiven.entries()) disks.push(openDisk(disk, number, virtioDefaults));
     checkDisks(disks);
     checkNets(netsGiven);
-    for (const [number, net] of netsGiven.entries()) nets.push(openNet(net, number, harts, platform));
+    for (const [number, net] of netsGiven.entries()) {
+      nets.push(openNet(net, number, harts, platform));
+      await nets[number].backend.prepare?.();
+    }
     const guest = new Guest({
       platform,
       module,

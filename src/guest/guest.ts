@@ -159,7 +159,10 @@ export class Guest {
 
     this.#memory = new GuestMemory(this.#engine, plan.memory);
     this.#powerOn();
-    this.#nets.open(this.#engine);
+    this.#nets.open(
+      this.#engine,
+      plan.nets.map((net) => net.mtu),
+    );
     this.#loop.start();
   }
 
@@ -411,7 +414,10 @@ export class Guest {
     const guest = this;
     const engine = this.#engine;
     return {
-      deliver: () => guest.#ports.deliver(engine),
+      deliver: () => {
+        const settled = guest.#nets.settle();
+        return guest.#ports.deliver(engine) || settled;
+      },
       run(budget) {
         const exit = engine.exports.run(budget);
         if (guest.#panic.suspected) guest.#judgePanic(exit);

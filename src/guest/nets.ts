@@ -74,12 +74,13 @@ export class Nets {
     return this.#ports[port].counts;
   }
 
-  /** Connects the backends. The engine has its devices. */
-  open(engine: Engine): void {
+  /** Connects the backends. The engine has its devices; `mtus` are theirs. */
+  open(engine: Engine, mtus: readonly number[]): void {
     this.#engine = engine;
     this.#view = engine.view;
     this.#ports.forEach((port, number) => {
       port.backend.open({
+        mtu: mtus[number],
         deliver: (frame) => this.#deliver(port, number, frame),
         setLink: (up) => this.#setLink(port, number, up),
         notice: (message) => this.#events.notice(message),
@@ -122,6 +123,18 @@ export class Nets {
     const { backend } = port;
     if (frame.offload === undefined) backend.send(frame);
     else finishFrame(frame, backend.accepts, (finished) => backend.send(finished));
+  }
+
+  /** Backends do what they put off. True if that gave the guest something. */
+  settle(): boolean {
+    let delivered = false;
+    for (const { backend, counts } of this.#ports) {
+      if (backend.settle === undefined || this.#closed) continue;
+      const before = counts.delivered;
+      backend.settle();
+      if (counts.delivered !== before) delivered = true;
+    }
+    return delivered;
   }
 
   /** host.netReady */
