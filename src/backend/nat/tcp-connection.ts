@@ -275,7 +275,7 @@ export class Connection implements NatStreamEvents {
         return;
     }
     const { sequence } = segment;
-    const window = (this.#windowEnd - this.#expected) | 0;
+    const window = this.#openUnits() << this.#ourScale;
     const distance = (sequence - this.#expected) | 0;
     if (segment.has(TcpFlag.RST)) {
       // Only the very number that is expected resets; others in the window are asked about (RFC 5961, 3.2).
@@ -363,7 +363,8 @@ export class Connection implements NatStreamEvents {
       return;
     }
     const known = -distance;
-    const room = (this.#windowEnd - this.#expected) | 0;
+    // Up to a unit more than there is was told before, by rounding.
+    const room = Math.max(((this.#windowEnd - this.#expected) | 0) + (1 << this.#ourScale) - 1, 0);
     const fresh = segment.length - known;
     if (fresh < 0 || (fresh === 0 && !segment.has(TcpFlag.FIN))) {
       this.#silent = ACK_AT_ONCE;
@@ -515,6 +516,12 @@ export class Connection implements NatStreamEvents {
     this.#pseudo = pseudoSum(this.far, this.guest, Protocol.TCP, 0);
   }
 
+  /** The window in the units in which it is told: rounded up, since its end is not to move back. */
+  #openUnits(): number {
+    const bytes = Math.max((this.#windowEnd - this.#expected) | 0, 0);
+    return Math.ceil(bytes / (1 << this.#ourScale));
+  }
+
   #receiveWindow(): number {
     return Math.max(RECEIVE_BUFFER - (this.#stream?.pending ?? 0), 0);
   }
@@ -528,13 +535,10 @@ export class Connection implements NatStreamEvents {
     const { link } = this.#table;
     const header = this.#header;
     if (!this.#isPrepared) return true;
-    // The window's end never moves back, so its size is rounded up to what can be told; nor does it move forward
-    // by less than a segment (RFC 9293, 3.8.6.2.2).
+    // The window's end never moves back, nor forward by less than a segment (RFC 9293, 3.8.6.2.2).
     const end = (this.#expected + this.#receiveWindow()) >>> 0;
     if (((end - this.#windowEnd) | 0) >= this.#mss) this.#windowEnd = end;
-    const unit = 1 << this.#ourScale;
-    const window = Math.min(Math.ceil(((this.#windowEnd - this.#expected) >>> 0) / unit), 0xffff);
-    if (this.#ourScale > 0) this.#windowEnd = (this.#expected + window * unit) >>> 0;
+    const window = Math.min(this.#openUnits(), 0xffff);
 
     const identification = link.nextIdentification();
     put16(header, ETHERNET + 2, IPV4 + TCP + length);
