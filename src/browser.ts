@@ -5,6 +5,8 @@ import type { Guest } from "./guest/guest.ts";
 import type { GuestOptions } from "./guest/options.ts";
 import { browserPlatform } from "./platform/browser/platform.ts";
 
+export type { WispNetOptions } from "./backend/nat/wisp-net.ts";
+export { wispNet } from "./platform/browser/wisp-net.ts";
 export * from "./public.ts";
 
 /**

@@ -24,6 +24,8 @@ export type {
   NodeVsockOptions,
 } from "./platform/node/options.ts";
 export { FolderShare } from "./platform/node/share/folder-share.ts";
+export { type StreamNet, type StreamNetOptions, streamNet } from "./platform/node/stream-net.ts";
+export { userNet } from "./platform/node/user-net.ts";
 export * from "./public.ts";
 
 /**

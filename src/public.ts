@@ -2,6 +2,9 @@
 export type { DiskBackend } from "./backend/disk.ts";
 export { DiscardKind } from "./backend/disk.ts";
 export { memoryDisk } from "./backend/memory-disk.ts";
+export type { NatForward } from "./backend/nat/forward.ts";
+export type { Nat, OpenForward } from "./backend/nat/nat.ts";
+export type { NatOptions, UserNetOptions } from "./backend/nat/options.ts";
 export type { NetBackend, NetFrame, NetGuest, NetOffloadRequest } from "./backend/net.ts";
 export type { NetSettings } from "./backend/net-backends.ts";
 export { overlayDisk } from "./backend/overlay-disk.ts";

@@ -237,7 +237,7 @@ export class Connection implements NatStreamEvents {
     if (this.state === State.CONNECTING) {
       this.#table.failed(this, failure ?? "refused");
       this.#finish();
-    } else if (failure !== undefined || !this.#guestEnded || !this.#hostEnded) this.reset();
+    } else if (failure !== undefined || !this.#hostEnded) this.reset();
   }
 
   get #isOver(): boolean {
@@ -372,7 +372,8 @@ export class Connection implements NatStreamEvents {
     }
     const taken = Math.min(fresh, room);
     if (taken > 0) {
-      this.#stream?.write(segment.packet.parts, segment.at + known, taken);
+      if (this.#stream === undefined) return this.reset();
+      this.#stream.write(segment.packet.parts, segment.at + known, taken);
       this.#expected = (this.#expected + taken) >>> 0;
       this.#silent += taken;
     }
@@ -386,6 +387,7 @@ export class Connection implements NatStreamEvents {
 
   /** Sends what can be sent, at least the acknowledgment if it is due. */
   #advance(): void {
+    if (this.state === State.CLOSED) return;
     this.pump();
     if (this.#isAckDue) {
       if (this.#silent >= ACK_AT_ONCE) this.#sendAck();

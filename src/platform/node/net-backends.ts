@@ -3,6 +3,7 @@
 import { USER_SETTINGS, userOptions } from "../../backend/nat/options.ts";
 import type { NetBackends } from "../../backend/net-backends.ts";
 import { unpluggedNet } from "../../backend/unplugged-net.ts";
+import { STREAM_BACKEND } from "./stream-net.ts";
 import { userNet } from "./user-net.ts";
 
 export const NET_BACKENDS: NetBackends = {
@@ -12,4 +13,5 @@ export const NET_BACKENDS: NetBackends = {
     settings: USER_SETTINGS,
     create: (settings) => userNet(userOptions(settings)),
   },
+  stream: STREAM_BACKEND,
 };
