@@ -75,7 +75,7 @@ export class Nets {
   }
 
   /** Connects the backends. The engine has its devices; `mtus` are theirs. */
-  open(engine: Engine, mtus: readonly number[]): void {
+  open(engine: Engine, mtus: readonly number[] = []): void {
     this.#engine = engine;
     this.#view = engine.view;
     this.#ports.forEach((port, number) => {

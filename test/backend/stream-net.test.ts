@@ -76,11 +76,15 @@ describe.each(["TCP", "a Unix socket"])("a stream over %s", (kind) => {
     }
     server.net.send({ parts: [frame(9, 1514)], length: 1514 });
     await until(() => server.frames.length === 300 && client.frames.length === 1);
-    server.frames.forEach((bytes, i) => expect(Buffer.from(bytes).equals(frame(i, 14 + i * 5))).toBe(true));
+    expect(server.frames.every((bytes, i) => Buffer.from(bytes).equals(frame(i, 14 + i * 5)))).toBe(true);
 
     server.net.close();
     await until(() => client.links.at(-1) === false);
-    const again = new Guest(kind === "TCP" ? { port: server.net.port ?? Number(client.net.name.split(":").pop()), server: true } : { path, server: true });
+    const again = new Guest(
+      kind === "TCP"
+        ? { port: server.net.port ?? Number(client.net.name.split(":").pop()), server: true }
+        : { path, server: true },
+    );
     await again.net.prepare();
     again.net.open(again);
     await until(() => again.net.isConnected);
@@ -107,7 +111,7 @@ it("keeps what the guest has no room for, in order, and takes no more meanwhile"
     guest.net.ready();
     if (i % 20 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
   }
-  guest.frames.forEach((bytes, i) => expect(bytes[0]).toBe(i & 255));
+  expect(guest.frames.every((bytes, i) => bytes[0] === (i & 255))).toBe(true);
   expect(guest.frames.length).toBe(2000);
 });
 

@@ -70,7 +70,9 @@ export function natAddresses(given: { net?: string; host?: string; dns?: string;
     const address = text === undefined ? net.address + number : parseAddress(text);
     const last = (net.address | ~net.mask) >>> 0;
     if (address === undefined || !isIn(net, address) || address === net.address || address === last) {
-      throw new OptionError(`${name} "${text}" is no address of ${formatAddress(net.address)}'s network: write one that is`);
+      throw new OptionError(
+        `${name} "${text}" is no address of ${formatAddress(net.address)}'s network: write one that is`,
+      );
     }
     return address;
   };

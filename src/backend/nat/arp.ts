@@ -6,15 +6,16 @@ import { BROADCAST_MAC, GATEWAY_MAC, type Link } from "./link.ts";
 import { ETHERNET, EtherType, type Packet } from "./packet.ts";
 
 const LENGTH = 28;
+/** Offsets in the frame. */
 const enum Field {
-  HARDWARE = ETHERNET,
-  PROTOCOL = ETHERNET + 2,
-  LENGTHS = ETHERNET + 4,
-  OPERATION = ETHERNET + 6,
-  SENDER_MAC = ETHERNET + 8,
-  SENDER = ETHERNET + 14,
-  TARGET_MAC = ETHERNET + 18,
-  TARGET = ETHERNET + 24,
+  HARDWARE = 14,
+  PROTOCOL = 16,
+  LENGTHS = 18,
+  OPERATION = 20,
+  SENDER_MAC = 22,
+  SENDER = 28,
+  TARGET_MAC = 32,
+  TARGET = 38,
 }
 const enum Operation {
   REQUEST = 1,

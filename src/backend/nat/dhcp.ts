@@ -1,11 +1,11 @@
 // A DHCP server (RFC 2131, options of RFC 2132) for the guest's network: leases from the
 // first guest's address on, by hardware address, as long as the NAT lives.
-import { get16, get32, put16, put32 } from "./bytes.ts";
+
+import { checksumOf } from "../checksum.ts";
+import { isGuests } from "./arp.ts";
+import { get16, get32, put16, put32, sumParts } from "./bytes.ts";
 import { BROADCAST, BROADCAST_MAC, type Link, writeIpv4 } from "./link.ts";
 import { ETHERNET, IPV4, type Packet, Protocol, pseudoSum } from "./packet.ts";
-import { isGuests } from "./arp.ts";
-import { checksumOf } from "../checksum.ts";
-import { sumParts } from "./bytes.ts";
 
 export const DHCP_SERVER_PORT = 67;
 const CLIENT_PORT = 68;
@@ -222,7 +222,11 @@ export class DhcpServer {
     put16(frame, at + 2, CLIENT_PORT);
     put16(frame, at + 4, length);
     frame.set(bytes, at + 8);
-    put16(frame, at + 6, checksumOf(pseudoSum(host, to, Protocol.UDP, length) + sumParts([frame], at, length)) || 0xffff);
+    put16(
+      frame,
+      at + 6,
+      checksumOf(pseudoSum(host, to, Protocol.UDP, length) + sumParts([frame], at, length)) || 0xffff,
+    );
     this.#link.put([frame], frame.length);
   }
 }

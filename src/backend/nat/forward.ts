@@ -1,7 +1,7 @@
 // Ports of the host that lead into the guest, in QEMU's spelling:
 //   [tcp|udp]:[HOSTADDRESS]:HOSTPORT-[GUESTADDRESS]:GUESTPORT
 import { OptionError } from "../../errors.ts";
-import { formatAddress, type NatAddresses, parseAddress, parsePort, isIn } from "./address.ts";
+import { formatAddress, isIn, type NatAddresses, parseAddress, parsePort } from "./address.ts";
 
 export interface NatForward {
   protocol: "tcp" | "udp";

@@ -4,6 +4,7 @@
 import type { NetBackend, NetFrame, NetGuest } from "../net.ts";
 import { formatAddress, type NatAddresses } from "./address.ts";
 import { isGuests, receiveArp } from "./arp.ts";
+import { get16 } from "./bytes.ts";
 import { DHCP_SERVER_PORT, DhcpServer } from "./dhcp.ts";
 import { describeForward, type NatForward } from "./forward.ts";
 import { Fragments } from "./fragments.ts";
@@ -15,7 +16,6 @@ import type { NatPolicy } from "./policy.ts";
 import { Tcp } from "./tcp.ts";
 import type { NatListener, NatTransport } from "./transport.ts";
 import { Udp } from "./udp.ts";
-import { get16 } from "./bytes.ts";
 
 const TICK = 200;
 /** Where a frame has its sender's hardware address. */
@@ -208,7 +208,8 @@ export class Nat implements NetBackend {
         if (socket !== undefined) this.#udp.forward(guestAddress, guestPort, socket);
         listener = socket;
       }
-      if (listener === undefined) throw new Error(`network ${name} forwards no ports of ${formatAddress(guestAddress)}`);
+      if (listener === undefined)
+        throw new Error(`network ${name} forwards no ports of ${formatAddress(guestAddress)}`);
       if (this.#closed) listener.close();
       this.#listeners.push(listener);
       this.#opened.push({ ...forward, hostPort: listener.port });

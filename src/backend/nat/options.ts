@@ -44,7 +44,10 @@ export const NAT_SETTINGS: Described = {
 
 export const USER_SETTINGS: Described = {
   ...NAT_SETTINGS,
-  hostfwd: { many: true, description: "[tcp|udp]:[HOSTADDRESS]:HOSTPORT-[GUESTADDRESS]:GUESTPORT leads into the guest" },
+  hostfwd: {
+    many: true,
+    description: "[tcp|udp]:[HOSTADDRESS]:HOSTPORT-[GUESTADDRESS]:GUESTPORT leads into the guest",
+  },
 };
 
 export function onOrOff(setting: string, text: string | undefined): boolean | undefined {

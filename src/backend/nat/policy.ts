@@ -60,7 +60,9 @@ export class NatPolicy {
     this.restrict = restrict;
     const has = (allows: boolean) => this.#rules.some((rule) => rule.allows === allows);
     if (!restrict && has(true) && !has(false)) {
-      throw new OptionError("egress=allow alone changes nothing, since all is allowed: add restrict=on, or a deny rule");
+      throw new OptionError(
+        "egress=allow alone changes nothing, since all is allowed: add restrict=on, or a deny rule",
+      );
     }
     if (restrict && has(false) && !has(true)) {
       throw new OptionError("restrict=on denies everything: leave egress=deny out, or add a rule that allows");

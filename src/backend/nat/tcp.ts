@@ -50,13 +50,7 @@ export class Tcp implements ConnectionTable {
   #saidFull = false;
   #resolver = 0;
 
-  constructor(
-    link: Link,
-    transport: NatTransport,
-    policy: NatPolicy,
-    names: Names | undefined,
-    onNeed: () => void,
-  ) {
+  constructor(link: Link, transport: NatTransport, policy: NatPolicy, names: Names | undefined, onNeed: () => void) {
     this.link = link;
     this.#transport = transport;
     this.#policy = policy;

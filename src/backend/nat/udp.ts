@@ -2,7 +2,7 @@
 // endpoint-independent mapping, RFC 4787), and is forgotten when nobody has sent for a while.
 import { formatAddress, parseAddress } from "./address.ts";
 import { get16 } from "./bytes.ts";
-import { Unreachable, putUnreachable, quote } from "./icmp.ts";
+import { putUnreachable, quote, Unreachable } from "./icmp.ts";
 import type { Link } from "./link.ts";
 import type { Names } from "./names.ts";
 import type { Packet } from "./packet.ts";

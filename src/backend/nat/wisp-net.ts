@@ -7,7 +7,9 @@ export interface WispNetOptions extends NatOptions {
   /** The server: "wss://host/path/", with a slash at the end. */
   url: string;
   /** The library's class: `client.ClientConnection` of "@mercuryworkshop/wisp-js/client". */
-  ClientConnection: new (url: string) => unknown;
+  ClientConnection: new (
+    url: string,
+  ) => unknown;
 }
 
 /** Makes it on a host of which the transport needs a little. */

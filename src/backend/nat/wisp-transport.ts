@@ -217,7 +217,9 @@ export function wispTransport(name: string, connection: WispConnection, host: Wi
     resolvers: () => [],
     connect,
     datagrams,
-    ...host,
+    now: () => host.now(),
+    startTimer: (milliseconds, then) => host.startTimer(milliseconds, then),
+    random: () => host.random(),
     close: () => connection.close(),
   };
 }

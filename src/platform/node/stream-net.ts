@@ -49,7 +49,9 @@ export class StreamNet implements NetBackend {
   constructor(options: StreamNetOptions) {
     const { path, port, host = "127.0.0.1", server = false, reconnect } = options;
     if ((path === undefined) === (port === undefined)) {
-      throw new OptionError("network stream needs a path or an address: write stream,path=FILE or stream,addr=HOST:PORT");
+      throw new OptionError(
+        "network stream needs a path or an address: write stream,path=FILE or stream,addr=HOST:PORT",
+      );
     }
     if (server && reconnect !== undefined) {
       throw new OptionError("network stream: a server does not reconnect: leave reconnect out");

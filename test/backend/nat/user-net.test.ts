@@ -2,12 +2,12 @@
 import { createSocket, type Socket as UdpSocket } from "node:dgram";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
+import { get16, get32 } from "../../../src/backend/nat/bytes.ts";
 import type { Nat } from "../../../src/backend/nat/nat.ts";
 import type { UserNetOptions } from "../../../src/backend/nat/options.ts";
-import { get16, get32 } from "../../../src/backend/nat/bytes.ts";
 import { OptionError } from "../../../src/errors.ts";
 import { userNet } from "../../../src/platform/node/user-net.ts";
-import { arp, DNS, Flag, GUEST, HOST, ip, ipv4, MAC, pattern, tcp, TestGuest, udp } from "./guest.ts";
+import { arp, DNS, Flag, GUEST, HOST, ip, ipv4, MAC, pattern, TestGuest, tcp, udp } from "./guest.ts";
 
 const closers: (() => void)[] = [];
 afterEach(() => {

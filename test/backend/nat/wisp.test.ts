@@ -1,9 +1,11 @@
 // The NAT behind a Wisp server, which is another program's: @mercuryworkshop/wisp-js.
-import { createServer, type Server } from "node:http";
+
 import { createSocket } from "node:dgram";
+import { createServer, type Server } from "node:http";
 import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net";
-import * as wisp from "@mercuryworkshop/wisp-js";
 import { decode, encode } from "@dnsquery/dns-packet";
+import { client } from "@mercuryworkshop/wisp-js/client";
+import * as wisp from "@mercuryworkshop/wisp-js/server";
 import { afterEach, expect, it } from "vitest";
 import { type WispNetOptions, wispNetOn } from "../../../src/backend/nat/wisp-net.ts";
 import { nodeNatTransport } from "../../../src/platform/node/nat-transport.ts";
@@ -26,7 +28,7 @@ async function start(options: Partial<WispNetOptions> = {}) {
     server.closeAllConnections();
   });
   const url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}/`;
-  const { ClientConnection } = wisp.client;
+  const { ClientConnection } = client;
   const nat = wispNetOn(nodeNatTransport(), { url, ClientConnection, ...options });
   closers.push(() => nat.close());
   return { nat, guest: new TestGuest(nat) };
