@@ -204,7 +204,10 @@ export class Connection implements NatStreamEvents {
     if (this.#isOver) return;
     if (this.#chunk !== undefined) {
       // It does not stop although it should: that has a bound.
-      if (this.#chunk.length + bytes.length > 16 * RECEIVE_BUFFER) return this.reset();
+      if (this.#chunk.length + bytes.length > 16 * RECEIVE_BUFFER) {
+        this.reset();
+        return;
+      }
       const both = new Uint8Array(this.#chunk.length + bytes.length);
       both.set(this.#chunk);
       both.set(bytes, this.#chunk.length);
@@ -372,7 +375,10 @@ export class Connection implements NatStreamEvents {
     }
     const taken = Math.min(fresh, room);
     if (taken > 0) {
-      if (this.#stream === undefined) return this.reset();
+      if (this.#stream === undefined) {
+        this.reset();
+        return;
+      }
       this.#stream.write(segment.packet.parts, segment.at + known, taken);
       this.#expected = (this.#expected + taken) >>> 0;
       this.#silent += taken;
@@ -459,11 +465,17 @@ export class Connection implements NatStreamEvents {
     if (now < this.#deadline) return;
     this.#deadline = Number.POSITIVE_INFINITY;
     // While there is no room nothing is lost.
-    if (this.isBlocked) return this.#startTimer();
+    if (this.isBlocked) {
+      this.#startTimer();
+      return;
+    }
     const isOpening = this.state === State.SYN_SENT || this.state === State.SYN_RECEIVED;
     // A guest that sends nothing at all to anybody is paused, or busy: only one that could have answered is given up.
     if (isOpening || this.#table.link.heard > this.#asked) this.#retries++;
-    if (this.#retries > (isOpening ? MOST_SYN_RETRIES : MOST_RETRIES)) return this.reset();
+    if (this.#retries > (isOpening ? MOST_SYN_RETRIES : MOST_RETRIES)) {
+      this.reset();
+      return;
+    }
     this.#asked = now;
     this.#timeout = Math.min(this.#timeout * 2, LONGEST_TIMEOUT);
     if (isOpening) {
