@@ -11,7 +11,7 @@
 // Bits and ranges are kept by page of memory from Gpa.RAM on, at Layout.BACKED. They belong to
 // memory and outlive a reset, as its contents do; ranges are named anew when devices are attached.
 // They lie behind all other memory, so one comparison tells what is none of this.
-import { Backed, Gpa, Layout } from "../abi/layout";
+import { Backed, Gpa, Layout, Machine } from "../abi/layout";
 import { diskRead, diskWrite } from "../host";
 
 @unmanaged
@@ -161,15 +161,6 @@ export function isDirty(index: u32): bool {
   return nextDirty(r.first, r.first + r.pages) < r.first + r.pages;
 }
 
-/** Pages of the range that writeBack() would write. */
-export function dirtyPages(index: u32): u32 {
-  const r = rangeAt(index);
-  const end = r.first + r.pages;
-  let count: u32 = 0;
-  for (let page = nextDirty(r.first, end); page < end; page = nextDirty(page + 1, end)) count++;
-  return count;
-}
-
 /** Writes the range's dirty pages to its disk, neighbours together. 0, or the disk's error: what it did not take stays dirty. */
 export function writeBack(index: u32): i32 {
   const r = rangeAt(index);
@@ -235,8 +226,9 @@ export function isRange(index: u32, start: u64, bytes: u64, disk: u32): bool {
   return <u64>r.pages << PAGE_SHIFT == bytes && <u64>(<u32>Gpa.RAM) + (<u64>r.first << PAGE_SHIFT) == start && r.disk == disk;
 }
 
-/** After a restore: ranges are whole chunks inside memory of `pages` pages. Changes nothing. */
-export function rangesValid(pages: u32): bool {
+/** After a restore: ranges are whole chunks inside memory. Changes nothing. */
+export function rangesValid(): bool {
+  const pages = load<u32>(<usize>Machine.RAM_SIZE);
   const mask: u32 = (1 << (CHUNK_SHIFT - PAGE_SHIFT)) - 1;
   for (let index: u32 = 0; index < <u32>Backed.RANGES; index++) {
     const r = rangeAt(index);

@@ -54,6 +54,9 @@ describe("mistakes of usage end with status 2", () => {
     [["run", "--irqchip", "apic"], /--irqchip apic: write plic or aia;/],
     [["run", "--net", "nowhere"], /network "nowhere" is not known: write/],
     [["run", "--net", "none,modle=virtio"], /setting "modle" is not known: write/],
+    [["run", "--pmem", "x.img,if=nvme"], /"if=nvme" is not known: write ro, overlay/],
+    [["run", "--hotplug-memory", "3M"], /cannot be: write a multiple of 2M/],
+    [["guest", "kernel", "--config", "huge"], /--config huge: write paravirt or small;/],
     [["run", "--console", "vga"], /--console vga: write ns16550a, virtio or sbi;/],
     [["run", "--timeout", "soon"], /write a number of seconds/],
     [["run", "--seed", "-1"], /write a whole number/],
@@ -62,7 +65,7 @@ describe("mistakes of usage end with status 2", () => {
     [["run", "surplus"], /run takes options alone, and got 1 argument more/],
     [["explain", "main", "other"], /explain takes 1 argument, and got 2/],
     [["explain", "--top", "0"], /whole number from 1/],
-    [["guest", "arch"], /guest "arch" is not known: write debian;/],
+    [["guest", "arch"], /guest "arch" is not known: write debian or kernel;/],
   ])("%j", (args, message) => expectFailure(args, 2, message));
 });
 

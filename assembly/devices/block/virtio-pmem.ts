@@ -15,7 +15,7 @@ import { DeviceKind } from "../../abi/device";
 import { Gpa } from "../../abi/layout";
 import { VirtioAttach, VirtioPmem } from "../../abi/virtio";
 import { diskFlush } from "../../host";
-import { addRange, isDirty, isRange, writeBack } from "../../memory/backed";
+import { addRange, findRanges, isDirty, isRange, rangesValid, writeBack } from "../../memory/backed";
 import { dmaWrite, inRam } from "../../memory/ram";
 import { copyFromChain, cursorAddress, nextRun, seek } from "../virtio/chain";
 import {
@@ -179,6 +179,7 @@ function finish(d: VirtioDevice, entry: u32, status: i32): void {
 
 /** Asks the host again for every flush that a restored device waits for. */
 export function resume(d: VirtioDevice): void {
+  findRanges();
   if (pmemOf(d).held == 0) return;
   nextEpoch(d);
   for (let entry: u32 = 0; entry < HELD; entry++) {
@@ -191,6 +192,7 @@ export function resume(d: VirtioDevice): void {
 export function validate(d: VirtioDevice): bool {
   const p = pmemOf(d);
   const config = configAt(d);
+  if (!rangesValid()) return false;
   if (p.range != NO_RANGE) {
     if (load<u64>(config, VirtioPmem.CONFIG_SIZE_AT) != p.bytes) return false;
     if (!isRange(p.range, load<u64>(config, VirtioPmem.CONFIG_START), p.bytes, d.backend)) return false;

@@ -8,12 +8,12 @@ export type KernelConfigName = "paravirt" | "small";
 /** Without CONFIG_; `=y` where nothing else is said. A `?` at the end: not every source that we know has it. */
 type Options = readonly string[];
 
-/** Processes, memory, files: what Debian's programs expect of any kernel. */
+/** Processes, memory, files: what Debian's programs expect of any kernel. A portable one is an EFI program, which none of ours has to be. */
 const SYSTEM: Options = [
   ...["MMU", "64BIT", "ARCH_RV64I", "FPU", "RISCV_ISA_C", "RISCV_ISA_ZBA", "RISCV_ISA_ZBB", "RISCV_ISA_ZICBOM"],
   ...["RISCV_ISA_ZICBOZ", "RISCV_ISA_SVNAPOT", "RISCV_ISA_SVPBMT", "RISCV_ALTERNATIVE", "RISCV_SBI", "CMODEL_MEDANY"],
   ...["SMP", "NR_CPUS=8", "HOTPLUG_CPU", "HZ_100", "NO_HZ_IDLE", "HIGH_RES_TIMERS", "PREEMPT_VOLUNTARY?"],
-  ...["EXPERT", "EFI=n", "RELOCATABLE=n", "RANDOMIZE_BASE=n", "ARCH_VIRT", "SUSPEND=n"],
+  ...["EXPERT", "NONPORTABLE", "EFI=n", "RELOCATABLE=n", "RANDOMIZE_BASE=n", "ARCH_VIRT", "SUSPEND=n"],
   ...[
     "PRINTK",
     "PRINTK_TIME",
@@ -88,7 +88,7 @@ const MORE_DEVICES: Options = [
 
 /** What Debian leaves out, or has as modules, for guests of a hypervisor. */
 const PARAVIRT: Options = [
-  ...["PARAVIRT", "PARAVIRT_TIME_ACCOUNTING", "NONPORTABLE", "HVC_RISCV_SBI"],
+  ...["PARAVIRT", "PARAVIRT_TIME_ACCOUNTING", "HVC_RISCV_SBI"],
   ...[
     "SPARSEMEM_MANUAL",
     "SPARSEMEM_VMEMMAP",
