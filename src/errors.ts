@@ -62,3 +62,15 @@ export class ExecError extends ParavaneError {
     this.timedOut = options?.timedOut ?? false;
   }
 }
+
+/** QEMU's guest agent refused a command, answered nonsense, or did not answer in time. */
+export class AgentError extends ParavaneError {
+  readonly timedOut: boolean;
+  /** The agent's own class of error, such as "CommandNotFound", if it refused. */
+  readonly agentClass: string | undefined;
+  constructor(message: string, options?: { cause?: unknown; timedOut?: boolean; agentClass?: string }) {
+    super(message, options);
+    this.timedOut = options?.timedOut ?? false;
+    this.agentClass = options?.agentClass;
+  }
+}

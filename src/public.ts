@@ -1,4 +1,16 @@
 // What both entry points of the library export.
+
+export type {
+  NodeKind,
+  OpenMode,
+  ShareBackend,
+  ShareChanges,
+  ShareFile,
+  ShareNode,
+  ShareStat,
+  ShareStatfs,
+} from "./backend/9p/share-backend.ts";
+export { LinuxErrno, ShareError } from "./backend/9p/share-error.ts";
 export type { DiskBackend } from "./backend/disk.ts";
 export { DiscardKind } from "./backend/disk.ts";
 export { memoryDisk } from "./backend/memory-disk.ts";
@@ -10,6 +22,7 @@ export type { NetSettings } from "./backend/net-backends.ts";
 export { overlayDisk } from "./backend/overlay-disk.ts";
 export type { PcapSink } from "./backend/pcap.ts";
 export { createSwitch, type Switch, type SwitchPort, type SwitchPortCounts } from "./backend/switch.ts";
+export type { VsockBackend, VsockStream, VsockStreamEvents } from "./backend/vsock/vsock-backend.ts";
 export type { ExitCount } from "./engine/exit-counters.ts";
 export type {
   EngineStep,
@@ -22,6 +35,7 @@ export type {
   TranslatedRegion,
 } from "./engine/regions.ts";
 export {
+  AgentError,
   type CrashSite,
   DiskError,
   Errno,
@@ -47,7 +61,18 @@ export type {
   IrqchipKind,
   NetOptions,
   PmemOptions,
+  ShareOptions,
+  VsockOptions,
 } from "./guest/options.ts";
+export type { CallOptions } from "./guest/qemu-agent/connection.ts";
+export type {
+  AgentExecOptions,
+  AgentExecResult,
+  AgentInfo,
+  AgentInterface,
+  FreezeStatus,
+  QemuAgent,
+} from "./guest/qemu-agent/qemu-agent.ts";
 export { BootError } from "./machine/boot-error.ts";
 export {
   type CustomDevice,

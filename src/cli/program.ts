@@ -179,6 +179,7 @@ function withGuestOptions(command: Command): Command {
       new Option("--hotplug-memory <size>", "memory that can be plugged while the guest runs").argParser(hotplugMemory),
     )
     .option("--rtc", "a virtio real-time clock, which Linux drives from 6.16 on")
+    .option("--agent", "a port for qemu-guest-agent, which the Debian guest starts if --tools are there")
     .option("--tools", "attaches the Debian guest's disk of tools (fio, stress-ng, ...)")
     .addOption(
       new Option(

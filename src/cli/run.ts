@@ -28,6 +28,7 @@ export interface RunArguments {
   disk?: DiskArgument[];
   net?: NodeNetOptions[];
   share?: ShareArgument[];
+  agent?: boolean;
   vsock?: NodeVsockOptions;
   pmem?: PmemArgument[];
   balloon?: boolean;
@@ -87,6 +88,7 @@ async function guestOptions(options: RunArguments, { logRegions }: RunVariant): 
     disks: options.disk,
     nets: options.net,
     shares: options.share,
+    agent: options.agent,
     vsock: options.vsock,
     pmem: options.pmem,
     balloon: options.balloon,

@@ -34,6 +34,7 @@ import {
   type TierKind,
 } from "./options.ts";
 import type { Platform } from "./platform.ts";
+import { AGENT_PORT } from "./qemu-agent/port-name.ts";
 import { checkShares } from "./shares.ts";
 import { checkNoVirtioOptions, checkRing, ringFlags, type VirtioDefaults, virtioDisk } from "./virtio-disk.ts";
 import { checkVsock } from "./vsock-device.ts";
@@ -177,12 +178,15 @@ function inspectOf(platform: Platform): Promise<Inspect> {
 }
 
 /** The console's ports: the agent's, if there is one, then the caller's. */
-function portsOf({ exec, ports = [], serial }: GuestOptions): NamedPort[] {
+function portsOf({ exec, agent, ports: named = [], serial }: GuestOptions): NamedPort[] {
+  const ports = agent ? [AGENT_PORT, ...named] : named;
   const first = exec ? agentPortList : [];
   const names = new Set([...first.map(({ name }) => name), ...ports]);
   if (names.size < first.length + ports.length) throw new OptionError(`ports ${ports.join(", ")}: a name is taken`);
   if (ports.length > MAX_PORTS || ports.some((name) => !PORT_NAME.test(name))) {
-    throw new OptionError(`ports: give at most ${MAX_PORTS} names of 1 to 31 printable ASCII characters`);
+    throw new OptionError(
+      `ports: give at most ${MAX_PORTS - (agent ? 1 : 0)} names of 1 to 31 printable ASCII characters`,
+    );
   }
   if (serial !== undefined && (names.has(serial) || !PORT_NAME.test(serial))) {
     throw new OptionError(`serial: give a name of 1 to 31 printable ASCII characters that no port has`);

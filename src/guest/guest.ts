@@ -10,7 +10,7 @@ import { type ExitCount, readExitCounters } from "../engine/exit-counters.ts";
 import { type EngineHost, Register } from "../engine/exports.ts";
 import type { Inspect } from "../engine/inspect.ts";
 import { readRegions, type TranslatedRegion } from "../engine/regions.ts";
-import { ExecError, type GuestCrash, HostError, OptionError, ParavaneError } from "../errors.ts";
+import { AgentError, ExecError, type GuestCrash, HostError, OptionError, ParavaneError } from "../errors.ts";
 import type { Symbols } from "../image/elf-symbols.ts";
 import { GuestClock } from "./clock.ts";
 import { ConsolePorts, consoleKindOf, portOf, SERIAL_PORT, virtioPort } from "./console-ports.ts";
@@ -25,6 +25,8 @@ import { Nets } from "./nets.ts";
 import type { ConsoleKind, GuestOptions } from "./options.ts";
 import { PanicWatch } from "./panic.ts";
 import type { Platform } from "./platform.ts";
+import { type AgentOnPort, agentOnPort } from "./qemu-agent/agent-port.ts";
+import type { QemuAgent } from "./qemu-agent/qemu-agent.ts";
 import { type Driven, RunLoop } from "./run-loop.ts";
 import { Shares } from "./shares.ts";
 import { VsockDevice } from "./vsock-device.ts";
@@ -93,6 +95,7 @@ export class Guest {
   readonly #memory: GuestMemory;
   readonly #panic = new PanicWatch();
   readonly #executor: Executor | undefined;
+  readonly #agent: AgentOnPort | undefined;
   readonly #listeners = new Set<(bytes: Uint8Array, port: number) => void>();
   readonly #ended: Promise<ExitInfo>;
   #end!: (info: ExitInfo) => void;
@@ -158,6 +161,8 @@ export class Guest {
     }
 
     this.#memory = new GuestMemory(this.#engine, plan.memory);
+    this.#agent = agentOnPort(plan.ports, { ports: this.#ports, loop: this.#loop, platform });
+
     this.#powerOn();
     this.#nets.open(
       this.#engine,
@@ -198,6 +203,15 @@ export class Guest {
       },
       onData: (listener) => this.#ports.listen(port, listener),
     };
+  }
+
+  /**
+   * QEMU's guest agent in the guest. Needs `agent: true`, and qemu-guest-agent running in the guest.
+   * @throws ParavaneError without it.
+   */
+  get agent(): QemuAgent {
+    if (this.#agent === undefined) throw new ParavaneError("this guest has no agent: create it with agent: true");
+    return this.#agent.agent;
   }
 
   /** Stops the guest, and its time, until resume(). */
@@ -473,6 +487,7 @@ export class Guest {
           return false;
         }
         this.#ports.clearInput();
+        this.#agent?.connection.restart();
         this.#devices.reset();
         this.#nets.reset();
         this.#shares.reset();
@@ -551,6 +566,7 @@ export class Guest {
     try {
       this.#ports.collect();
       this.#ports.publish();
+      this.#agent?.connection.close(new AgentError(`the guest's agent is gone: ${said}`, { cause: error }));
       this.#executor?.close(new ExecError(`the command did not end: ${said}`, { cause: error }));
       this.#memory.end();
       // What was written to persistent memory reaches its disks, as through a mapped file, unless the engine itself failed.

@@ -112,6 +112,11 @@ export interface GuestOptions {
   nets?: NetOptions[];
   /** Folders that the guest can mount, at most eight. Default: none. */
   shares?: ShareOptions[];
+  /**
+   * Adds a port for QEMU's guest agent (qemu-guest-agent in Debian) to the virtio console, one of those that `ports` may
+   * name: `guest.agent` speaks with it. Default: no.
+   */
+  agent?: boolean;
   /** Sockets between guest and host (AF_VSOCK). Default: none. */
   vsock?: VsockOptions;
   /**

@@ -9,6 +9,7 @@
 // In the template below a backslash and "${" are escaped for TypeScript's sake.
 
 import { AgentPort, endMark, PROTOCOL_VERSION, startMark } from "../guest/agent-protocol.ts";
+import { AGENT_PORT } from "../guest/qemu-agent/port-name.ts";
 import { networkFunctions } from "./network-script.ts";
 import { setupFunctions } from "./setup-functions.ts";
 
@@ -41,7 +42,7 @@ mount_tools() {
     [ -b "$node" ] || continue
     [ "$(bb dd if="$node" bs=16 skip=68 count=1 2>/dev/null)" = ${TOOLS_LABEL} ] || continue
     modprobe -qa crc32c_generic erofs 2>/dev/null
-    bb mkdir -p /tools /usr/lib
+    bb mkdir -p /tools /usr/lib /usr/sbin
     bb mount -t erofs -o ro "$node" /tools || return
     link_all /tools/usr/bin /usr/bin
     link_all /tools/usr/sbin /usr/sbin
@@ -173,6 +174,10 @@ bb hostname paravane
 bring_up_networks
 mount_tools
 cd /root
+if find_port ${AGENT_PORT} && [ -x /usr/bin/qemu-ga -o -x /usr/sbin/qemu-ga ]; then
+  bb mkdir -p /var/run
+  qemu-ga -d -m virtio-serial -p "$port" -t /var/run -f /var/run/qemu-ga.pid </dev/null >/dev/null 2>&1
+fi
 find_control && serve
 bb setsid /bin/busybox cttyhack /bin/sh
 bb sync
