@@ -1,55 +1,22 @@
 // Folders of the host in Debian's kernel, by its own 9P client: what the guest does there is
 // what the host finds, and the other way round.
 import { createHash } from "node:crypto";
-import {
-  lstatSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { lstatSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createGuest, type Guest } from "../../../src/index.ts";
+import { beforeAll, describe, expect, it } from "vitest";
+import type { Guest } from "../../../src/index.ts";
 import { run } from "./file-disks.ts";
+import { linkedGuest } from "./linked.ts";
 import { fileOperations } from "./share-operations.ts";
 
-const BOOT = 300_000;
-const base = mkdtempSync(join(tmpdir(), "paravane-shares-"));
-const shared = join(base, "shared");
-const fixed = join(base, "fixed");
 let guest: Guest;
+let base: string;
+let shared: string;
+let fixed: string;
 
 beforeAll(async () => {
-  mkdirSync(shared);
-  mkdirSync(fixed);
-  writeFileSync(join(base, "secret"), "secret");
-  writeFileSync(join(shared, "from host"), "hello, guest\n");
-  symlinkSync(join(base, "secret"), join(shared, "way-out"));
-  writeFileSync(join(fixed, "kept"), "kept\n");
-  guest = await createGuest({
-    guest: "debian",
-    exec: true,
-    shares: [
-      { path: shared, tag: "shared" },
-      { path: fixed, tag: "fixed", readOnly: true },
-    ],
-  });
-  await guest.ready();
-  await sh("mkdir -p /s /f; modprobe 9pnet_virtio; modprobe 9p");
-  await sh("mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000 shared /s");
-  await sh("mount -t 9p -o trans=virtio,version=9p2000.L fixed /f");
-}, BOOT);
-
-afterAll(() => {
-  guest?.close();
-  rmSync(base, { recursive: true, force: true });
-});
+  ({ guest, base, shared, fixed } = await linkedGuest());
+}, 300_000);
 
 async function sh(command: string): Promise<string> {
   const { status, output } = await run(guest, `${command} 2>&1`);
@@ -110,7 +77,7 @@ describe("a shared folder", { timeout: 120_000 }, () => {
   });
 
   it("keeps file after file, by checksums", async () => {
-    await fileOperations(guest, shared, "/s", 500);
+    await fileOperations(guest, shared, "/s", 300);
   });
 
   it("leaves no warning of its driver's", async () => {
