@@ -17,6 +17,8 @@ import "./virtio/pmem.ts";
 import "./virtio/balloon.ts";
 import "./virtio/mem.ts";
 import "./virtio/rtc.ts";
+import "./virtio/files.ts";
+import "./virtio/vsock.ts";
 import "./virtio/common.ts";
 import "./virtio/fuzz.ts";
 

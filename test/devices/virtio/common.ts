@@ -14,6 +14,8 @@ const kinds = [
   { device: "virtio-balloon", kind: DeviceKind.VIRTIO_BALLOON, capacity: 0, queues: 5 },
   { device: "virtio-mem", kind: DeviceKind.VIRTIO_MEM, capacity: 4 << 20, queues: 1 },
   { device: "virtio-rtc", kind: DeviceKind.VIRTIO_RTC, capacity: 0, queues: 1 },
+  { device: "virtio-9p", kind: DeviceKind.VIRTIO_9P, capacity: 0, queues: 1 },
+  { device: "virtio-vsock", kind: DeviceKind.VIRTIO_VSOCK, capacity: 0, queues: 3 },
 ];
 
 const cases = forms.flatMap((form) => kinds.map((k) => ({ ...k, ...form })));
@@ -60,6 +62,8 @@ describe.each(cases)("$device over $name", ({ kind, capacity, queues, attach, is
     m.restore(t.index, saved);
     expect(m.call("virtioValidate")).toBe(1);
     m.call("virtioResume");
+    // Connections do not survive: what the socket device's driver is to be told of that waits in its state.
+    if (kind === DeviceKind.VIRTIO_VSOCK) saved[0x540] = 1;
     expect(m.state(t.index)).toEqual(saved);
     expect(t.status()).toBe(READY);
   });

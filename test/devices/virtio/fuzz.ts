@@ -31,6 +31,8 @@ const kinds = [
   { device: "virtio-balloon", kind: DeviceKind.VIRTIO_BALLOON, queues: 5 },
   { device: "virtio-mem", kind: DeviceKind.VIRTIO_MEM, queues: 1 },
   { device: "virtio-rtc", kind: DeviceKind.VIRTIO_RTC, queues: 1 },
+  { device: "virtio-9p", kind: DeviceKind.VIRTIO_9P, queues: 1 },
+  { device: "virtio-vsock", kind: DeviceKind.VIRTIO_VSOCK, queues: 3 },
 ];
 const cases = forms.flatMap((form) => kinds.map((k) => ({ ...k, ...form })));
 
@@ -190,6 +192,10 @@ describe.each(cases)("$device over $name under noise", ({ kind, queues, attach }
       }
       if (pick(64) === 0 && kind === DeviceKind.VIRTIO_BLK) m.call("virtioBlkResize", 7, (1 + pick(8)) << 18);
       for (const tag of m.flushes.splice(0, pick(3))) m.call("diskDone", 7, tag, -pick(2));
+      m.shareAnswers = pick(2) === 0 ? "now" : "later";
+      for (const tag of m.shareTags.splice(0, pick(3))) m.call("shareDone", 7, tag, Layout.STAGING, pick(64));
+      if (kind === DeviceKind.VIRTIO_VSOCK && m.call("vsockRoom", t.index) !== 0)
+        m.call("vsockGive", t.index, pick(5000));
       if (kind === DeviceKind.VIRTIO_CONSOLE) m.call("virtioConsoleInput", t.index, pick(9), Layout.STAGING, pick(64));
     }
     expect(starts).toBeGreaterThan(30);

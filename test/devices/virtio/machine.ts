@@ -68,6 +68,15 @@ export class Machine {
   net: Pick<Required<EngineHost>, "netSend" | "netReady"> = { netSend() {}, netReady() {} };
   /** Guest time. */
   ticks = 0;
+  /** 9P requests so far, their tags, what they are answered with, and whether at once. */
+  readonly shareRequests: Uint8Array[] = [];
+  readonly shareTags: number[] = [];
+  shareReply: Uint8Array = new Uint8Array(11);
+  shareAnswers: "now" | "later" = "now";
+  /** Socket packets of the guest; times the device said that there is room, that its driver starts over. */
+  readonly vsockPackets: Uint8Array[] = [];
+  vsockReadies = 0;
+  vsockResets = 0;
   /** Host calls whose memory was not guest RAM's: there must be none. */
   readonly outside: string[] = [];
 
@@ -113,6 +122,29 @@ export class Machine {
         this.net.netSend(port, pieces, count, header);
       },
       netReady: (port: number) => this.net.netReady(port),
+      shareRequest: (_share: number, tag: number, pieces: number, readable: number, writable: number) => {
+        this.shareRequests.push(this.#gather("shareRequest", check, pieces, readable));
+        this.shareTags.push(tag);
+        const room = this.#pieces(pieces + 8 * readable, writable);
+        let done = 0;
+        for (const { address, length } of room) {
+          check("shareRequest", address, length);
+          if (this.shareAnswers === "later") continue;
+          const part = this.shareReply.subarray(done, done + length);
+          this.bytes.set(part, address);
+          done += part.length;
+        }
+        return this.shareAnswers === "later" ? -1 : done;
+      },
+      vsockPacket: (pieces: number, count: number) => {
+        this.vsockPackets.push(this.#gather("vsockPacket", check, pieces, count));
+      },
+      vsockReady: () => {
+        this.vsockReadies++;
+      },
+      vsockReset: () => {
+        this.vsockResets++;
+      },
       entropy: (address: number, length: number) => {
         check("entropy", address, length);
         this.entropyBytes += length;
@@ -126,6 +158,22 @@ export class Machine {
     this.call("virtioInit");
     this.call("pciInit");
     this.call("pciReset");
+  }
+
+  #pieces(at: number, count: number): { address: number; length: number }[] {
+    return Array.from({ length: count }, (_, i) => ({
+      address: this.view.getUint32(at + 8 * i, true),
+      length: this.view.getUint32(at + 8 * i + 4, true),
+    }));
+  }
+
+  /** The first bytes of what the pieces hold; more would make noise slow. */
+  #gather(call: string, check: (call: string, address: number, length: number) => void, at: number, count: number) {
+    const parts = this.#pieces(at, count).map(({ address, length }) => {
+      check(call, address, length);
+      return this.bytes.slice(address, address + Math.min(length, 256));
+    });
+    return Uint8Array.from(parts.flatMap((part) => [...part]));
   }
 
   static create(): Machine {
