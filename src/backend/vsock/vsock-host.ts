@@ -296,6 +296,7 @@ export class VsockHost {
     this.#isClosed = true;
     this.reset();
     for (const stream of this.#finishing) stream.destroy();
+    this.#finishing.clear();
     this.#backend.close();
   }
 }
