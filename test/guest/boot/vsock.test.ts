@@ -16,11 +16,14 @@ const md5 = (bytes: Uint8Array) => createHash("md5").update(bytes).digest("hex")
 
 let linked: Linked;
 
-/** Everything that a socket gives until its end. */
-async function all(socket: Socket): Promise<Buffer> {
+/** Everything that a socket gives until its end; it can be written still. */
+function all(socket: Socket): Promise<Buffer> {
   const chunks: Buffer[] = [];
-  for await (const chunk of socket) chunks.push(chunk);
-  return Buffer.concat(chunks);
+  socket.on("data", (chunk) => chunks.push(chunk));
+  return new Promise((resolve, reject) => {
+    socket.once("error", reject);
+    socket.once("end", () => resolve(Buffer.concat(chunks)));
+  });
 }
 
 /** Connects to a port of the guest; the host's end has the port that comes back. */
@@ -33,7 +36,7 @@ async function dial(port: number): Promise<{ socket: Socket; hostPort: number }>
     socket.once("readable", () => {
       const line = String(socket.read() ?? "");
       const hostPort = /^OK ([0-9]+)\n$/.exec(line)?.[1];
-      if (hostPort === undefined) reject(new Error(`answer ${JSON.stringify(line)}`));
+      if (hostPort === undefined) reject(new Error(line === "" ? "refused" : `answer ${JSON.stringify(line)}`));
       else resolve({ socket, hostPort: Number(hostPort) });
     });
   });
