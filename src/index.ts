@@ -36,13 +36,5 @@ export * from "./public.ts";
  */
 export async function createGuest(options: NodeGuestOptions): Promise<Guest> {
   const { options: resolved, names } = await resolveOptions(options, (line) => options.onNotice?.(line));
-  try {
-    return await createGuestOn(nodePlatform, resolved, names);
-  } catch (error) {
-    for (const { backend } of resolved.shares ?? []) backend?.close();
-    resolved.vsock?.backend?.close();
-    for (const { pcap } of resolved.nets ?? []) pcap?.close();
-    for (const { backend } of [...(resolved.disks ?? []), ...(resolved.pmem ?? [])]) backend?.close();
-    throw error;
-  }
+  return createGuestOn(nodePlatform, resolved, names);
 }

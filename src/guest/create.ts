@@ -194,8 +194,23 @@ function portsOf({ exec, agent, ports: named = [], serial }: GuestOptions): Name
   return [...first, ...ports.map((name, i) => ({ index: FIRST_FREE_PORT + i, name }))];
 }
 
-/** Creates a guest on `platform` and starts it. */
+/** Creates a guest on `platform` and starts it. What stands behind its devices is the guest's from here on, and closed if it cannot be. */
 export async function createGuestOn(platform: Platform, options: GuestOptions, names: ImageNames = {}): Promise<Guest> {
+  try {
+    return await create(platform, options, names);
+  } catch (error) {
+    const { disks = [], pmem = [], shares = [], nets = [], vsock } = options;
+    for (const { backend } of [...disks, ...pmem, ...shares]) backend?.close();
+    for (const { pcap, backend } of nets) {
+      pcap?.close();
+      if (typeof backend === "object") backend.close();
+    }
+    vsock?.backend?.close();
+    throw error;
+  }
+}
+
+async function create(platform: Platform, options: GuestOptions, names: ImageNames): Promise<Guest> {
   const boot = options.boot ?? (options.firmware === undefined ? "paravirt" : "firmware");
   // A second firmware stage has people to talk to, and drives the UART.
   const hasLoader = Array.isArray(options.firmware) && options.firmware.length > 1;
@@ -350,8 +365,10 @@ export async function createGuestOn(platform: Platform, options: GuestOptions, n
     if (options.onConsole) guest.console.onData(options.onConsole);
     return guest;
   } catch (error) {
-    for (const { backend } of [...disks, ...nets]) backend.close();
-    for (const backend of pmem) backend.close();
+    // Those that were made here; what the caller gave is closed by createGuestOn().
+    nets.forEach(({ backend }, number) => {
+      if (typeof netsGiven[number].backend === "string") backend.close();
+    });
     throw error;
   }
 }

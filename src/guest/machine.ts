@@ -14,12 +14,12 @@ import type { BootPlan } from "../machine/layout.ts";
 import type { MemoryDevices } from "./memory.ts";
 import type { AttachedNet, NetOptions } from "./net-options.ts";
 import type { DiskInterface } from "./options.ts";
+import { LAST_INSTANCE, LAST_PCI_SLOT, Places } from "./places.ts";
 import type { VirtioDisk } from "./virtio-disk.ts";
 import type { AttachedVsock } from "./vsock-device.ts";
 
-/** virtio-mmio slots: the entropy source has the first, disks the others. */
+/** virtio-mmio slots: the entropy source has the first, whatever asks for this transport the others. */
 const RNG_SLOT = 0;
-const FIRST_DISK_SLOT = 1;
 const DISK_SLOTS = 7;
 
 /** PCI functions: the console, NVMe controllers, then the AHCI controller. Slot 0 is the host bridge. */
@@ -32,15 +32,10 @@ const PMEM_DEVICES = 8;
 const AHCI_PCI_SLOT = 6;
 const AHCI_PORTS = 6;
 
-/** PCI functions of what is attached in the order of options, and instances of virtio devices there. */
-const FIRST_FREE_PCI_SLOT = 7;
-const FIRST_FREE_INSTANCE = CONSOLE_INSTANCE + 1;
-
 /** Controllers that Intel made. */
 const E1000_CONTROLLERS = 4;
 /** The socket device is the last of both, wherever the others end. */
-export const VSOCK_INSTANCE = 31;
-const VSOCK_PCI_SLOT = 31;
+export const VSOCK_INSTANCE = LAST_INSTANCE;
 
 /** Mbit/s that network devices tell: there is no wire, but Linux wants a number. */
 const NET_SPEED = 10_000;
@@ -100,10 +95,6 @@ export function checkDisks(disks: readonly AttachedDisk[]): void {
   if (virtio("mmio") > DISK_SLOTS) {
     throw new OptionError(`more than ${DISK_SLOTS} virtio disks over mmio: attach the others with transport=pci`);
   }
-  const free = VSOCK_PCI_SLOT + 1 - FIRST_FREE_PCI_SLOT;
-  if (virtio("pci") > free - 2) {
-    throw new OptionError(`more than ${free - 2} virtio disks over PCI: attach others as nvme, or leave some out`);
-  }
   if (count("nvme") > NVME_CONTROLLERS) {
     throw new OptionError(`more than ${NVME_CONTROLLERS} NVMe disks: attach the others as virtio`);
   }
@@ -122,20 +113,14 @@ export function checkNets(nets: readonly NetOptions[]): void {
   }
 }
 
-/** What is free, in the order in which it is given away. */
-interface Free {
-  mmioSlot: number;
-  pciSlot: number;
-  instance: number;
-}
-
 /** Attaches a virtio device to the next PCI slot; its instance. */
-function attachVirtio(engine: Engine, free: Free, kind: DeviceKind, backend = 0, bytes = 0, flags = 0): number {
-  engine.exports.attachVirtioPci(free.pciSlot++, free.instance, kind, backend, bytes, flags);
-  return free.instance++;
+function attachVirtio(engine: Engine, free: Places, kind: DeviceKind, backend = 0, bytes = 0, flags = 0): number {
+  const instance = free.instance();
+  engine.exports.attachVirtioPci(free.pciSlot(), instance, kind, backend, bytes, flags);
+  return instance;
 }
 
-function attachDisks(engine: Engine, disks: readonly AttachedDisk[], free: Free): void {
+function attachDisks(engine: Engine, disks: readonly AttachedDisk[], free: Places): void {
   let controller = 0;
   let port = 0;
   disks.forEach(({ backend, device, virtio, doorbellBuffer }, number) => {
@@ -143,7 +128,7 @@ function attachDisks(engine: Engine, disks: readonly AttachedDisk[], free: Free)
     const kind = DeviceKind.VIRTIO_BLK;
     if (virtio?.transport === "pci") attachVirtio(engine, free, kind, number, backend.size, flags);
     else if (device === "virtio") {
-      engine.exports.attachVirtioMmio(free.mmioSlot++, kind, number, backend.size, flags);
+      engine.exports.attachVirtioMmio(free.mmioSlot(), kind, number, backend.size, flags);
     } else if (device === "ahci") {
       engine.exports.attachAhci(AHCI_PCI_SLOT, port++, number, backend.size, flags);
     } else {
@@ -154,7 +139,7 @@ function attachDisks(engine: Engine, disks: readonly AttachedDisk[], free: Free)
   });
 }
 
-function attachNets(engine: Engine, nets: readonly AttachedNet[], isUp: (port: number) => boolean, free: Free): void {
+function attachNets(engine: Engine, nets: readonly AttachedNet[], isUp: (port: number) => boolean, free: Places): void {
   const { exports } = engine;
   let controller = 0;
   nets.forEach(({ model, transport, mac, mtu, queues }, port) => {
@@ -162,12 +147,12 @@ function attachNets(engine: Engine, nets: readonly AttachedNet[], isUp: (port: n
     exports.netConfigure(port, low, mac[4] | (mac[5] << 8), mtu, queues, NET_SPEED, isUp(port) ? 1 : 0);
     switch (model) {
       case "virtio":
-        if (transport === "mmio") exports.attachVirtioMmio(free.mmioSlot++, DeviceKind.VIRTIO_NET, port, 0, 0);
+        if (transport === "mmio") exports.attachVirtioMmio(free.mmioSlot(), DeviceKind.VIRTIO_NET, port, 0, 0);
         else attachVirtio(engine, free, DeviceKind.VIRTIO_NET, port);
         break;
       case "e1000":
       case "e1000e":
-        exports.attachE1000(free.pciSlot++, controller++, model === "e1000" ? 0 : 1, port, low, mac[4] | (mac[5] << 8));
+        exports.attachE1000(free.pciSlot(), controller++, model === "e1000" ? 0 : 1, port, low, mac[4] | (mac[5] << 8));
         break;
     }
   });
@@ -183,7 +168,7 @@ function attachConsole(engine: Engine, ports: readonly NamedPort[], flags: numbe
   }
 }
 
-function attachShares(engine: Engine, shares: readonly AttachedShare[], free: Free): void {
+function attachShares(engine: Engine, shares: readonly AttachedShare[], free: Places): void {
   const { exports } = engine;
   shares.forEach(({ tag }, share) => {
     const instance = attachVirtio(engine, free, DeviceKind.VIRTIO_9P, share);
@@ -192,11 +177,11 @@ function attachShares(engine: Engine, shares: readonly AttachedShare[], free: Fr
 }
 
 function attachVsock(engine: Engine, { cid }: AttachedVsock): void {
-  engine.exports.attachVirtioPci(VSOCK_PCI_SLOT, VSOCK_INSTANCE, DeviceKind.VIRTIO_VSOCK, 0, 0, 0);
+  engine.exports.attachVirtioPci(LAST_PCI_SLOT, VSOCK_INSTANCE, DeviceKind.VIRTIO_VSOCK, 0, 0, 0);
   engine.exports.vsockSetCid(VSOCK_INSTANCE, cid);
 }
 
-function attachMemory(engine: Engine, free: Free, { disks, pmem, memory }: MachinePlan): void {
+function attachMemory(engine: Engine, free: Places, { disks, pmem, memory }: MachinePlan): void {
   const { exports } = engine;
   pmem.forEach((backend, i) => {
     const flags = backend.readOnly ? AttachFlag.READ_ONLY : 0;
@@ -226,7 +211,7 @@ export function powerOn(engine: Engine, plan: MachinePlan, isLinkUp: (port: numb
     target.set(bytes);
   }
   exports.attachVirtioMmio(RNG_SLOT, DeviceKind.VIRTIO_RNG, 0, 0, plan.virtioFlags);
-  const free: Free = { mmioSlot: FIRST_DISK_SLOT, pciSlot: FIRST_FREE_PCI_SLOT, instance: FIRST_FREE_INSTANCE };
+  const free = new Places();
   attachDisks(engine, plan.disks, free);
   attachConsole(engine, plan.ports, plan.virtioFlags);
   for (const [index, { definition }] of plan.devices.entries()) exports.attachCustom(index, definition.size);

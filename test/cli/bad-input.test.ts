@@ -139,7 +139,7 @@ const OPTIONS: [string[], RegExp][] = [
   [["--memory", "1M"], /^paravane: memory "1M" is less than a guest needs: at least 4M; see/],
   [["--memory", "abc"], /^paravane: memory "abc" is not a size: write a number of MiB, or one with K, M or G/],
   [["--disk"], /--disk needs a value: write --disk <file/],
-  [["--disk", ",ro"], /a disk needs a file: write --disk FILE,if=nvme or --disk FILE,if=virtio/],
+  [["--disk", ",ro"], /a disk needs a file: write --disk FILE,if=nvme or --disk FILE,if=ahci or --disk FILE,if=virtio/],
   [["--harts", "99"], /--harts 99: write a whole number from 1 to 8/],
   [["--timeout", "-1"], /--timeout -1: write a number of seconds above 0/],
   [["--seed", "99999999999999999999"], /--seed 99999999999999999999: write a whole number below 2\^64/],

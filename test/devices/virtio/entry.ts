@@ -11,6 +11,8 @@ export {
   virtioConsoleResize,
   virtioConsoleSetPort,
 } from "../../../assembly/devices/console/virtio-console";
+export { shareDone } from "../../../assembly/devices/files/share-done";
+export { virtio9pSetTag } from "../../../assembly/devices/files/virtio-9p";
 export {
   virtioBalloonAskStats,
   virtioBalloonPages,
@@ -27,8 +29,6 @@ export {
 } from "../../../assembly/devices/memory/virtio-mem";
 export { netConfigure, netInit, netPortsValidate } from "../../../assembly/devices/net/port";
 export { netDeliver, netLink, netOffloads, netRoom } from "../../../assembly/devices/net/ports";
-export { shareDone } from "../../../assembly/devices/files/share-done";
-export { virtio9pSetTag } from "../../../assembly/devices/files/virtio-9p";
 export { pciInit, pciReset } from "../../../assembly/devices/pci/host-bridge";
 export {
   attachVirtioMmio,
@@ -42,5 +42,5 @@ export {
   virtioValidate,
 } from "../../../assembly/devices/virtio/attach";
 export { virtioPoll } from "../../../assembly/devices/virtio/service";
-export { dmaRead, dmaWrite } from "../../../assembly/memory/ram";
 export { vsockGive, vsockRoom, vsockSetCid, vsockUp } from "../../../assembly/devices/vsock/virtio-vsock";
+export { dmaRead, dmaWrite } from "../../../assembly/memory/ram";
