@@ -14,6 +14,10 @@ export interface Amounts {
   sequential: Amount;
   /** Timer expiries, 1 ms apart. */
   expiries: Amount;
+  /** 64 KiB over TCP. */
+  segments: Amount;
+  /** Echo requests, one at a time. */
+  roundTrips: Amount;
 }
 
 export const STANDARD: Amounts = {
@@ -23,6 +27,8 @@ export const STANDARD: Amounts = {
   deepRandom: { warm: 640, measured: 6400 },
   sequential: { warm: 64, measured: 768 },
   expiries: { warm: 200, measured: 2000 },
+  segments: { warm: 64, measured: 1024 },
+  roundTrips: { warm: 200, measured: 2000 },
 };
 
 export const QUICK: Amounts = {
@@ -32,6 +38,8 @@ export const QUICK: Amounts = {
   deepRandom: { warm: 320, measured: 1600 },
   sequential: { warm: 32, measured: 128 },
   expiries: { warm: 100, measured: 400 },
+  segments: { warm: 32, measured: 256 },
+  roundTrips: { warm: 100, measured: 400 },
 };
 
 /** Enough to show that a run repeats, and no more. */
@@ -42,4 +50,6 @@ export const BRIEF: Amounts = {
   deepRandom: { warm: 64, measured: 128 },
   sequential: { warm: 8, measured: 16 },
   expiries: { warm: 20, measured: 40 },
+  segments: { warm: 8, measured: 16 },
+  roundTrips: { warm: 20, measured: 40 },
 };

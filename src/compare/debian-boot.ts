@@ -3,9 +3,10 @@
 import type { Guest } from "../guest/guest.ts";
 import type { ClockKind, OutputPort } from "../guest/options.ts";
 import { type Passed, type Snapshot, snapshot, Tally } from "./meter.ts";
-import { type Amount, type CompareGuestOptions, type CompareHost, watchedDisk, within } from "./work.ts";
+import { NetPeer } from "./net-peer.ts";
+import { type Amount, type CompareGuestOptions, type CompareHost, NETWORKS, watchedDisk, within } from "./work.ts";
 
-export type BootKind = "sbi" | "sstc" | "firmware";
+export type BootKind = "sbi" | "network" | "sstc" | "firmware";
 
 /** The port on which a command says where a window begins and ends. */
 export const MARKER_PORT = "paravane.marker";
@@ -25,6 +26,10 @@ const SETTINGS: Record<BootKind, BootSettings> = {
     description: "paravirtual boot without Sstc, kernel console on the ns16550a",
     options: { console: "ns16550a", cpu: "rv64,sstc=off", append: `console=ttyS0 ${COMMON}` },
   },
+  network: {
+    description: "paravirtual boot with Sstc and three network devices, kernel console on virtio-console",
+    options: { console: "virtio", append: `console=hvc0 ${COMMON}` },
+  },
   sstc: {
     // A console that does not exist keeps the kernel from choosing one itself.
     description: "paravirtual boot with Sstc, SBI DBCN as the kernel's early and only console",
@@ -37,13 +42,18 @@ const SETTINGS: Record<BootKind, BootSettings> = {
 };
 
 export type DiskDevice = "nvme" | "virtio";
+export type NetDevice = keyof typeof NETWORKS;
+
+const MODELS = { e1000: "e1000", e1000e: "e1000e", "virtio-net": "virtio" } as const;
 
 export class DebianBoot {
   readonly #guest: Guest;
   readonly #host: CompareHost;
   readonly #watch: Watch;
+  readonly #peers: Record<NetDevice, NetPeer>;
 
-  private constructor(guest: Guest, host: CompareHost, watch: Watch) {
+  private constructor(guest: Guest, host: CompareHost, watch: Watch, peers: Record<NetDevice, NetPeer>) {
+    this.#peers = peers;
     this.#guest = guest;
     this.#host = host;
     this.#watch = watch;
@@ -57,10 +67,17 @@ export class DebianBoot {
     kind: BootKind,
     { host, clock, seed }: { host: CompareHost; clock: ClockKind; seed: bigint | undefined },
   ): Promise<DebianBoot> {
-    const watch: Watch = { output: undefined, moved: undefined };
+    const watch: Watch = { output: undefined, moved: undefined, carried: undefined };
     const disk = (device: DiskDevice) => ({
       backend: watchedDisk(`${device} disk`, (bytes) => watch.moved?.(device, bytes)),
       if: device,
+    });
+    const peer = (device: NetDevice) => new NetPeer(NETWORKS[device], (bytes) => watch.carried?.(device, bytes), host);
+    const peers = { e1000: peer("e1000"), e1000e: peer("e1000e"), "virtio-net": peer("virtio-net") };
+    const net = (device: NetDevice) => ({
+      backend: peers[device],
+      model: MODELS[device],
+      address: `10.0.${NETWORKS[device]}.15/24`,
     });
     const guest = await host.createGuest({
       ...SETTINGS[kind].options,
@@ -72,9 +89,10 @@ export class DebianBoot {
       seed,
       ports: [MARKER_PORT],
       disks: [disk("nvme"), disk("virtio")],
+      nets: kind === "network" ? (Object.keys(NETWORKS) as NetDevice[]).map(net) : [],
       onOutput: (port, bytes) => watch.output?.(port, bytes),
     });
-    const boot = new DebianBoot(guest, host, watch);
+    const boot = new DebianBoot(guest, host, watch, peers);
     try {
       await within(host, PATIENCE, "the guest to be ready", guest.ready());
     } catch (error) {
@@ -119,6 +137,20 @@ export class DebianBoot {
     return this.#tallied(command, tally, `bytes of the ${device} disk`);
   }
 
+  /** The host on a network connects to the guest when that next asks it for an echo, and sends. */
+  call(device: NetDevice): void {
+    this.#peers[device].call();
+  }
+
+  /** Runs `command` and measures while the services on a network take or give bytes. */
+  async tallyNet(command: string, device: NetDevice, amount: Amount) {
+    const tally = this.#tally(amount);
+    this.#watch.carried = (network, bytes) => {
+      if (network === device) tally.add(bytes);
+    };
+    return this.#tallied(command, tally, `bytes on the network of ${device}`);
+  }
+
   /** Runs `command`, in which descriptor 3 is the marker port: a snapshot for each line written there. */
   async marks(command: string): Promise<{ marks: Snapshot[]; output: string }> {
     const marks: Snapshot[] = [];
@@ -145,6 +177,7 @@ export class DebianBoot {
     } finally {
       this.#watch.output = undefined;
       this.#watch.moved = undefined;
+      this.#watch.carried = undefined;
     }
     return tally.result(what);
   }
@@ -154,4 +187,5 @@ export class DebianBoot {
 interface Watch {
   output: ((port: OutputPort, bytes: Uint8Array) => void) | undefined;
   moved: ((device: DiskDevice, bytes: number) => void) | undefined;
+  carried: ((device: NetDevice, bytes: number) => void) | undefined;
 }

@@ -9,6 +9,7 @@ import type { Amounts } from "./amounts.ts";
 import * as block from "./debian-block.ts";
 import { type BootKind, DebianBoot } from "./debian-boot.ts";
 import * as console from "./debian-console.ts";
+import * as network from "./debian-network.ts";
 import type { DebianTask } from "./debian-task.ts";
 import * as timer from "./debian-timer.ts";
 import type { Suite } from "./result.ts";
@@ -16,7 +17,7 @@ import type { CompareHost, Finding } from "./work.ts";
 
 /** What to measure, in the order of rows and of paths in a row. */
 export function debianTasks(amounts: Amounts, suites: readonly Suite[], boots: readonly BootKind[]): DebianTask[] {
-  const all = [...console.tasks(amounts), ...block.tasks(amounts), ...timer.tasks(amounts)];
+  const all = [...console.tasks(amounts), ...block.tasks(amounts), ...network.tasks(amounts), ...timer.tasks(amounts)];
   return all.filter((task) => suites.includes(task.function) && boots.includes(task.boot));
 }
 

@@ -4,8 +4,8 @@ import type { Form } from "../machine/catalogue.ts";
 
 export const SCHEMA = "paravane-compare/1";
 
-export type Suite = "console" | "block" | "timer";
-export const SUITES: readonly Suite[] = ["console", "block", "timer"];
+export type Suite = "console" | "block" | "network" | "timer";
+export const SUITES: readonly Suite[] = ["console", "block", "network", "timer"];
 
 /** kB/s and MB/s are powers of ten; us is a latency, so less is better. */
 export type Unit = "kB/s" | "IOPS" | "MB/s" | "us";

@@ -18,6 +18,9 @@ export interface Amount {
 /** Both disks are this large and in memory. */
 export const DISK_BYTES = 64 << 20;
 
+/** Number of the network that each device has to itself. */
+export const NETWORKS = { e1000: 2, e1000e: 3, "virtio-net": 4 } as const;
+
 /** What measuring needs from where it runs. */
 export interface CompareHost extends HostTimes {
   createGuest(options: CompareGuestOptions): Promise<Guest>;

@@ -24,9 +24,9 @@ export interface CatalogueRow {
   irq?: number;
   /** The specification that it follows, with its version. */
   spec: string;
-  /** What drives it in Linux: the driver's or module's name, "firmware" where firmware does. */
+  /** What drives it in Linux: the driver's or module's name, "firmware" where firmware does, "none: ..." where programs use it themselves. */
   driver: string;
-  /** The symbol of Linux's configuration that builds the driver, without CONFIG_; "" for firmware. */
+  /** The symbol of Linux's configuration that builds the driver, without CONFIG_; "" where there is none. */
   config: string;
   description: string;
 }

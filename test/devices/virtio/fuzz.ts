@@ -25,7 +25,7 @@ type Pick = ReturnType<typeof random>;
 const kinds = [
   { device: "virtio-blk", kind: DeviceKind.VIRTIO_BLK, queues: 3 },
   { device: "virtio-console", kind: DeviceKind.VIRTIO_CONSOLE, queues: 18 },
-  { device: "virtio-net", kind: DeviceKind.VIRTIO_NET, queues: 17 },
+  { device: "virtio-net", kind: DeviceKind.VIRTIO_NET, queues: 3 },
   { device: "virtio-rng", kind: DeviceKind.VIRTIO_RNG, queues: 1 },
   { device: "virtio-pmem", kind: DeviceKind.VIRTIO_PMEM, queues: 1 },
   { device: "virtio-balloon", kind: DeviceKind.VIRTIO_BALLOON, queues: 5 },
@@ -44,6 +44,7 @@ class Noise {
   constructor(
     readonly m: Machine,
     readonly pick: Pick,
+    readonly kind: DeviceKind,
   ) {}
 
   address(): number {
@@ -64,10 +65,19 @@ class Noise {
     return pick(6) === 0 ? [this.address(), this.length()] : [RAM + pick(RAM_BYTES - 8192), [512, 513, 4096][pick(3)]];
   }
 
-  /** A block request's header, for the most part. */
-  header(): void {
+  /** The beginning of a request, a block device's for the most part; its length. */
+  header(): number {
     const { pick } = this;
+    if (this.kind === DeviceKind.VIRTIO_MEM) {
+      const request = new DataView(new ArrayBuffer(24));
+      request.setUint16(0, pick(5), true);
+      request.setBigUint64(8, BigInt(RAM + 4 * pick(5) * (1 << 20) + (pick(9) === 0 ? pick(2 ** 31) : 0)), true);
+      request.setUint16(16, pick(9) === 0 ? pick(0x1_0000) : pick(4), true);
+      this.m.fill(HEADER, new Uint8Array(request.buffer));
+      return 24;
+    }
     this.m.fill(HEADER, [[0, 1, 4, 8, 11, 13][pick(6)], 0, 0, 0, 0, 0, 0, 0, pick(256), pick(16)]);
+    return 16;
   }
 
   split(q: SplitQueue): void {
@@ -84,10 +94,9 @@ class Noise {
       q.describe(0, RAM + pick(RAM_BYTES - 4096), 1 + pick(4096), [0, VirtqFlag.DESC_WRITE][pick(2)], 0);
       q.offer(0);
     } else if (what === 1) {
-      this.header();
-      q.describe(0, HEADER, 16, pick(9) === 0 ? pick(8) : 1, 1);
+      q.describe(0, HEADER, this.header(), pick(9) === 0 ? pick(8) : 1, 1);
       q.describe(1, ...this.data(), [1, 3][pick(2)], 2);
-      q.describe(2, pick(9) === 0 ? this.address() : HEADER + 16, 1, 2, 0);
+      q.describe(2, pick(9) === 0 ? this.address() : HEADER + 32, 1 + pick(10), 2, 0);
       q.offer(0);
     } else {
       for (let n = pick(4); n >= 0; n--) q.offer(pick(60) === 0 ? pick(0x1_0000) : pick(8));
@@ -112,10 +121,9 @@ class Noise {
     if (what === 0) {
       put(RAM + pick(RAM_BYTES - 4096), 1 + pick(4096), [0, VirtqFlag.DESC_WRITE][pick(2)]);
     } else if (what === 1) {
-      this.header();
-      put(HEADER, 16, pick(9) === 0 ? pick(8) : VirtqFlag.DESC_NEXT);
+      put(HEADER, this.header(), pick(9) === 0 ? pick(8) : VirtqFlag.DESC_NEXT);
       put(...this.data(), VirtqFlag.DESC_NEXT | [0, VirtqFlag.DESC_WRITE][pick(2)]);
-      put(pick(9) === 0 ? this.address() : HEADER + 16, 1, VirtqFlag.DESC_WRITE);
+      put(pick(9) === 0 ? this.address() : HEADER + 32, 1 + pick(10), VirtqFlag.DESC_WRITE);
     } else {
       for (let n = pick(2 * q.size); n >= 0; n--) {
         const flags = [0, 1, 2, 3, 2, 1, 3, 4, 6, pick(0x1_0000)][pick(10)];
@@ -152,9 +160,9 @@ describe.each(cases)("$device over $name under noise", ({ kind, queues, attach }
     const flags =
       (kind === DeviceKind.VIRTIO_BLK ? queues << VirtioAttach.QUEUES_SHIFT : 0) |
       (seed & 1 ? VirtioAttach.NOTIFICATION_DATA : 0);
-    const t = attach(m, { kind, capacity: 1 << 20, flags });
+    const t = attach(m, { kind, capacity: kind === DeviceKind.VIRTIO_MEM ? 4 << 20 : 1 << 20, flags });
     const pick = random(seed * 0x9e37_79b9);
-    const noise = new Noise(m, pick);
+    const noise = new Noise(m, pick, kind);
     const outside = () => m.bytes.slice(Layout.STAGING, Layout.RAM);
     const before = outside();
     // Devices with memory have it from 8 MiB on.

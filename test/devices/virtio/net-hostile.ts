@@ -134,7 +134,7 @@ describe.each(transports)("virtio-net over $name with a hostile driver", ({ atta
     const address = () =>
       [RAM + pick(RAM_BYTES), RAM + 0x10_0000 + pick(0x8000), RAM + RAM_BYTES - pick(64), 0][Math.min(pick(16), 5) % 4];
     let resets = 0;
-    for (let round = 0; round < 1000; round++) {
+    for (let round = 0; round < 4000; round++) {
       if (round % 64 === 0 || (t.status() & VirtioStatus.DEVICE_NEEDS_RESET) !== 0) {
         resets++;
         n.d = new (n.d.constructor as typeof import("./driver.ts").Driver)(m, t);

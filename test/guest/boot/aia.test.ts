@@ -18,7 +18,10 @@ describe.each<[string, { firmware?: "opensbi"; console: GuestOptions["console"] 
       irqchip: "aia",
       harts: 2,
       exec: true,
-      disks: [{ bytes: disk, if: "nvme" }, { bytes: new Uint8Array(4 * MIB) }],
+      disks: [
+        { bytes: disk, if: "nvme" },
+        { bytes: new Uint8Array(4 * MIB), transport: "mmio" },
+      ],
       ...options,
     });
     await guest.ready();

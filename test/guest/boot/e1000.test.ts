@@ -114,7 +114,9 @@ describe("Intel's controllers in Debian", { timeout: 240_000 }, () => {
       expect(dump).toMatch(new RegExp(`0x0000:\\s+02 00 00 00 00 ${last}`));
       expect(dump).toMatch(new RegExp(`${device.slice(2)} ${device.slice(0, 2)} 86 80`));
       const features = await sh(`ethtool -k ${name[driver]}`);
-      for (const feature of ["rx-checksumming", "tx-checksumming", "tcp-segmentation-offload", "rx-vlan-offload"]) {
+      // Linux leaves an 82540EM's receive checksums off until it is asked.
+      const receive = driver === "e1000" ? [] : ["rx-checksumming"];
+      for (const feature of [...receive, "tx-checksumming", "tcp-segmentation-offload", "rx-vlan-offload"]) {
         expect(features, driver).toContain(`${feature}: on`);
       }
     }
