@@ -17,8 +17,6 @@ import { Irq } from "../../abi/memory-map";
 import { Line, setLine } from "../../irq";
 import { hasAia, hartsServed } from "./aia";
 
-export { raiseIrq } from "./raise";
-
 const enum Reg {
   PENDING = 0x1000,
   ENABLE = 0x2000,
