@@ -51,6 +51,17 @@ async function boot(): Promise<Linked> {
   return { guest, shared, fixed, socket, base };
 }
 
+/** Runs `measure` while this guest, if there is one, stands still: all are in one process. */
+export async function withoutLinked(measure: () => Promise<void>): Promise<void> {
+  const guest = (await linked)?.guest;
+  guest?.pause();
+  try {
+    await measure();
+  } finally {
+    guest?.resume();
+  }
+}
+
 export function linkedGuest(): Promise<Linked> {
   linked ??= boot();
   return linked;

@@ -1,6 +1,7 @@
 // The machine as Debian's kernel finds it, and as the host sees it, on the shared guest.
 import { beforeAll, describe, expect, it } from "vitest";
 import { debian, type SharedGuest, sh } from "./debian.ts";
+import { withoutLinked } from "./linked.ts";
 
 let shared: SharedGuest;
 beforeAll(async () => {
@@ -73,10 +74,12 @@ describe("counters", () => {
 describe("the host", () => {
   it("uses less than 2 % of a core for a guest that idles", async () => {
     await sh("sleep 1");
-    const before = process.cpuUsage();
-    await new Promise((resolve) => setTimeout(resolve, 5000));
-    const { user, system } = process.cpuUsage(before);
-    expect((user + system) / 5e6).toBeLessThan(0.02);
+    await withoutLinked(async () => {
+      const before = process.cpuUsage();
+      await new Promise((resolve) => setTimeout(resolve, 5000));
+      const { user, system } = process.cpuUsage(before);
+      expect((user + system) / 5e6).toBeLessThan(0.02);
+    });
   });
 
   it("spends at most 24 MiB beyond the guest's RAM", () => {
