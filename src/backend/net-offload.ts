@@ -5,6 +5,7 @@ import { NetGso, NetOffload } from "../../assembly/abi/net.ts";
 import { addBytes, checksumOf, fold, putWord } from "./checksum.ts";
 import type { NetFrame, NetOffloadRequest } from "./net.ts";
 import { findTcp } from "./net-headers.ts";
+import { copyOut } from "./parts.ts";
 
 const FIN_AND_PSH = 0x09;
 const CWR = 0x80;
@@ -23,11 +24,7 @@ export function offloadsOf({ checksum, segment }: NetOffloadRequest): number {
 /** The frame's bytes in one piece. */
 export function flatten({ parts, length }: NetFrame): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
+  copyOut(parts, 0, length, bytes, 0);
   return bytes;
 }
 

@@ -1,9 +1,11 @@
 // Captures in the format of libpcap (draft-ietf-opsawg-pcap), with nanoseconds: a backend
 // that writes down every frame that passes it, both ways. Frames are finished first, so
 // that a reader finds checksums right, and segments as they would be on a wire.
+
 import { NetOffload } from "../../assembly/abi/net.ts";
 import type { NetBackend, NetFrame } from "./net.ts";
 import { finishFrame } from "./net-offload.ts";
+import { copyOut } from "./parts.ts";
 
 /** Where a capture goes. */
 export interface PcapSink {
@@ -40,11 +42,7 @@ export function pcapRecord(frame: NetFrame, milliseconds: number): Uint8Array {
   view.setUint32(4, Math.min(Math.floor((milliseconds - seconds * 1000) * 1e6), 999_999_999), true);
   view.setUint32(8, frame.length, true);
   view.setUint32(12, frame.length, true);
-  let at = RECORD;
-  for (const part of frame.parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
+  copyOut(frame.parts, 0, frame.length, bytes, RECORD);
   return bytes;
 }
 

@@ -1,7 +1,9 @@
 // Frames in a stream of bytes, as QEMU's `-netdev stream` and passt have them: each with its
 // length in front, four bytes in network byte order. What comes is checked; there is never
 // more kept than one frame.
+
 import { NET_FRAME_MAX } from "../../assembly/abi/net.ts";
+import { copyOut } from "./parts.ts";
 
 const PREFIX = 4;
 const SHORTEST = 14;
@@ -55,12 +57,8 @@ export function writeFrame(parts: readonly Uint8Array[], length: number, into: U
   into[1] = length >>> 16;
   into[2] = length >>> 8;
   into[3] = length;
-  let at = PREFIX;
-  for (const part of parts) {
-    into.set(part, at);
-    at += part.length;
-  }
-  return at;
+  copyOut(parts, 0, length, into, PREFIX);
+  return PREFIX + length;
 }
 
 /** Bytes that a frame takes at most. */

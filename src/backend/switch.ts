@@ -4,9 +4,11 @@
 //
 // Everything in it has a bound. A receiver without room gets a queue of some hundreds of
 // kilobytes; what does not fit there is dropped, and the sender never waits.
+
 import { NetOffload } from "../../assembly/abi/net.ts";
 import type { NetBackend, NetFrame, NetGuest } from "./net.ts";
 import { copyFrame } from "./net-offload.ts";
+import { beginningOf } from "./parts.ts";
 
 const ALL_OFFLOADS = NetOffload.CHECKSUM | NetOffload.TSO4 | NetOffload.TSO6 | NetOffload.ECN;
 
@@ -47,18 +49,8 @@ function addressAt(bytes: Uint8Array, at: number): number {
   return high * 2 ** 32 + low;
 }
 
-/** First 12 bytes of a frame: destination and source. */
-function addressesOf({ parts }: NetFrame): Uint8Array {
-  if (parts[0].length >= 12) return parts[0];
-  const bytes = new Uint8Array(12);
-  let at = 0;
-  for (const part of parts) {
-    const taken = part.subarray(0, 12 - at);
-    bytes.set(taken, at);
-    at += taken.length;
-  }
-  return bytes;
-}
+/** Destination and source stand first in a frame. */
+const ADDRESSES = 12;
 
 class Port implements SwitchPort {
   readonly name = "switch";
@@ -148,7 +140,7 @@ class Lan implements Switch {
   }
 
   forward(from: Port, frame: NetFrame): void {
-    const header = addressesOf(frame);
+    const header = beginningOf(frame.parts, ADDRESSES);
     const isGroup = (header[0] & 1) !== 0;
     // A source that is a group's is no source.
     if ((header[6] & 1) === 0) this.#learn(addressAt(header, 6), from);

@@ -1,8 +1,8 @@
 // --disk FILE[,if=nvme|ahci|virtio][,ro|,overlay], for NVMe [,dbbuf=on|off], and for virtio disks
-// [,transport=pci|mmio][,queues=N][,ring=split|packed][,indirect=on][,notify=data]. The file's name may hold commas: settings
-// are taken off the end as long as they are known ones.
+// [,transport=pci|mmio][,queues=N][,ring=split|packed][,indirect=on][,notify=data].
 import { OptionError } from "../errors.ts";
 import { DISK_INTERFACES, type DiskInterface, type RingKind } from "../guest/options.ts";
+import { takeAccess, takeFile } from "./settings.ts";
 
 export interface DiskArgument {
   path: string;
@@ -47,28 +47,15 @@ function virtioSettings(settings: Set<string>, path: string): Partial<DiskArgume
 }
 
 export function parseDisk(text: string): DiskArgument {
-  const parts = text.split(",");
-  const settings = new Set<string>();
-  while (parts.length > 1 && isSetting(parts[parts.length - 1])) settings.add(parts.pop() as string);
-
-  const last = parts[parts.length - 1];
-  const looksLikeSetting = parts.length > 1 && (/^[a-z]+=/.test(last) || /^[a-z]{1,8}$/.test(last));
-  if (looksLikeSetting)
-    throw new OptionError(
-      `disk setting "${last}" is not known: write ${[...SETTINGS, ...VIRTIO_SETTINGS, "queues=N"].join(", ")}`,
-    );
-  const path = parts.join(",");
+  const file = takeFile(text, "disk", isSetting, [...SETTINGS, ...VIRTIO_SETTINGS, "queues=N"]);
+  const { path, settings } = file;
   if (path === "") {
     const examples = DISK_INTERFACES.map((name) => `--disk FILE,if=${name}`);
     throw new OptionError(`a disk needs a file: write ${examples.join(" or ")}`);
   }
   const interfaces = DISK_INTERFACES.filter((name) => settings.has(`if=${name}`));
   if (interfaces.length > 1) throw new OptionError(`disk ${path} can be ${interfaces.join(" or ")}, not both`);
-  if (settings.has("ro") && settings.has("overlay")) {
-    throw new OptionError(
-      `disk ${path}: "ro" and "overlay" exclude each other: an overlay is written, and thrown away`,
-    );
-  }
+  const access = takeAccess(file, "disk");
   const device = interfaces[0] ?? "virtio";
   const doorbellBuffer = settings.has("dbbuf=on");
   if (doorbellBuffer && settings.has("dbbuf=off")) throw new OptionError(`disk ${path}: dbbuf is on or off, not both`);
@@ -78,8 +65,7 @@ export function parseDisk(text: string): DiskArgument {
   return {
     path,
     if: device,
-    readOnly: settings.has("ro"),
-    overlay: settings.has("overlay"),
+    ...access,
     ...virtioSettings(settings, path),
     ...(doorbellBuffer ? { doorbellBuffer } : {}),
   };

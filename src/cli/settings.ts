@@ -2,6 +2,43 @@
 // anything but a comma.
 import { OptionError } from "../errors.ts";
 
+/** A file's name, which may hold commas, and the settings behind it. */
+export interface FileSettings {
+  path: string;
+  settings: Set<string>;
+}
+
+/**
+ * "FILE[,setting...]" of option `what`: settings are taken off the end as long as they are known ones.
+ * @throws OptionError where what is left ends in something like a setting; `known` is what could be written instead.
+ */
+export function takeFile(
+  text: string,
+  what: string,
+  isSetting: (text: string) => boolean,
+  known: readonly string[],
+): FileSettings {
+  const parts = text.split(",");
+  const settings = new Set<string>();
+  while (parts.length > 1 && isSetting(parts[parts.length - 1])) settings.add(parts.pop() as string);
+  const last = parts[parts.length - 1];
+  if (parts.length > 1 && (/^[a-z]+=/.test(last) || /^[a-z]{1,8}$/.test(last))) {
+    throw new OptionError(`${what} setting "${last}" is not known: write ${known.join(", ")}`);
+  }
+  return { path: parts.join(","), settings };
+}
+
+/** What "ro" and "overlay" say. @throws OptionError if both are there. */
+export function takeAccess({ path, settings }: FileSettings, what: string): { readOnly: boolean; overlay: boolean } {
+  const [readOnly, overlay] = [settings.has("ro"), settings.has("overlay")];
+  if (readOnly && overlay) {
+    throw new OptionError(
+      `${what} ${path}: "ro" and "overlay" exclude each other: an overlay is written, and thrown away`,
+    );
+  }
+  return { readOnly, overlay };
+}
+
 export interface NamedSettings {
   name: string;
   /** The values of each setting, in order. A setting without a value has "on". */

@@ -5,8 +5,7 @@ import type { Amounts } from "./amounts.ts";
 import type { DebianBoot, NetDevice } from "./debian-boot.ts";
 import type { DebianTask } from "./debian-task.ts";
 import { CALLED, Service } from "./net-peer.ts";
-import type { Amount, Finding } from "./work.ts";
-import { NETWORKS } from "./work.ts";
+import { type Amount, type Finding, NETWORKS } from "./work.ts";
 
 /** Bytes that one operation is counted as. */
 const SEGMENT = 64 << 10;
@@ -62,15 +61,23 @@ export function tasks({ segments, roundTrips: trips }: Amounts): DebianTask[] {
   ] as const;
   return [
     ...paths.map((path) => ({
-      ...{ ...tcp, ...path, workload: "TCP, guest sends" },
+      ...tcp,
+      ...path,
+      workload: "TCP, guest sends",
       run: (boot: DebianBoot) => send(boot, path.device, segments),
     })),
     ...paths.map((path) => ({
-      ...{ ...tcp, ...path, workload: "TCP, guest receives" },
+      ...tcp,
+      ...path,
+      workload: "TCP, guest receives",
       run: (boot: DebianBoot) => receive(boot, path.device, segments),
     })),
     ...paths.map((path) => ({
-      ...{ ...row, ...path, workload: "round trip of 1 byte", unit: "us" as const, operation: "round trip" },
+      ...row,
+      ...path,
+      workload: "round trip of 1 byte",
+      unit: "us" as const,
+      operation: "round trip",
       run: (boot: DebianBoot) => roundTrips(boot, path.device, trips),
     })),
   ];

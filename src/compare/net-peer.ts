@@ -14,6 +14,7 @@ import type {
   NatTransport,
 } from "../backend/nat/transport.ts";
 import type { NetBackend, NetFrame, NetGuest } from "../backend/net.ts";
+import { copyOut } from "../backend/parts.ts";
 
 const CHUNK = new Uint8Array(64 << 10);
 
@@ -54,15 +55,7 @@ class Stream implements NatStream {
     this.#moved(length);
     if (this.#service !== Service.ECHO) return;
     const copy = new Uint8Array(length);
-    let at = 0;
-    let skip = offset;
-    for (const part of parts) {
-      const piece = part.subarray(Math.min(skip, part.length), Math.min(part.length, skip + length - at));
-      copy.set(piece, at);
-      at += piece.length;
-      skip = Math.max(0, skip - part.length);
-      if (at === length) break;
-    }
+    copyOut(parts, offset, length, copy, 0);
     this.#later(() => this.isOver || this.#events.data(copy));
   }
 

@@ -2,6 +2,7 @@
 // backend become error numbers for the guest and one message a disk for people.
 import { type DiscardKind, type DiskBackend, SECTOR } from "../backend/disk.ts";
 import { DiskError, Errno, OptionError } from "../errors.ts";
+import { closeAll } from "./close-all.ts";
 
 /** What diskFlush answers when the flush is under way. */
 const PENDING = 1;
@@ -72,15 +73,7 @@ export class Disks {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    let first: unknown;
-    for (const backend of this.#backends) {
-      try {
-        backend.close();
-      } catch (error) {
-        first ??= error;
-      }
-    }
-    if (first !== undefined) throw first;
+    closeAll(this.#backends);
   }
 
   #attempt(disk: number, action: (backend: DiskBackend) => void): number {

@@ -13,6 +13,7 @@ import { readRegions, type TranslatedRegion } from "../engine/regions.ts";
 import { AgentError, ExecError, type GuestCrash, HostError, OptionError, ParavaneError } from "../errors.ts";
 import type { Symbols } from "../image/elf-symbols.ts";
 import { GuestClock } from "./clock.ts";
+import { closeAll } from "./close-all.ts";
 import { ConsolePorts, consoleKindOf, portOf, SERIAL_PORT, virtioPort } from "./console-ports.ts";
 import { doubleFaultCrash, panicCrash } from "./crash.ts";
 import { type CustomDeviceHandle, CustomDevices } from "./custom-devices.ts";
@@ -544,17 +545,6 @@ export class Guest {
     this.#finish(error instanceof Error ? error : new HostError(String(error)));
   }
 
-  /** Closes what devices talk to: all of it, whatever fails. */
-  #closeBackends(): void {
-    try {
-      this.#vsock?.close();
-      this.#shares.close();
-      this.#nets.close();
-    } finally {
-      this.#disks.close();
-    }
-  }
-
   /** Ends everything once: `outcome` is how the guest ended, or the error that ended it. */
   #finish(outcome: ExitInfo | Error): void {
     if (this.#isOver) return;
@@ -571,7 +561,7 @@ export class Guest {
       this.#memory.end();
       // What was written to persistent memory reaches its disks, as through a mapped file, unless the engine itself failed.
       if (!(error instanceof HostError)) this.#engine.exports.writeBackAll();
-      this.#closeBackends();
+      closeAll([this.#vsock, this.#shares, this.#nets, this.#disks]);
     } catch (alsoFailed) {
       error ??= alsoFailed;
     }

@@ -1,4 +1,5 @@
 // A network device as options say it, and as the machine attaches it.
+import { parsePrefix } from "../backend/nat/address.ts";
 import type { NetBackend } from "../backend/net.ts";
 import { createNetBackend, type NetSettings } from "../backend/net-backends.ts";
 import { captured, type PcapSink } from "../backend/pcap.ts";
@@ -81,8 +82,7 @@ function whole(what: string, value: number, least: number, most: number): number
 
 /** "10.0.0.1/24", checked. */
 export function checkAddress(text: string): string {
-  const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})\/(\d{1,2})$/.exec(text);
-  if (match === null || match.slice(1, 5).some((part) => Number(part) > 255) || Number(match[5]) > 32) {
+  if (!text.includes("/") || parsePrefix(text) === undefined) {
     throw new OptionError(`"${text}" is no address with the length of its prefix: write one such as 10.0.0.1/24`);
   }
   return text;

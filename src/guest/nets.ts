@@ -12,7 +12,9 @@ import { NET_FRAME_MAX, NetAt, NetGso, NetHeader, NetHeaderFlag, NetRoom } from 
 import type { NetBackend, NetFrame, NetOffloadRequest } from "../backend/net.ts";
 import { findTcp, HEADERS_MAX } from "../backend/net-headers.ts";
 import { copyFrame, finishFrame, offloadsOf } from "../backend/net-offload.ts";
+import { beginningOf, copyOut } from "../backend/parts.ts";
 import type { Engine } from "../engine/engine.ts";
+import { closeAll } from "./close-all.ts";
 
 const HEADER_IN = Dev.NET + NetAt.HEADER_IN;
 const PEEK = Dev.NET + NetAt.PEEK;
@@ -152,15 +154,7 @@ export class Nets {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    let first: unknown;
-    for (const { backend } of this.#ports) {
-      try {
-        backend.close();
-      } catch (error) {
-        first ??= error;
-      }
-    }
-    if (first !== undefined) throw first;
+    closeAll(this.#ports.map(({ backend }) => backend));
   }
 
   #deliver(port: Port, number: number, frame: NetFrame): boolean {
@@ -219,19 +213,9 @@ export class Nets {
 
   /** Puts the frame's first bytes where filters and steering look at them. */
   #showBeginning(bytes: Uint8Array, { parts, length }: NetFrame): void {
-    const [first] = parts;
-    if (first.length >= NetAt.PEEK_SIZE) {
-      bytes.set(first.subarray(0, NetAt.PEEK_SIZE), PEEK);
-      return;
-    }
-    if (length < NetAt.PEEK_SIZE) bytes.fill(0, PEEK + length, PEEK + NetAt.PEEK_SIZE);
-    let at = 0;
-    for (const part of parts) {
-      const taken = part.subarray(0, NetAt.PEEK_SIZE - at);
-      bytes.set(taken, PEEK + at);
-      at += taken.length;
-      if (at === NetAt.PEEK_SIZE) return;
-    }
+    const shown = Math.min(length, NetAt.PEEK_SIZE);
+    copyOut(parts, 0, shown, bytes, PEEK);
+    bytes.fill(0, PEEK + shown, PEEK + NetAt.PEEK_SIZE);
   }
 
   #setLink(port: Port, number: number, up: boolean): void {
@@ -255,7 +239,7 @@ export class Nets {
     const checksum = { start, offset };
     if (type === NetGso.NONE) return { checksum };
     const size = view.getUint16(at + NetHeader.GSO_SIZE, true);
-    const found = findTcp(beginning(frame));
+    const found = findTcp(beginningOf(frame.parts, Math.min(frame.length, HEADERS_MAX)));
     const version = { [NetGso.TCPV4]: 4, [NetGso.TCPV6]: 6 }[type & ~NetGso.ECN];
     if (found === undefined || found.version !== version || found.tcp !== start || offset !== 16) return "malformed";
     if (size === 0 || found.data > frame.length) return "malformed";
@@ -273,19 +257,4 @@ export class Nets {
     view.setUint16(HEADER_IN + NetHeader.CSUM_OFFSET, checksum?.offset ?? 0, true);
     view.setUint16(HEADER_IN + NetHeader.NUM_BUFFERS, 0, true);
   }
-}
-
-/** The frame's first bytes in one piece: all its headers. */
-function beginning(frame: NetFrame): Uint8Array {
-  const wanted = Math.min(frame.length, HEADERS_MAX);
-  if (frame.parts[0].length >= wanted) return frame.parts[0];
-  const bytes = new Uint8Array(wanted);
-  let at = 0;
-  for (const part of frame.parts) {
-    const taken = part.subarray(0, wanted - at);
-    bytes.set(taken, at);
-    at += taken.length;
-    if (at === wanted) break;
-  }
-  return bytes;
 }

@@ -5,6 +5,7 @@ import type { ShareBackend } from "../backend/9p/share-backend.ts";
 import { Pieces } from "../backend/pieces.ts";
 import type { Engine } from "../engine/engine.ts";
 import { OptionError } from "../errors.ts";
+import { closeAll } from "./close-all.ts";
 import type { AttachedShare } from "./machine.ts";
 
 /** How many a guest may have. */
@@ -81,6 +82,6 @@ export class Shares {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    for (const server of this.#servers) server.close();
+    closeAll(this.#servers);
   }
 }

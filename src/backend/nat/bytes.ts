@@ -21,28 +21,6 @@ export function put32(bytes: Uint8Array, at: number, value: number): void {
   bytes[at + 3] = value;
 }
 
-/** Copies `length` bytes that begin at `offset` of `parts`, which hold them, to `into` at `at`. */
-export function copyOut(
-  parts: readonly Uint8Array[],
-  offset: number,
-  length: number,
-  into: Uint8Array,
-  at: number,
-): void {
-  for (const part of parts) {
-    if (length === 0) return;
-    if (offset >= part.length) {
-      offset -= part.length;
-      continue;
-    }
-    const taken = Math.min(part.length - offset, length);
-    into.set(taken === part.length ? part : part.subarray(offset, offset + taken), at);
-    at += taken;
-    length -= taken;
-    offset = 0;
-  }
-}
-
 /** The ones' complement sum, folded, of `length` bytes that begin at `offset` of `parts`. */
 export function sumParts(parts: readonly Uint8Array[], offset: number, length: number): number {
   let sum = 0;

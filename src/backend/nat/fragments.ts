@@ -1,7 +1,7 @@
 // Reassembly of the guest's IPv4 fragments (RFC 791, 3.2): for datagrams larger than its MTU.
 // Few at a time, of bounded size, and none for long. What overlaps is dropped with all of
 // its datagram (as RFC 5722 has it for IPv6).
-import { copyOut } from "./bytes.ts";
+import { copyOut } from "../parts.ts";
 import { ETHERNET, IPV4, type Packet } from "./packet.ts";
 
 const MOST = 16;

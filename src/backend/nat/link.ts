@@ -3,8 +3,9 @@
 import { NetGso } from "../../../assembly/abi/net.ts";
 import { addBytes, checksumOf, fold } from "../checksum.ts";
 import type { NetFrame, NetGuest, NetOffloadRequest } from "../net.ts";
+import { copyOut } from "../parts.ts";
 import type { NatAddresses } from "./address.ts";
-import { copyOut, put16, put32, sumParts } from "./bytes.ts";
+import { put16, put32, sumParts } from "./bytes.ts";
 import { ETHERNET, EtherType, IPV4, Protocol, pseudoSum } from "./packet.ts";
 
 /** The gateway's hardware address: locally administered. */

@@ -3,7 +3,8 @@
 import { NetOffload } from "../../../assembly/abi/net.ts";
 import { addBytes, fold } from "../checksum.ts";
 import type { NetFrame } from "../net.ts";
-import { copyOut, get16, get32, sumParts } from "./bytes.ts";
+import { copyOut } from "../parts.ts";
+import { get16, get32, sumParts } from "./bytes.ts";
 
 export const ETHERNET = 14;
 export const IPV4 = 20;

@@ -6,7 +6,7 @@
 // Wisp has no half-closed streams, so the guest's end closes both directions some seconds after
 // it; and it has no way to make a server wait, so a stream that the guest does not
 // read is given up when too much has come.
-import { copyOut } from "./bytes.ts";
+import { copyOut } from "../parts.ts";
 import type {
   NatDatagramEvents,
   NatDatagrams,

@@ -4,7 +4,6 @@ import { randomBytes } from "node:crypto";
 import { createSocket, type RemoteInfo, type Socket as UdpSocket } from "node:dgram";
 import dns from "node:dns";
 import { createServer, isIPv6, Socket } from "node:net";
-import { copyOut } from "../../backend/nat/bytes.ts";
 import type {
   NatAccepted,
   NatDatagramEvents,
@@ -16,6 +15,7 @@ import type {
   NatStreamEvents,
   NatTransport,
 } from "../../backend/nat/transport.ts";
+import { copyOut } from "../../backend/parts.ts";
 import { OptionError } from "../../errors.ts";
 
 const LOOPBACK = "127.0.0.1";

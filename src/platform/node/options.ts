@@ -1,9 +1,9 @@
 // What createGuest takes in Node beyond the library's own options: files by path, and the
 // Debian guest by name.
 import { readFile } from "node:fs/promises";
-import type { DiskBackend } from "../../backend/disk.ts";
 import type { PcapSink } from "../../backend/pcap.ts";
 import { OptionError } from "../../errors.ts";
+import type { Closable } from "../../guest/close-all.ts";
 import type { ImageNames } from "../../guest/create.ts";
 import type {
   DiskOptions,
@@ -108,62 +108,78 @@ async function readFirmware(
   return stages;
 }
 
-function openFiles<T extends PmemOptions>(what: string, disks: readonly (T & { path?: string })[]): T[] {
-  const opened: DiskBackend[] = [];
-  try {
-    return disks.map(({ path, ...rest }) => {
-      const disk = rest as unknown as T;
-      if (path === undefined) return disk;
-      if (disk.bytes !== undefined || disk.backend !== undefined) {
-        throw new OptionError(`${what} ${path}: give a path, bytes or a backend, only one of them`);
-      }
-      // An overlay never writes what is under it.
-      const backend = fileDisk(path, { readOnly: disk.readOnly || disk.overlay });
-      opened.push(backend);
-      return { ...disk, backend };
-    });
-  } catch (error) {
-    for (const backend of opened) backend.close();
-    throw error;
-  }
+/** Hears of everything that was opened, so that it can be closed if something else cannot be. */
+type Opened = Closable[];
+
+function openFiles<T extends PmemOptions>(
+  what: string,
+  disks: readonly (T & { path?: string })[],
+  opened: Opened,
+): T[] {
+  return disks.map(({ path, ...rest }) => {
+    const disk = rest as unknown as T;
+    if (path === undefined) return disk;
+    if (disk.bytes !== undefined || disk.backend !== undefined) {
+      throw new OptionError(`${what} ${path}: give a path, bytes or a backend, only one of them`);
+    }
+    // An overlay never writes what is under it.
+    const backend = fileDisk(path, { readOnly: disk.readOnly || disk.overlay });
+    opened.push(backend);
+    return { ...disk, backend };
+  });
 }
 
 /** Opens captures that are given by path. */
-function openCaptures(nets: readonly NodeNetOptions[]): NetOptions[] {
-  const opened: PcapSink[] = [];
-  try {
-    return nets.map(({ pcap, ...net }) => {
-      if (typeof pcap !== "string") return { ...net, pcap };
-      const sink = pcapFile(pcap);
-      opened.push(sink);
-      return { ...net, pcap: sink };
-    });
-  } catch (error) {
-    for (const sink of opened) sink.close();
-    throw error;
-  }
+function openCaptures(nets: readonly NodeNetOptions[], opened: Opened): NetOptions[] {
+  return nets.map(({ pcap, ...net }) => {
+    if (typeof pcap !== "string") return { ...net, pcap };
+    const sink = pcapFile(pcap);
+    opened.push(sink);
+    return { ...net, pcap: sink };
+  });
 }
 
-function openShares(shares: readonly NodeShareOptions[]): ShareOptions[] {
-  const opened: FolderShare[] = [];
-  try {
-    return shares.map(({ path, ...share }) => {
-      if (path === undefined) return share;
-      if (share.backend !== undefined) throw new OptionError(`share ${path}: give a path or a backend, not both`);
-      const backend = new FolderShare(path, share);
-      opened.push(backend);
-      return { ...share, backend };
-    });
-  } catch (error) {
-    for (const share of opened) share.close();
-    throw error;
-  }
+function openShares(shares: readonly NodeShareOptions[], opened: Opened): ShareOptions[] {
+  return shares.map(({ path, ...share }) => {
+    if (path === undefined) return share;
+    if (share.backend !== undefined) throw new OptionError(`share ${path}: give a path or a backend, not both`);
+    const backend = new FolderShare(path, share);
+    opened.push(backend);
+    return { ...share, backend };
+  });
 }
 
-async function openVsock({ path, ...vsock }: NodeVsockOptions): Promise<VsockOptions> {
+async function openVsock({ path, ...vsock }: NodeVsockOptions, opened: Opened): Promise<VsockOptions> {
   if (path === undefined) return vsock;
   if (vsock.backend !== undefined) throw new OptionError(`vsock ${path}: give a path or a backend, not both`);
-  return { ...vsock, backend: await unixVsock(path) };
+  const backend = await unixVsock(path);
+  opened.push(backend);
+  return { ...vsock, backend };
+}
+
+/** Opens what is given by path: all of it, or nothing stays open. */
+async function openPaths({
+  disks = [],
+  pmem = [],
+  nets = [],
+  shares = [],
+  vsock,
+}: NodeGuestOptions): Promise<
+  Required<Pick<GuestOptions, "disks" | "pmem" | "nets" | "shares">> & Pick<GuestOptions, "vsock">
+> {
+  const opened: Opened = [];
+  try {
+    return {
+      vsock: vsock && (await openVsock(vsock, opened)),
+      nets: openCaptures(nets, opened),
+      shares: openShares(shares, opened),
+      disks: openFiles<DiskOptions>("disk", disks, opened),
+      pmem: openFiles<PmemOptions>("pmem", pmem, opened),
+    };
+  } catch (error) {
+    for (const it of opened) it.close();
+    throw error;
+  }
 }
 
 /** "kernel /boot/vmlinux" for a file, "kernel" for bytes. */
@@ -182,7 +198,7 @@ export async function resolveOptions(
   options: NodeGuestOptions,
   progress: (line: string) => void,
 ): Promise<ResolvedOptions> {
-  const { guest, tools, firmware, disks = [], nets = [], shares = [], pmem = [], vsock, ...rest } = options;
+  const { guest, tools, firmware, disks = [], ...rest } = options;
   if (guest !== undefined && guest !== "debian") {
     throw new OptionError(`guest "${guest}" is not known: write debian, or give a kernel`);
   }
@@ -205,11 +221,7 @@ export async function resolveOptions(
     options: {
       ...rest,
       ...files,
-      vsock: vsock && (await openVsock(vsock)),
-      nets: openCaptures(nets),
-      shares: openShares(shares),
-      disks: openFiles<DiskOptions>("disk", all),
-      pmem: openFiles<PmemOptions>("pmem", pmem),
+      ...(await openPaths({ ...options, disks: all })),
     },
     names: {
       kernel: nameOf("kernel", kernel),
