@@ -9,6 +9,7 @@ import { DeviceKind } from "./abi/device";
 import { ExitDirection } from "./abi/exit-counter";
 import { BootMode, Machine } from "./abi/layout";
 import { Map } from "./abi/memory-map";
+import { VirtioId } from "./abi/virtio";
 import { ahciRead, ahciWrite } from "./devices/block/ahci-registers";
 import { nvmeLook, nvmeRead, nvmeWrite } from "./devices/block/nvme";
 import { UARTS, uartRead, uartWrite } from "./devices/console/ns16550a";
@@ -26,6 +27,7 @@ import { finisherRead, finisherWrite } from "./devices/power/finisher";
 import { rtcRead, rtcWrite } from "./devices/rtc/goldfish";
 import { aclintRead, aclintWrite } from "./devices/timer/aclint";
 import { virtioKind } from "./devices/virtio/attach";
+import { virtioId } from "./devices/virtio/kinds";
 import { virtioMmioRead, virtioMmioWrite } from "./devices/virtio/mmio";
 import { virtioPciRead, virtioPciWrite } from "./devices/virtio/pci";
 import { countBar, countExit } from "./exits";
@@ -279,19 +281,8 @@ function functionRead(slot: u32, bar: u32, offset: u32, size: u32): u64 {
     case DeviceKind.E1000:
     case DeviceKind.E1000E:
       return e1000Read(f.instance, bar, offset, size);
-    case DeviceKind.VIRTIO_BLK:
-    case DeviceKind.VIRTIO_CONSOLE:
-    case DeviceKind.VIRTIO_RNG:
-    case DeviceKind.VIRTIO_9P:
-    case DeviceKind.VIRTIO_VSOCK:
-    case DeviceKind.VIRTIO_NET:
-    case DeviceKind.VIRTIO_BALLOON:
-    case DeviceKind.VIRTIO_PMEM:
-    case DeviceKind.VIRTIO_MEM:
-    case DeviceKind.VIRTIO_RTC:
-      return virtioPciRead(f.instance, bar, offset, size);
     default:
-      return ones(size);
+      return virtioId(f.kind) != <u32>VirtioId.NONE ? virtioPciRead(f.instance, bar, offset, size) : ones(size);
   }
 }
 
@@ -313,17 +304,8 @@ function functionWrite(slot: u32, bar: u32, offset: u32, size: u32, value: u64):
     case DeviceKind.E1000E:
       e1000Write(f.instance, bar, offset, size, value);
       break;
-    case DeviceKind.VIRTIO_BLK:
-    case DeviceKind.VIRTIO_CONSOLE:
-    case DeviceKind.VIRTIO_RNG:
-    case DeviceKind.VIRTIO_9P:
-    case DeviceKind.VIRTIO_VSOCK:
-    case DeviceKind.VIRTIO_NET:
-    case DeviceKind.VIRTIO_BALLOON:
-    case DeviceKind.VIRTIO_PMEM:
-    case DeviceKind.VIRTIO_MEM:
-    case DeviceKind.VIRTIO_RTC:
-      virtioPciWrite(f.instance, bar, offset, size, value);
+    default:
+      if (virtioId(f.kind) != <u32>VirtioId.NONE) virtioPciWrite(f.instance, bar, offset, size, value);
       break;
   }
 }

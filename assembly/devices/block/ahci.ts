@@ -14,7 +14,7 @@
 // the ICH9's MSI capability: it has nowhere to send messages while the board has a PLIC.
 import { DeviceKind } from "../../abi/device";
 import { diskFlush } from "../../host";
-import { CapabilityId, Pci, addBar, addCapability, addFunction, configSet16, configSet8, configWritable, functionAt } from "../pci/function";
+import { Pci, addBar, addFunction, addPowerManagement, configSet16, configSet8, functionAt } from "../pci/function";
 import { flushTag } from "./ahci-data";
 import { finish, forget, serve } from "./ahci-port";
 import { resetController, updateInterrupt } from "./ahci-registers";
@@ -92,10 +92,7 @@ function addController(slot: u32): void {
   addFunction(slot, DeviceKind.AHCI, 0, INTEL, ICH9_AHCI, CLASS_AHCI, REVISION, SUBSYSTEM_VENDOR, SUBSYSTEM, INTA);
   addBar(slot, Bar.INDEX, Bar.SIZE, false);
   configSet8(slot, Ich9.MAP, Ich9.MAP_AHCI);
-  const capability = addCapability(slot, CapabilityId.POWER_MANAGEMENT, 8);
-  configSet16(slot, capability + 2, 3); // version
-  configSet16(slot, capability + 4, 1 << 3); // No_Soft_Reset
-  configWritable(slot, capability + 4, 3);
+  addPowerManagement(slot, 3);
 }
 
 /** Power-on state; the disks stay attached. */

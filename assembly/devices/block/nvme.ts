@@ -16,7 +16,7 @@
 import { DeviceKind } from "../../abi/device";
 import { diskFlush } from "../../host";
 import { addMsix, clearMsix } from "../pci/msix";
-import { CapabilityId, Pci, addBar, addCapability, addFunction, configSet16, configSet32, configWritable, functionAt } from "../pci/function";
+import { Pci, addBar, addExpress, addFunction, addPowerManagement, functionAt } from "../pci/function";
 import { setIntx } from "../pci/intx";
 import { executeAdmin } from "./nvme-admin";
 import { ErrorEvent, deliverEvents, forgetEvents, reportError } from "./nvme-events";
@@ -111,8 +111,8 @@ export function attachNvme(slot: u32, instance: u32, backend: u32, capacityBytes
   addFunction(slot, DeviceKind.NVME, instance, VENDOR, DEVICE, CLASS_NVME, REVISION, SUBSYSTEM_VENDOR, SUBSYSTEM, INTA);
   addBar(slot, Bar.INDEX, Bar.SIZE, true);
   addMsix(slot, Bar.INDEX, Bar.MSIX_TABLE, Bar.MSIX_PBA, Limit.VECTORS);
-  addPowerManagement(slot);
-  addExpress(slot);
+  addPowerManagement(slot, 3);
+  addExpress(slot, 2);
   nvmeReset(instance);
   return true;
 }
@@ -390,19 +390,4 @@ export function nvmeValidate(instance: u32): bool {
     queuesSound(s) &&
     shadowSound(s)
   );
-}
-
-/** Power Management capability: D0 and D3hot, state kept. */
-function addPowerManagement(slot: u32): void {
-  const capability = addCapability(slot, CapabilityId.POWER_MANAGEMENT, 8);
-  configSet16(slot, capability + 2, 3); // version
-  configSet16(slot, capability + 4, 1 << 3); // No_Soft_Reset
-  configWritable(slot, capability + 4, 3);
-}
-
-/** PCI Express capability, version 2: an endpoint integrated into the root complex, so it has no link. */
-function addExpress(slot: u32): void {
-  const capability = addCapability(slot, CapabilityId.EXPRESS, 0x3c);
-  configSet16(slot, capability + 2, 0x92);
-  configSet32(slot, capability + 4, 1 << 15); // role-based error reporting
 }

@@ -8,7 +8,7 @@
 // Left out: the 82574L's I/O BAR and flash BAR, which its driver does not touch, expansion
 // ROMs, MSI, and wake-up (no PME from any state).
 import { DeviceKind } from "../../abi/device";
-import { CapabilityId, addBar, addCapability, addFunction, addIoBar, configSet16, configSet32, configWritable } from "../pci/function";
+import { addBar, addExpress, addFunction, addIoBar, addPowerManagement, configWritable } from "../pci/function";
 import { addMsix } from "../pci/msix";
 import { DEVICE_82540EM, DEVICE_82574L, INTEL, SUBSYSTEM_82540EM, SUBSYSTEM_82574L } from "./e1000-nvm";
 import { E1000, Limit, is82574 } from "./e1000-state";
@@ -29,10 +29,6 @@ const REVISION_82540EM: u32 = 3;
 const REVISION_82574L: u32 = 0;
 const INTA: u32 = 1;
 
-/** PCI Express capability: version 1, an endpoint integrated into the root complex, so it has no link. */
-const EXPRESS_LENGTH: u32 = 0x14;
-const EXPRESS_FLAGS: u32 = 0x91;
-
 export function kindOf(s: E1000): DeviceKind {
   return is82574(s) ? DeviceKind.E1000E : DeviceKind.E1000;
 }
@@ -45,11 +41,8 @@ export function addE1000Function(s: E1000): void {
     );
     addBar(slot, Bar.REGISTERS, Bar.REGISTERS_SIZE, false);
     addBar(slot, Bar.MSIX, Bar.MSIX_SIZE, false);
-    addPowerManagement(slot);
-    const express = addCapability(slot, CapabilityId.EXPRESS, EXPRESS_LENGTH);
-    configSet16(slot, express + 2, EXPRESS_FLAGS);
-    configSet32(slot, express + 4, 1 << 15); // role-based error reporting
-    configWritable(slot, express + 8, 0x7fff);
+    addPowerManagement(slot, 2);
+    configWritable(slot, addExpress(slot, 1) + 8, 0x7fff);
     addMsix(slot, Bar.MSIX, Bar.MSIX_TABLE, Bar.MSIX_PBA, Limit.VECTORS);
   } else {
     addFunction(
@@ -57,14 +50,6 @@ export function addE1000Function(s: E1000): void {
     );
     addBar(slot, Bar.REGISTERS, Bar.REGISTERS_SIZE, false);
     addIoBar(slot, Bar.IO, Bar.IO_SIZE);
-    addPowerManagement(slot);
+    addPowerManagement(slot, 2);
   }
-}
-
-/** Version 2, D0 and D3hot; state is kept. */
-function addPowerManagement(slot: u32): void {
-  const capability = addCapability(slot, CapabilityId.POWER_MANAGEMENT, 8);
-  configSet16(slot, capability + 2, 2);
-  configSet16(slot, capability + 4, 1 << 3); // No_Soft_Reset
-  configWritable(slot, capability + 4, 3);
 }

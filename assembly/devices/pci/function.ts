@@ -171,6 +171,25 @@ export function addCapability(slot: u32, id: CapabilityId, length: u32): u32 {
   return offset;
 }
 
+/** Power Management capability (PCI Bus Power Management 1.2) of `version`: D0 and D3hot, state is kept. */
+export function addPowerManagement(slot: u32, version: u32): void {
+  const offset = addCapability(slot, CapabilityId.POWER_MANAGEMENT, 8);
+  configSet16(slot, offset + 2, version);
+  configSet16(slot, offset + 4, 1 << 3); // No_Soft_Reset
+  configWritable(slot, offset + 4, 3);
+}
+
+/**
+ * PCI Express capability (Base 4.0, 7.5.3) of `version`, 0x14 bytes long in 1, 0x3c in 2: an endpoint that is integrated into the
+ * root complex, so it has no link.
+ */
+export function addExpress(slot: u32, version: u32): u32 {
+  const offset = addCapability(slot, CapabilityId.EXPRESS, version == 1 ? 0x14 : 0x3c);
+  configSet16(slot, offset + 2, 0x90 | version);
+  configSet32(slot, offset + 4, 1 << 15); // role-based error reporting
+  return offset;
+}
+
 export function configSet8(slot: u32, offset: u32, value: u32): void {
   store<u8>(configAt(slot) + offset, <u8>value);
 }
