@@ -6,7 +6,7 @@ import { OptionError } from "../errors.ts";
 const FIRST_MMIO_SLOT = 1;
 const MMIO_SLOTS = 8;
 /** Functions before it have places of their own (machine.ts), and so has the last. */
-export const FIRST_PCI_SLOT = 7;
+const FIRST_PCI_SLOT = 7;
 export const LAST_PCI_SLOT = 31;
 /** The engine's virtio devices on PCI: the console is 8. */
 const FIRST_INSTANCE = 9;

@@ -29,7 +29,7 @@ import { HEADER_BYTES, MAX_DISCARD_SECTORS, MAX_SEGMENTS, MAX_ZERO_SECTORS, Requ
 /** A driver without indirect descriptors puts each of a request's buffers into the ring: room for some large ones. */
 export const QUEUE_SIZE: u32 = 1024;
 /** Most request queues: one for each hart that a machine can have, and as many again for a driver that polls. */
-export const QUEUES: u32 = 16;
+const QUEUES: u32 = 16;
 export const CONFIG_SIZE: u32 = VirtioBlkConfig.SIZE;
 
 /** A header and a status byte take two of a chain's buffers. */

@@ -74,14 +74,3 @@ export function byteAt(list: usize, offset: u32): usize {
   }
   return 0;
 }
-
-/** Copies the frame's first `length` bytes to `to`; what it has not stays as it was. */
-export function copyHead(list: usize, to: usize, length: u32): void {
-  const end = list + 8 + (<usize>load<u32>(list) << 3);
-  for (let at = list + 8; at < end && length != 0; at += 8) {
-    const take = min(load<u32>(at, 4), length);
-    memory.copy(to, load<u32>(at), take);
-    to += take;
-    length -= take;
-  }
-}

@@ -26,7 +26,6 @@ import { Addresses, Filter } from "./virtio-net-filter";
 import { deliverFrame, frameRoom } from "./virtio-net-receive";
 
 export const PAIRS_MAX: u32 = 8;
-export const QUEUES: u32 = 2 * PAIRS_MAX + 1;
 export const QUEUE_SIZE: u32 = 256;
 export const CONFIG_SIZE: u32 = VirtioNetConfig.SIZE;
 

@@ -44,29 +44,20 @@ export function pciClass(kind: u32): u32 {
   }
 }
 
-/** Queues that a device of this kind can have. */
-export function queueCount(kind: u32): u32 {
-  switch (kind) {
-    case DeviceKind.VIRTIO_BLK: return blk.QUEUES;
+/** Queues that the device has, 0 if it is no virtio device. */
+export function queuesOf(d: VirtioDevice): u32 {
+  switch (d.kind) {
+    case DeviceKind.VIRTIO_BLK: return blk.queues(d);
     case DeviceKind.VIRTIO_CONSOLE: return serial.QUEUES;
     case DeviceKind.VIRTIO_RNG: return 1;
     case DeviceKind.VIRTIO_9P: return 1;
     case DeviceKind.VIRTIO_VSOCK: return vsock.QUEUES;
-    case DeviceKind.VIRTIO_NET: return net.QUEUES;
+    case DeviceKind.VIRTIO_NET: return net.queues(d);
     case DeviceKind.VIRTIO_BALLOON: return balloon.QUEUES;
     case DeviceKind.VIRTIO_PMEM: return 1;
     case DeviceKind.VIRTIO_MEM: return 1;
     case DeviceKind.VIRTIO_RTC: return rtc.QUEUES;
     default: return 0;
-  }
-}
-
-/** Queues that this device has. */
-export function queuesOf(d: VirtioDevice): u32 {
-  switch (d.kind) {
-    case DeviceKind.VIRTIO_BLK: return blk.queues(d);
-    case DeviceKind.VIRTIO_NET: return net.queues(d);
-    default: return queueCount(d.kind);
   }
 }
 
