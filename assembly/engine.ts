@@ -21,6 +21,7 @@ import { enterMachine, enterSupervisor, resetHart } from "./hart/control";
 import { readCsr, csrValue, updateFloatReady, writeCsr } from "./hart/csr";
 import { sliceRetired } from "./hart/counters";
 import { physical, translate as translateAddress } from "./hart/mmu";
+import { resetPlain } from "./hart/plain";
 import { resetSeed } from "./hart/seed";
 import { hart, hartCount, hartOf, Mode, switchHart } from "./hart/state";
 import { selectBanks, settleWrites } from "./hart/tlb";
@@ -72,6 +73,7 @@ export function reset(): void {
   memory.fill(<usize>Machine.LINES, 0, 4 * 2 * <usize>Layout.MAX_HARTS);
   store<u32>(<usize>Machine.CURRENT_HART, 0);
   store<u32>(<usize>Machine.EXIT, Exit.BUDGET);
+  resetPlain();
   for (let h: u32 = 0; h < <u32>Layout.MAX_HARTS; h++) resetHart(h);
   resetModules();
   resetRegions();

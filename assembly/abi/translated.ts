@@ -89,6 +89,8 @@ export const enum RegionFlag {
   FAST_FLOAT = 2,
   /** NX has not accrued: its arithmetic is left to the interpreter. */
   SLOW_FLOAT = 4,
+  /** Loads of M-mode reach memory as it is (hart/plain.ts): it does not look into the TLB for them. */
+  PLAIN_LOADS = 8,
 }
 
 /** Locals that every function has: three parameters, then scratch. */

@@ -94,7 +94,7 @@ export function slotOfEntry(p: usize): usize {
 const DECODED: usize = memory.data(16);
 
 /** The instruction `word`, until the next one is asked for. */
-function decoded(word: u32): Decoded {
+export function decoded(word: u32): Decoded {
   const d = changetype<Decoded>(DECODED);
   memory.fill(DECODED, 0, offsetof<Decoded>());
   decode(word, d, load<u64>(<usize>Machine.CPU_EXTENSIONS));

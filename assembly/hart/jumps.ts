@@ -39,6 +39,11 @@ function base(h: u32): u32 {
   return <u32>Layout.TRANSLATOR + h * SIZE;
 }
 
+/** Where the running hart's table is for good, or 0 if that depends on the hart. */
+export function fixedJumps(): u32 {
+  return hartCount() == 1 ? base(0) : 0;
+}
+
 /** Region that the running hart's cache knows for `pc` in `mode`, or 0. */
 // @ts-ignore: decorator
 @inline

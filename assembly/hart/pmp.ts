@@ -1,6 +1,7 @@
 // Physical memory protection (Privileged Architecture 3.7), 16 entries, with a
 // granularity of 4 KiB: a page is allowed or refused as a whole, when it enters a TLB.
 import { Access } from "./access-kind";
+import { endPlain } from "./plain";
 import { hart, Mode, PMP_ADDRESSES, PMP_COUNT } from "./state";
 import { flushAll } from "./tlb";
 
@@ -77,6 +78,7 @@ export function writePmpConfig(word: u32, value: u64): void {
       if ((c & 3) == 2) c &= ~<u32>2; // W without R is reserved
       if (((c >> 3) & 3) == <u32>Match.NA4) c = (c & ~<u32>0x18) | (before & 0x18); // not selectable at this grain
     }
+    if (c & LOCK) endPlain();
     next |= <u64>c << i;
   }
   if (word == 0) s.pmpcfg0 = next;

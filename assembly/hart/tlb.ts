@@ -15,6 +15,7 @@ import { SCALE } from "../memory/code-map";
 import { Layout } from "../abi/layout";
 import { forgetBasePages, useBasePages } from "./base-pages";
 import { clearJumps, clearJumpsOn, clearNonGlobalJumps, regionBit, regionsOf, resetJumps } from "./jumps";
+import { endPlain } from "./plain";
 import { currentHart, Hart, hart, hartCount, hartOf, Mode } from "./state";
 import { Status } from "./bits";
 
@@ -45,6 +46,7 @@ export function selectBanks(): void {
   s.itlb = tlb + INSTRUCTION_BANKS + (s.mode == <u32>Mode.M ? 2 : s.mode) * INSTRUCTION_BANK;
   const mode = dataMode(s);
   const unusual = mode == <u32>Mode.M || s.mode == <u32>Mode.M || (s.mstatus & Status.MXR) != 0;
+  if (s.mode == <u32>Mode.M && mode != <u32>Mode.M) endPlain();
   let bank: u32 = 3;
   if (!unusual) bank = mode == <u32>Mode.U ? 0 : (s.mstatus & Status.SUM) != 0 ? 2 : 1;
   else {
@@ -57,6 +59,15 @@ export function selectBanks(): void {
   }
   s.tlb = tlb + bank * BANK;
   useBasePages(s.mode, s.tlb);
+}
+
+/**
+ * Where the bank for loads and stores of code in `mode` is for good, or 0 if that depends: harts have their own, and S-mode
+ * has one for each state of SUM. With MXR set U-mode's is another, too, which allows more: what its own has is good then as well.
+ */
+export function fixedBank(mode: u32): u32 {
+  if (hartCount() != 1 || mode == <u32>Mode.S) return 0;
+  return base(0) + (mode == <u32>Mode.U ? 0 : 3 * BANK);
 }
 
 function clearBank(bank: u32): void {

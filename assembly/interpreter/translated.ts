@@ -2,7 +2,7 @@
 // cannot do: an instruction of the slow path, or the beginning of a region.
 import { SCALE } from "../memory/code-map";
 import { Machine } from "../abi/layout";
-import { codePageAt, markHead, pageOfEntry, predecode, slotForPage } from "../code/predecode";
+import { codePageAt, decoded, markHead, pageOfEntry, predecode, slotForPage, wordOf } from "../code/predecode";
 import { nextRegionAt, regionAt, regionDistance, regionPage, RegionState } from "../code/regions";
 import { hasRequests } from "../hart/control";
 import { setSliceLeft, stepsInSlice } from "../hart/counters";
@@ -12,6 +12,7 @@ import { hart, setPc } from "../hart/state";
 import { lookupInstruction } from "../hart/tlb";
 import { Op, REGION_HEAD } from "../isa/op.gen";
 import { MAX_DEPTH } from "../translator/buffers";
+import { isMisaligned } from "../translator/address";
 import { arrive } from "../translator/heat";
 import { enterFunction } from "../translator/host";
 import { placeOf } from "../translator/insn";
@@ -101,13 +102,19 @@ function receive(result: u64, n: i32): usize {
   }
   if (result & INTERPRET) {
     const report = takeReport();
-    if (report != SiteReport.NONE && noteMiss(report, placeOf(pageOfEntry(p), at))) translateAnew();
+    if (report != SiteReport.NONE && isOfUse(report, p) && noteMiss(report, placeOf(pageOfEntry(p), at))) translateAnew();
     const next = stepAndCount(p, stepsLeft, nextBias);
     setContinuation(stepsLeft - 1, nextBias); // a step leaves its own to the loop
     return next;
   }
   if (!(load<u16>(p) & REGION_HEAD) && arrive(p)) translateRegion(p, at);
   return p;
+}
+
+/** What the TLB did not hold says nothing of the access, unless that was misaligned. */
+function isOfUse(report: SiteReport, p: usize): bool {
+  if (report != SiteReport.ALIGNED_MISSED) return true;
+  return isMisaligned(decoded(wordOf(p)));
 }
 
 /** Leaves the loop at `at`. */

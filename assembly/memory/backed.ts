@@ -91,6 +91,11 @@ export function findRanges(): void {
   }
 }
 
+/** Where the first range begins, as an offset in memory; all bits set if there is none. */
+export function rangesFrom(): u64 {
+  return backedFrom;
+}
+
 /** True if the byte at guest physical `gpa`, which is memory, lies where a disk's contents may lie. */
 export function isBacked(gpa: u64): bool {
   return gpa - <u64>(<u32>Gpa.RAM) >= backedFrom;

@@ -5,13 +5,16 @@
 // first looks whether all of it is on one page, and the others need no look of their own.
 // Most look in the TLB, as the interpreter does. In loops the page that a base register pointed
 // to last, and what to add on it, are remembered (hart/base-pages.ts), and checks compare with that first: less to
-// do, but far more to write. An access that was seen to change pages all the time (sites.ts) has no use of it. What
+// do, but far more to write. Loads of M-mode that reach memory as it is need a comparison alone. An access that was seen to change pages all the time (sites.ts) has no use of it. What
 // the TLB does not know, or a group that crosses into another page, is the interpreter's.
-import { BasePage } from "../abi/layout";
+import { BasePage, Gpa, Layout } from "../abi/layout";
 import { basePage } from "../hart/base-pages";
 import { Hart, hart } from "../hart/state";
-import { WRITE_HALF } from "../hart/tlb";
+import { fixedBank, WRITE_HALF } from "../hart/tlb";
+import { Decoded } from "../isa/entry";
 import { Op } from "../isa/op.gen";
+import { rangesFrom } from "../memory/backed";
+import { ramSize } from "../memory/ram";
 import { longestPath } from "./flow";
 import { Block, definesOf, Insn, insnAt, registerBit } from "./insn";
 import { Kind } from "./kind";
@@ -48,6 +51,12 @@ function isStore(i: Insn): bool {
   return i.rd == 0;
 }
 
+/** Do the region's loads reach memory as it is (hart/plain.ts)? Stores never do: there may be code on their page. */
+export let plainLoads: bool = false;
+export function setPlainLoads(value: bool): void {
+  plainLoads = value;
+}
+
 /** Is the code that is being written part of a loop? */
 let inLoop: bool = false;
 
@@ -73,6 +82,7 @@ function gather(b: Block, n: u32, i: Insn): void {
   for (let m = n + 1; m < b.count && (definesOf(last) & base) == 0; m++) {
     last = insnAt(b.first + m);
     if (!isPlain(last) || last.rs1 != i.rs1 || last.leader != 0) continue;
+    if (plainLoads && isStore(last) != isStore(i)) continue;
     const low = min(i.low, last.imm);
     const high = max(i.high, last.imm + sizeOf(last.op));
     if (high - low > WIDEST) continue;
@@ -88,11 +98,17 @@ export function pushPlainAddress(i: Insn): u32 {
   const leader = insnAt(i.leader - 1);
   // What a member needs of its leader: the local with the host address of the group's first byte.
   const group = Key.GROUP + leader.index;
+  const from = plainLoads && !isStore(i) ? <u32>Layout.RAM : 0;
   if (leader != i) {
     get(localFor(group));
-    return i.imm - leader.low;
+    return from + i.imm - leader.low;
   }
   const span = i.high - i.low;
+  if (from != 0) {
+    pushPlainLoad(i, span);
+    tee(localFor(group));
+    return from + i.imm - i.low;
+  }
   pushRegister(i.rs1);
   if (i.low != 0) {
     i64Const(i.low);
@@ -101,6 +117,21 @@ export function pushPlainAddress(i: Insn): u32 {
   check(i, span, i.writes != 0, span != sizeOf(i.op));
   tee(localFor(group));
   return i.imm - i.low;
+}
+
+/** Pushes where in memory `span` bytes are, if they are there at all. */
+function pushPlainLoad(i: Insn, span: u32): void {
+  pushRegister(i.rs1);
+  i64Const(<i64>i.low - <i64>(<u32>Gpa.RAM));
+  byte(Wasm.I64_ADD);
+  tee(ADDRESS);
+  i64Const(<i64>(min(ramSize(), rangesFrom()) - span));
+  byte(Wasm.I64_GT_U);
+  ifThen();
+  interpretHere();
+  end();
+  get(ADDRESS);
+  byte(Wasm.I32_WRAP_I64);
 }
 
 /** Atomics take aligned addresses alone: others trap, which is the interpreter's. */
@@ -117,7 +148,7 @@ function check(i: Insn, size: u32, write: bool, isGroup: bool): void {
     get(ADDRESS);
     byte(Wasm.I32_WRAP_I64);
     get(HOST);
-    access(Wasm.I32_LOAD, (write ? WRITE_HALF : 0) + 8);
+    access(Wasm.I32_LOAD, entryOffset(write) + 8);
     byte(Wasm.I32_ADD);
     return;
   }
@@ -212,38 +243,60 @@ function countChange(place: u32): void {
   access(Wasm.I32_STORE, site + LAST_CHANGE);
 }
 
-/** HOST = the TLB's entry for ADDRESS; what it does not hold is the interpreter's. */
+/**
+ * HOST = the TLB's entry for ADDRESS, less entryOffset(); what it does not hold is the interpreter's. A single access is taken for an aligned
+ * one, whose look is shorter, until it was seen otherwise.
+ */
 function lookUp(i: Insn, size: u32, write: bool, isGroup: bool): void {
+  const aligned = i.kind == <u32>Kind.ATOMIC || (!isGroup && !isAlone(i.place));
   get(ADDRESS);
   byte(Wasm.I32_WRAP_I64);
   i32Const(8);
   byte(Wasm.I32_SHR_U);
   i32Const(0x3ff0);
   byte(Wasm.I32_AND);
-  pushState(offsetof<Hart>("tlb"));
-  byte(Wasm.I32_ADD);
+  if (fixedBank(hart().mode) == 0) {
+    pushState(offsetof<Hart>("tlb"));
+    byte(Wasm.I32_ADD);
+  }
   tee(HOST);
-  access(Wasm.I64_LOAD, write ? WRITE_HALF : 0);
-  if (i.kind == <u32>Kind.ATOMIC) {
+  access(Wasm.I64_LOAD, entryOffset(write));
+  if (aligned) {
     get(ADDRESS);
     i64Const(~<i64>(4096 - size));
     byte(Wasm.I64_AND);
   } else pushLast(size);
   byte(Wasm.I64_NE);
   ifThen();
-  interpretHere(isGroup ? SiteReport.GROUP_MISSED : SiteReport.NONE);
+  interpretHere(reportOf(i, size, isGroup, aligned));
   end();
+}
+
+/** What lies between HOST and the TLB's entry. */
+function entryOffset(write: bool): u32 {
+  return fixedBank(hart().mode) + (write ? WRITE_HALF : 0);
+}
+
+/** What to say of an access that the TLB's entry is not for. */
+function reportOf(i: Insn, size: u32, isGroup: bool, aligned: bool): SiteReport {
+  if (isGroup) return SiteReport.GROUP_MISSED;
+  return aligned && size > 1 && i.kind != <u32>Kind.ATOMIC ? SiteReport.ALIGNED_MISSED : SiteReport.NONE;
 }
 
 /** Remembers the page that HOST is of. */
 function keepPage(page: u32, write: bool): void {
-  const half = write ? WRITE_HALF : 0;
   i32Const(0);
   get(HOST);
-  access(Wasm.I64_LOAD, half);
+  access(Wasm.I64_LOAD, entryOffset(write));
   access(Wasm.I64_STORE, page);
   i32Const(0);
   get(HOST);
-  access(Wasm.I32_LOAD, half + 8);
+  access(Wasm.I32_LOAD, entryOffset(write) + 8);
   access(Wasm.I32_STORE, page + <u32>BasePage.ADDEND);
+}
+
+/** Is the address that the plain access `d` is about to use no multiple of its size? */
+export function isMisaligned(d: Decoded): bool {
+  const address = load<u64>(<usize>d.rs1) + <u64>(<i64>d.imm);
+  return (address & <u64>(sizeOf(d.op) - 1)) != 0;
 }

@@ -8,7 +8,7 @@ import { hasArithmetic, hasDynamicRounding, hasFloat, successor } from "./discov
 import { writeBack } from "./exits";
 import { Block, blockAt, Insn, lengthOf, registerBit } from "./insn";
 import {
-  CALL, dirty, goOn, IMPORTED_FUNCTIONS, INTERPRET, pushAddressIsCached, pushIsCached, pushState, readRegisters, returnTo, setDirty,
+  CALL, dirty, goOn, IMPORTED_FUNCTIONS, INTERPRET, pushAddressIsCached, pushCachedFunction, pushIsCached, pushState, readRegisters, returnTo, setDirty,
 } from "./leave";
 import { ADDRESS, DEPTH, HOST, STEPS } from "./locals";
 import { countWay } from "./log";
@@ -125,8 +125,7 @@ function callCached(): void {
   pushMayNest();
   byte(Wasm.I32_AND);
   beginCall();
-  get(HOST);
-  access(Wasm.I32_LOAD, 8);
+  pushCachedFunction();
   call(CALL);
 }
 

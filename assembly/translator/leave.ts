@@ -4,7 +4,7 @@ import { HartAt, Machine } from "../abi/layout";
 import { Way } from "../abi/translated";
 import { canMove } from "../code/regions";
 import { hart, Hart } from "../hart/state";
-import { INDEX_FOLD, INDEX_MASK, INDEX_SHIFT, jumpOffset, jumpTag } from "../hart/jumps";
+import { fixedJumps, INDEX_FOLD, INDEX_MASK, INDEX_SHIFT, jumpOffset, jumpTag } from "../hart/jumps";
 import { exitTo, isNear, reportRegion, writeBack } from "./exits";
 import { countWay } from "./log";
 import { ADDRESS, DEPTH, HOST, localFor, STEPS } from "./locals";
@@ -118,18 +118,17 @@ export function goOn(back: u64): void {
   set(STEPS);
 }
 
-/** Pushes whether there is translated code at `pc`, which is in ADDRESS: then HOST is its entry in the jump cache. */
+/** Pushes whether there is translated code at `pc`, which is in ADDRESS: then HOST is its entry in the jump cache, less fixedJumps(). */
 export function pushIsCached(pc: u64): void {
   const mode = hart().mode;
   if (canMove(mode)) {
     pushAddressIsCached();
     return;
   }
-  pushState(offsetof<Hart>("jumps"));
   i32Const(jumpOffset(pc));
-  byte(Wasm.I32_ADD);
+  pushJumps();
   tee(HOST);
-  access(Wasm.I64_LOAD, 0);
+  access(Wasm.I64_LOAD, fixedJumps());
   i64Const(<i64>jumpTag(pc, mode));
   byte(Wasm.I64_EQ);
 }
@@ -162,7 +161,6 @@ export function jumpToAddress(pc: u64): void {
 
 /** The same for whatever address is in ADDRESS. */
 export function pushAddressIsCached(): void {
-  pushState(offsetof<Hart>("jumps"));
   get(ADDRESS);
   byte(Wasm.I32_WRAP_I64);
   tee(HOST);
@@ -174,9 +172,9 @@ export function pushAddressIsCached(): void {
   byte(Wasm.I32_XOR);
   i32Const(INDEX_MASK);
   byte(Wasm.I32_AND);
-  byte(Wasm.I32_ADD);
+  pushJumps();
   tee(HOST);
-  access(Wasm.I64_LOAD, 0);
+  access(Wasm.I64_LOAD, fixedJumps());
   get(ADDRESS);
   i64Const(1);
   byte(Wasm.I64_ADD);
@@ -186,6 +184,19 @@ export function pushAddressIsCached(): void {
     byte(Wasm.I64_XOR);
   }
   byte(Wasm.I64_EQ);
+}
+
+/** Adds where the jump cache is, unless that is known by now. */
+function pushJumps(): void {
+  if (fixedJumps() != 0) return;
+  pushState(offsetof<Hart>("jumps"));
+  byte(Wasm.I32_ADD);
+}
+
+/** Pushes the function of the jump cache's entry at HOST. */
+export function pushCachedFunction(): void {
+  get(HOST);
+  access(Wasm.I32_LOAD, fixedJumps() + 8);
 }
 
 /** If the i32 on the stack is not zero, goes on at ADDRESS, in the function whose entry is at HOST. */
@@ -199,8 +210,7 @@ function tailCall(pc: u64, way: Way): void {
   }
   get(DEPTH);
   get(ADDRESS);
-  get(HOST);
-  access(Wasm.I32_LOAD, 8);
+  pushCachedFunction();
   byte(Wasm.RETURN_CALL);
   unsigned(CALL);
   end();

@@ -1,13 +1,13 @@
 // What was learnt of single loads and stores while their region ran, by a hash of their
 // place in memory (insn.ts). One that finds its base register's page changed every few steps is looked up in the
 // TLB at once, in the next translation; one whose group was left for the interpreter again
-// and again is checked alone.
+// and again is checked alone, for any alignment, as is one that is misaligned.
 import { Machine } from "../abi/layout";
 import { SITE_COUNT, SITE_SIZE, SITES } from "./buffers";
 
 // A site:
 //   u16 state   bit 0 changes pages too often, bit 1 checked alone; bits 15:6 page changes since the last look
-//   u8  misses  how often a group that begins there was left to the interpreter
+//   u8  misses  how often a group that begins there, or a misaligned access, was left to the interpreter
 //   u8  unused
 //   u32 steps   that were left at the last change
 const MISSES: usize = 2;
@@ -50,7 +50,7 @@ export function isAlone(place: u32): bool {
 }
 
 /** What translated code reports of an access that it leaves to the interpreter. */
-export const enum SiteReport { NONE = 0, CHANGES_PAGES = 1, GROUP_MISSED = 2 }
+export const enum SiteReport { NONE = 0, CHANGES_PAGES = 1, GROUP_MISSED = 2, ALIGNED_MISSED = 3 }
 
 /** What translated code said of the access that it left to the interpreter last; only once. */
 // @ts-ignore: decorator

@@ -3,8 +3,10 @@
 import { HartAt, Machine, Tier } from "../abi/layout";
 import { pageOfEntry, slotOfEntry } from "../code/predecode";
 import { addPage, newRegion, nextRegionAt, regionAt, RegionFlag } from "../code/regions";
-import { hart } from "../hart/state";
+import { loadsArePlain } from "../hart/plain";
+import { hart, Mode } from "../hart/state";
 import { Op } from "../isa/op.gen";
+import { plainLoads, setPlainLoads } from "./address";
 import { emitBlocks, isTooLarge } from "./blocks";
 import { BODY, MAX_INSNS } from "./buffers";
 import {
@@ -30,8 +32,9 @@ export function inexactAccrued(): bool {
   return (load<u32>(<usize>HartAt.FFLAGS) & 1) != 0;
 }
 
-/** Do region flags suit the hart's floating-point state? */
+/** Do region flags suit the hart's state? */
 export function suits(flags: u32): bool {
+  if ((flags & RegionFlag.PLAIN_LOADS) != 0 && !loadsArePlain()) return false;
   if (flags & RegionFlag.FAST_FLOAT) return inexactAccrued();
   return !(flags & RegionFlag.SLOW_FLOAT) || !inexactAccrued();
 }
@@ -48,6 +51,7 @@ export function translateRegion(p: usize, pc: u64, anew: bool = false): void {
   }
   setTailCalls(load<u32>(<usize>Machine.TAIL_CALLS) != 0);
   const fast = inexactAccrued();
+  setPlainLoads(mode == <u32>Mode.M && loadsArePlain());
   // What is too large is cut where other regions begin, so that they do not hold the same code again and again.
   let spare = false;
   for (let limit = MAX_INSNS; limit >= FEWEST_INSNS; ) {
@@ -79,7 +83,8 @@ function record(pc: u64, mode: u32, fast: bool): void {
   r.flags =
     (hasFloat ? RegionFlag.FLOAT : 0) |
     (hasArithmetic && fast ? RegionFlag.FAST_FLOAT : 0) |
-    (hasSlowFloat ? RegionFlag.SLOW_FLOAT : 0);
+    (hasSlowFloat ? RegionFlag.SLOW_FLOAT : 0) |
+    (plainLoads ? RegionFlag.PLAIN_LOADS : 0);
   const first = <i64>(pc >> 12);
   for (let k: u32 = 0; k < pageCount; k++) {
     if (pageUsed(k)) addPage(id, pageIndexOf(k), <i64>(pageAddress(k) >> 12) - first);

@@ -138,6 +138,80 @@ describe("translated code", () => {
     expect(last[26]).toBe(0n);
   });
 
+  /** M-mode sums what it loads from `data`, 60 times a round, in x10; then `end` comes. Rounds are counted in x22. */
+  function sumInRounds(asm: Assembler, data: number, end: () => void): void {
+    asm.view.setBigUint64(data - asm.base, 1n, true);
+    asm.li(8, data);
+    asm.label("round");
+    asm.li(21, 60);
+    asm.label("loads");
+    asm.li(11, 0);
+    asm.load("ld", 11, 0, 8);
+    asm.r("add", 10, 10, 11);
+    asm.i("addi", 21, 21, -1);
+    asm.to("bne", "loads", { rs1: 21, rs2: 0 });
+    end();
+    asm.i("addi", 22, 22, 1);
+    asm.to("jal", "round", { rd: 0 });
+  }
+
+  test("of M-mode loads by S-mode's rights as soon as MPRV says so", () => {
+    const [tables, leaves, data, other] = [ROOT_TABLE + 0x1000, ROOT_TABLE + 0x2000, 0x8000_8000, 0x8000_9000];
+    const AS_SUPERVISOR = 0x2_0800; // MPRV, MPP: S
+    const last = onBothTiers(
+      (asm) => {
+        const entry = (at: number, value: bigint) => asm.view.setBigUint64(at - asm.base, value, true);
+        prologue(asm);
+        usePageTables(asm);
+        entry(ROOT_TABLE + 8 * 2, (BigInt(tables) >> 2n) | 1n);
+        entry(tables, (BigInt(leaves) >> 2n) | 1n);
+        entry(leaves + 8 * 8, (BigInt(other) >> 2n) | 0xcfn);
+        entry(other, 2n);
+        asm.csrw(MSTATUS, 0);
+        sumInRounds(asm, data, () => {
+          asm.li(5, AS_SUPERVISOR);
+          asm.op("csrrs", { rd: 0, rs1: 5, imm: MSTATUS });
+          asm.load("ld", 11, 0, 8);
+          asm.op("csrrc", { rd: 0, rs1: 5, imm: MSTATUS });
+          asm.r("add", 12, 12, 11);
+        });
+      },
+      BUDGETS,
+      registers,
+      { size: 0x2_0000 },
+    );
+    expect(last[22]).toBeGreaterThan(20n);
+    expect(last[12]! / 2n - last[22]!).toBeLessThan(2n);
+    expect(last[12]! % 2n).toBe(0n);
+    expect(last[10]! / 60n - last[22]!).toBeLessThan(2n);
+    expect(last[26]).toBe(0n);
+  });
+
+  test("of M-mode loads nothing from a page that is locked away", () => {
+    const [PMPADDR0, PMPADDR1, PMPCFG0] = [0x3b0, 0x3b1, 0x3a0];
+    const data = 0x8000_8000;
+    const last = onBothTiers(
+      (asm) => {
+        prologue(asm);
+        asm.li(5, -1);
+        asm.csrw(PMPADDR1, 5);
+        asm.li(5, 0x1f00);
+        asm.csrw(PMPCFG0, 5);
+        sumInRounds(asm, data, () => {
+          asm.li(5, (data >>> 2) | 0x1ff);
+          asm.csrw(PMPADDR0, 5);
+          asm.li(5, 0x1f98); // L, NAPOT, no rights
+          asm.csrw(PMPCFG0, 5);
+        });
+      },
+      BUDGETS,
+      registers,
+    );
+    expect(last[22]).toBeGreaterThan(10n);
+    expect(last[10]).toBe(60n);
+    expect(last[26]).toBeGreaterThan(60n * (last[22]! - 2n));
+  });
+
   test("of a user runs wherever its pages are mapped, with the addresses that it has there", () => {
     const [first, second, code] = [0xc000_0000, 0x1_0000_0000, 0x600];
     const user = (0x8000_0000n >> 2n) | 0xdfn;
