@@ -13,9 +13,27 @@ function whole(least: number, most: number) {
   return v.pipe(v.number(message), v.integer(message), v.minValue(least, message), v.maxValue(most, message));
 }
 
+/** Arrays, dates and the like are no objects here, though a validator would look into them. */
+function plain(message: string) {
+  return v.custom<Record<string, unknown>>((value) => {
+    if (typeof value !== "object" || value === null) return false;
+    const prototype = Object.getPrototypeOf(value);
+    return prototype === Object.prototype || prototype === null;
+  }, message);
+}
+
 /** An object with these members and no others. */
 function object<const Members extends v.ObjectEntries>(members: Members) {
-  return v.strictObject(members, `write an object with ${Object.keys(members).join(", ")}`);
+  const message = `write an object with ${Object.keys(members).join(", ")}`;
+  return v.pipe(plain(message), v.strictObject(members, message));
+}
+
+/** An object of values by name. */
+function byName<
+  const Key extends v.BaseSchema<string, string, v.BaseIssue<unknown>>,
+  const Value extends v.BaseSchema<unknown, unknown, v.BaseIssue<unknown>>,
+>(key: Key, value: Value, message: string) {
+  return v.pipe(plain(message), v.record(key, value, message));
 }
 
 function choice<const Choices extends readonly [string, ...string[]]>(...choices: Choices) {
@@ -55,7 +73,7 @@ const policy = object({
       allow: v.optional(names),
       deny: v.optional(names),
       budgets: v.optional(
-        v.record(
+        byName(
           v.string(),
           object({
             operations: v.optional(bucket),
@@ -68,7 +86,7 @@ const policy = object({
     }),
   ),
   devices: v.optional(
-    v.record(v.pipe(v.string(), v.regex(deviceName, DEVICE_NAMES)), device, "write an object of devices by name"),
+    byName(v.pipe(v.string(), v.regex(deviceName, DEVICE_NAMES)), device, "write an object of devices by name"),
   ),
   egress: v.optional(object({ operations: v.optional(bucket), bytes: v.optional(bucket) })),
   guest: v.optional(
@@ -161,7 +179,9 @@ export function parsePolicy(input: unknown): Policy {
     if (issue.type === "strict_object" && issue.expected === "never") {
       throw new OptionError(`policy: ${pathText(keys)} is not known: ${issue.message}`);
     }
-    throw policyError(keys, issue.path?.at(-1)?.origin === "key" ? keys.at(-1) : issue.input, issue.message);
+    // A key that cannot be is its own value; one that is missing has none.
+    const isKey = issue.path?.at(-1)?.origin === "key" && issue.type !== "strict_object";
+    throw policyError(keys, isKey ? keys.at(-1) : issue.input, issue.message);
   }
   const { calls, devices, guest } = result.output;
   for (const [name, budget] of Object.entries(calls?.budgets ?? {})) checkBucketsOf(budget, ["calls", "budgets", name]);
