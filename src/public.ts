@@ -85,6 +85,7 @@ export {
   type HypercallType,
   type HypercallValues,
 } from "./hypercall/define-hypercall.ts";
+export { hypercallHeader, hypercallStub } from "./hypercall/guest-sources.ts";
 export { type DevicePolicy, type Policy, parsePolicy, type TokenBucket } from "./hypercall/policy.ts";
 export type { CallRefusal, RefusalReason } from "./hypercall/refusals.ts";
 export type { BudgetUse } from "./hypercall/table.ts";

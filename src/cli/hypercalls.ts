@@ -1,9 +1,8 @@
 // paravane hypercalls [--json | --header | --stub]: what a guest can call.
 import { SbiExtension } from "../../assembly/abi/sbi.ts";
-import { assemblyStub } from "../hypercall/assembly-stub.ts";
-import { cHeader } from "../hypercall/c-header.ts";
 import type { CallRow } from "../hypercall/call-row.ts";
 import { CALLS, EXTENSIONS, hexId } from "../hypercall/catalogue.ts";
+import { hypercallHeader, hypercallStub } from "../hypercall/guest-sources.ts";
 import { columns } from "./columns.ts";
 import { Ending, Status } from "./status.ts";
 
@@ -41,9 +40,9 @@ export function printHypercalls({ json, header, stub }: HypercallsArguments): vo
   const text = json
     ? `${JSON.stringify(CALLS, null, 2)}\n`
     : header
-      ? cHeader(CALLS)
+      ? hypercallHeader()
       : stub
-        ? assemblyStub(CALLS)
+        ? hypercallStub()
         : table(CALLS);
   process.stdout.write(text);
 }

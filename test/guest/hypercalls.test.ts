@@ -9,7 +9,7 @@ import {
   OptionError,
   type Policy,
 } from "../../src/index.ts";
-import { addi, ECALL, lui, program, sw, systemReset } from "./instructions.ts";
+import { addi, ECALL, lui, lw, program, sw, systemReset } from "./instructions.ts";
 
 const [ZERO, A0, A1, A2, A6, A7, T0, T1] = [0, 10, 11, 12, 16, 17, 5, 6];
 const EID = 0x0a00_0001;
@@ -75,8 +75,6 @@ describe("a call of the caller's own", () => {
       args: { n: "u32" } as never,
       handler: ({ n }: { n: number }) => void read.push(n),
     });
-    const lw = (rd: number, rs1: number, imm: number) =>
-      ((imm << 20) | (rs1 << 15) | (2 << 12) | (rd << 7) | 0x03) >>> 0;
     const A3 = 13;
     const guest = await start(
       program(
@@ -295,6 +293,31 @@ describe("a policy", () => {
     expect(guest.refusals).toBe(100_000n);
     expect(told.length).toBeLessThanOrEqual(32);
     expect(told[0]).toMatchObject({ eid: EID, reason: "denied" });
+  });
+
+  it("moves a disk to the emulated form at the next reset, once its guest went past its budget", async () => {
+    // Configuration space of the PCI slot that the first NVMe controller has: all ones if there is none.
+    const LOOK = [...li(T0, 0x3001_0000), lw(T1, T0, 0), addi(T1, T1, 1)];
+    const NULL_CALLS = Array.from({ length: 30 }, () => ECALL);
+    const again = [...li(A7, OWN), addi(A6, ZERO, 0), ...NULL_CALLS, ...systemReset(1)];
+    const kernel = program(...LOOK, bne(T1, ZERO, again.length + 1), ...again, addi(T1, ZERO, 1), ...endWith(T1));
+    const notices: string[] = [];
+    const run = async (over: "delay" | "emulate") => {
+      let resets = 0;
+      const guest = await start(kernel, {
+        disks: [{ bytes: new Uint8Array(1 << 20) }],
+        policy: { guest: { operations: { size: 5, refill_time: 10 }, over } },
+        onNotice: (line) => notices.push(line),
+        onReset: () => {
+          if (++resets === 3) guest.close();
+        },
+      });
+      return { ...(await guest.wait()), resets };
+    };
+    expect(await run("delay")).toEqual({ reason: "closed", status: 0, resets: 3 });
+    expect(notices).toEqual([]);
+    expect(await run("emulate")).toEqual({ reason: "power-off", status: 1, resets: 1 });
+    expect(notices).toEqual(["disk0 went past its budget: from this reset on it is nvme, as the policy says"]);
   });
 
   it("is checked against what the guest is made of", async () => {
