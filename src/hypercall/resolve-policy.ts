@@ -31,11 +31,14 @@ export interface Grants {
   emulateOver: ReadonlySet<string>;
   /** Share of a core, 0.01 to 1. */
   cpuCap: number | undefined;
+  /** The guest's weight among others, 1 to 10,000: for who runs several. Default: 100. */
+  cpuWeight: number;
   /** Most RAM, as the policy says it. */
   memoryLimit: string | number | undefined;
   hypercalls: readonly DefinedHypercall[];
 }
 
+const DEFAULT_WEIGHT = 100;
 const OVER = { delay: OverBudget.DELAY, refuse: OverBudget.REFUSE, emulate: OverBudget.EMULATE } as const;
 const SHOWN_NAMES =
   'write the name of an extension ("dbcn", "legacy", "0xa000001"), of a function, or both numbers ("dbcn:0")';
@@ -158,6 +161,7 @@ export function resolvePolicy(
     forms,
     emulateOver,
     cpuCap: guest.cpu?.cap,
+    cpuWeight: guest.cpu?.weight ?? DEFAULT_WEIGHT,
     memoryLimit: guest.memory?.limit,
     hypercalls,
   };

@@ -1,12 +1,17 @@
 // paravane hypercalls and --policy, as people use them.
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { macroName } from "../../src/hypercall/c-header.ts";
 import { CALLS } from "../../src/hypercall/catalogue.ts";
+import { defineHypercall } from "../../src/hypercall/define-hypercall.ts";
+import { hypercallHeader, hypercallStub } from "../../src/hypercall/guest-sources.ts";
 import { paravane } from "./cli.ts";
+
+const COMPILER = "riscv64-linux-gnu-gcc";
+const hasCompiler = spawnSync(COMPILER, ["--version"]).status === 0;
 
 let folder: string;
 beforeAll(() => {
@@ -33,22 +38,37 @@ describe("paravane hypercalls", () => {
     expect(stderr).toMatch(/exclude each other/);
   });
 
-  it("gives C programs a header that compiles", async () => {
-    const { stdout } = await paravane("hypercalls", "--header");
-    const header = join(folder, "paravane.h");
-    writeFileSync(header, stdout);
-    const checks = CALLS.map(
-      ({ name, eid, fid }) =>
-        `_Static_assert(PARAVANE_EID_${macroName(name)} == ${eid}u && PARAVANE_FID_${macroName(name)} == ${fid}u, "${name}");`,
-    );
-    const source = join(folder, "check.c");
-    writeFileSync(
-      source,
+  it.skipIf(!hasCompiler)("gives a guest's programs a C header and an assembly stub that compile", async () => {
+    const compile = (source: string, text: string) => {
+      writeFileSync(join(folder, source), text);
+      execFileSync(COMPILER, ["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O2", "-c", "-o", "/dev/null", source], {
+        cwd: folder,
+        stdio: ["ignore", "ignore", "pipe"],
+      });
+    };
+    const roll = defineHypercall({
+      eid: 0x0a00_0001,
+      fid: 7,
+      name: "roll",
+      args: { sides: "u32", seed: "buffer-in" },
+      handler: () => 0,
+    });
+    writeFileSync(join(folder, "paravane.h"), hypercallHeader([roll]));
+    const checks = [...CALLS, roll.row].map(({ name, eid, fid }) => {
+      const macro = macroName(name);
+      return `_Static_assert(PARAVANE_EID_${macro} == ${eid}u && PARAVANE_FID_${macro} == ${fid}u, "${name}");`;
+    });
+    compile(
+      "check.c",
       `#include "paravane.h"\n${checks.join("\n")}\n_Static_assert(sizeof(struct paravane_call) == 72, "entry");\n` +
-        "int main(void) { struct paravane_ret r = { 0, 1 }; return (int)r.error; }\n",
+        "long all(void) { return paravane_null().error + paravane_multicall(0, 0, 0).error + paravane_roll(6, 0, 0).error; }\n",
     );
-    execFileSync("cc", ["-std=c11", "-Wall", "-Wextra", "-Werror", "-o", join(folder, "check"), source]);
-    execFileSync(join(folder, "check"));
+    compile("stub.S", hypercallStub([roll]));
+    const printed = [await paravane("hypercalls", "--header"), await paravane("hypercalls", "--stub")];
+    expect(printed.map(({ status, stdout }) => [status, stdout])).toEqual([
+      [0, hypercallHeader()],
+      [0, hypercallStub()],
+    ]);
   });
 });
 

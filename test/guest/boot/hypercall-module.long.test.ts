@@ -12,11 +12,11 @@ import { PackageStore } from "../../../src/platform/node/debian/package-store.ts
 import { run } from "./file-disks.ts";
 
 const CROSS = "riscv64-linux-gnu-";
-const hasCompiler = spawnSync(`${CROSS}gcc`, ["--version"]).status === 0;
+const hasCompiler = [`${CROSS}gcc`, "make"].every((tool) => spawnSync(tool, ["--version"]).status === 0);
 const EID = 0x0a00_0001;
 /** Names that Debian and Node give this machine. */
 const HOSTS: Partial<Record<string, { architecture: string; loader: string; libraries: string }>> = {
-  x64: { architecture: "amd64", loader: "lib64/ld-linux-x86-64.so.2", libraries: "usr/lib/x86_64-linux-gnu" },
+  x64: { architecture: "amd64", loader: "usr/lib64/ld-linux-x86-64.so.2", libraries: "usr/lib/x86_64-linux-gnu" },
   arm64: { architecture: "arm64", loader: "usr/lib/ld-linux-aarch64.so.1", libraries: "usr/lib/aarch64-linux-gnu" },
 };
 const host = HOSTS[arch()];
