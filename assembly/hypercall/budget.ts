@@ -48,11 +48,6 @@ function fill(bucket: usize): bool {
   return tokens + <i64>came > 0;
 }
 
-/** Is anything left of both buckets of budget `n`, and of the guest's? */
-export function isWithin(n: u32): bool {
-  return over(n) < 0;
-}
-
 /** Number of the budget of which nothing is left: `n`, or 0 for the guest's; -1 if there is something of both. */
 export function over(n: u32): i32 {
   if (n != 0) {
@@ -62,6 +57,19 @@ export function over(n: u32): i32 {
   if (load<u32>(<usize>HypercallAt.GUEST_LIMITED) == 0) return -1;
   const guest = budgetAt(0);
   return isOpen(guest + BudgetAt.OPERATIONS) && isOpen(guest + BudgetAt.BYTES) ? -1 : 0;
+}
+
+/** Takes one operation off budget `n` and the guest's if there is anything left of both: -1, or else what over() says. */
+export function takeOperation(n: u32): i32 {
+  const own = budgetAt(n);
+  if (n != 0 && (!isOpen(own + BudgetAt.OPERATIONS) || !isOpen(own + BudgetAt.BYTES))) return n;
+  if (load<u32>(<usize>HypercallAt.GUEST_LIMITED) != 0) {
+    const guest = budgetAt(0);
+    if (!isOpen(guest + BudgetAt.OPERATIONS) || !isOpen(guest + BudgetAt.BYTES)) return 0;
+    take(guest + BudgetAt.OPERATIONS, 1);
+  }
+  if (n != 0) take(own + BudgetAt.OPERATIONS, 1);
+  return -1;
 }
 
 // @ts-ignore: decorator

@@ -4,7 +4,7 @@
 import { BudgetAt, CallTable, Grant, OverBudget, ParavaneFunction, Refusal } from "../abi/hypercall";
 import { SbiError, SbiExtension } from "../abi/sbi";
 import { countHypercall } from "../exits";
-import { budgetAt, countOver, isLimited, over, spend, withinAt } from "../hypercall/budget";
+import { budgetAt, countOver, isLimited, takeOperation, withinAt } from "../hypercall/budget";
 import { park } from "../hypercall/parked";
 import { handleBase } from "./base";
 import { argument, fail } from "./call";
@@ -50,9 +50,8 @@ export function callOnce(hart: u32, nested: bool): bool {
   if (nested && mayNotNest(eid, fid)) return refuse(hart, eid, fid, Refusal.NESTED, SbiError.DENIED);
   const budget = <u32>load<u8>(row, CallTable.BUDGET);
   if (isLimited(budget)) {
-    const exhausted = over(budget);
+    const exhausted = takeOperation(budget);
     if (exhausted >= 0) return pastBudget(hart, eid, fid, budget, <u32>exhausted);
-    spend(budget, 1, 0);
   }
   if (eid == <u32>SbiExtension.PARAVANE && fid < 2) {
     if (fid == <u32>ParavaneFunction.NULL) countHypercall(eid, fid); // a multicall counts itself

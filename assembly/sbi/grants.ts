@@ -1,7 +1,7 @@
 // Which calls this guest may make: the table of abi/hypercall.ts. The engine fills it at reset
 // with what it serves, all granted; the host then takes away what the policy does not grant,
 // and adds the calls that it serves itself.
-import { CallTable, Grant, HostCall, HypercallAt } from "../abi/hypercall";
+import { BudgetAt, CallTable, DeviceSlot, Grant, HostCall, HypercallAt } from "../abi/hypercall";
 import { SbiExtension } from "../abi/sbi";
 
 const ROW: u32 = CallTable.ROW_SIZE;
@@ -117,4 +117,23 @@ export function resetGrants(): void {
   serve(CallTable.SUSP, 1);
   serve(CallTable.STA, 1);
   serve(CallTable.PARAVANE, 2);
+}
+
+function rowSound(row: usize): bool {
+  return load<u8>(row, CallTable.GRANT) <= <u8>Grant.DENIED && load<u8>(row, CallTable.BUDGET) < <u8>BudgetAt.COUNT;
+}
+
+/** After a restore: every row says something, and names a budget that exists; so do devices. */
+export function validateGrants(): bool {
+  for (let place: u32 = 0; place < <u32>CallTable.PLACES; place++) {
+    for (let fid: u32 = 0; fid < <u32>CallTable.FUNCTIONS; fid++) if (!rowSound(rowAt(place, fid))) return false;
+  }
+  for (let number: u32 = 0; number < <u32>HostCall.COUNT; number++) if (!rowSound(hostCallAt(number))) return false;
+  for (let slot: u32 = 0; slot < <u32>HostCall.SLOTS; slot++) {
+    if (load<u8>(<usize>HypercallAt.HOST_INDEX + <usize>slot) > <u8>HostCall.COUNT) return false;
+  }
+  for (let slot: u32 = 0; slot < <u32>DeviceSlot.COUNT; slot++) {
+    if (load<u8>(<usize>HypercallAt.DEVICES + <usize>slot) >= <u8>BudgetAt.COUNT) return false;
+  }
+  return true;
 }

@@ -12,6 +12,7 @@ export { beginPoll, isPollDue, mayServe, served } from "../../assembly/hypercall
 export { isDue, isParked, unpark } from "../../assembly/hypercall/parked";
 export { sbiConsoleInput, validateConsole } from "../../assembly/sbi/dbcn";
 export { sbiCall } from "../../assembly/sbi/dispatch";
+export { validateGrants } from "../../assembly/sbi/grants";
 export { hypercallBuffer, hypercallDone } from "../../assembly/sbi/host-call";
 export { staUpdate } from "../../assembly/sbi/sta";
 export { validateSbiState } from "../../assembly/sbi/state";

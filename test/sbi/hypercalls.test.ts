@@ -119,6 +119,25 @@ describe("grants", () => {
     expect(granted.filter(({ eid }) => eid === E.DBCN).map(({ fid }) => fid)).toEqual([0]);
   });
 
+  it("that were tampered with are not restored", () => {
+    apply(undefined, [call(FIRST, 0)]);
+    expect(m.exports.validateGrants()).toBe(1);
+    const bad: [number, number][] = [
+      [At.TABLE, 3],
+      [At.TABLE + 1, 128],
+      [At.HOST_CALLS + 1, 255],
+      [At.HOST_INDEX + 5, 65],
+      [At.DEVICES + 63, 128],
+    ];
+    for (const [address, value] of bad) {
+      const before = m.view.getUint8(address);
+      m.view.setUint8(address, value);
+      expect(m.exports.validateGrants(), address.toString(16)).toBe(0);
+      m.view.setUint8(address, before);
+    }
+    expect(m.exports.validateGrants()).toBe(1);
+  });
+
   it("are those of all again after a reset that no policy follows", () => {
     apply({ calls: { deny: ["pmu"] } });
     m.powerOn();

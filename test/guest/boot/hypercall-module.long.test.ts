@@ -1,7 +1,7 @@
 // The kernel module of addons/linux: built against Debian's headers with this machine's cross compiler, loaded into a booted
 // Debian, and used by a program there to call functions of this file.
 import { execFileSync, spawnSync } from "node:child_process";
-import { chmodSync, cpSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { arch, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -90,13 +90,14 @@ async function build(version: string, folder: string): Promise<string> {
   const headers = join(root, "usr/src", `linux-headers-${version}`);
   const makefile = join(headers, "Makefile");
   writeFileSync(makefile, readFileSync(makefile, "utf8").replaceAll("/usr/src/", `${join(root, "usr/src")}/`));
+  // Type information for BPF would need pahole, and is left out where there is no kernel to compare with.
+  rmSync(join(headers, "vmlinux"), { force: true });
+  // Debian's modpost only chooses the program for the target's word size and byte order.
   const modpost = join(root, "usr/lib", `linux-kbuild-${common}`, "scripts/mod/modpost");
-  renameSync(modpost, `${modpost}.real`);
   writeFileSync(
     modpost,
-    `#!/bin/sh\nexec "${join(root, loader)}" --library-path "${join(root, libraries)}" "${modpost}.real" "$@"\n`,
+    `#!/bin/sh\nexec "${join(root, loader)}" --library-path "${join(root, libraries)}" "${modpost}.real-lsb-64" "$@"\n`,
   );
-  chmodSync(modpost, 0o755);
   const source = join(folder, "module");
   cpSync(fileURLToPath(new URL("../../../addons/linux", import.meta.url)), source, { recursive: true });
   const compiler = [`KDIR=${headers}`, "ARCH=riscv", `CROSS_COMPILE=${CROSS}`, `CC=${CROSS}gcc`];
