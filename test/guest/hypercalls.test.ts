@@ -9,6 +9,7 @@ import {
   OptionError,
   type Policy,
 } from "../../src/index.ts";
+import { encode } from "../../src/isa/encode.ts";
 import { addi, ECALL, lui, lw, program, sw, systemReset } from "./instructions.ts";
 
 const [ZERO, A0, A1, A2, A6, A7, T0, T1] = [0, 10, 11, 12, 16, 17, 5, 6];
@@ -343,5 +344,65 @@ describe("a policy", () => {
     ];
     for (const [policy, options, message] of bad)
       await expect(start(kernel, { ...options, policy })).rejects.toThrow(message);
+  });
+});
+
+describe("a call in translated code", () => {
+  const [S0, S1, T2, A3] = [8, 9, 7, 13];
+  const [SSTATUS, SIE, STVEC, SIP] = [0x100, 0x104, 0x105, 0x144];
+  const csr = (name: string, number: number, rs1: number) => encode(name, { rd: ZERO, rs1, imm: number });
+  const ROUNDS = 3000;
+
+  /** Sends itself an interrupt by a call, again and again, if need be with a fence of all translations behind it. */
+  function interrupting(fences: boolean): Uint8Array {
+    const fence = [
+      ...li(A7, 0x5246_4e43),
+      addi(A6, ZERO, 1),
+      addi(A0, ZERO, 1),
+      addi(A1, ZERO, 0),
+      addi(A3, ZERO, -1),
+      ECALL,
+    ];
+    const loop = [
+      ...li(A7, 0x73_5049),
+      addi(A6, ZERO, 0),
+      addi(A0, ZERO, 1),
+      addi(A1, ZERO, 0),
+      ECALL,
+      ...(fences ? fence : []),
+      addi(S0, S0, -1),
+    ];
+    const body = [
+      addi(T1, ZERO, 2),
+      csr("csrrs", SIE, T1),
+      csr("csrrs", SSTATUS, T1),
+      ...li(S0, ROUNDS),
+      addi(S1, ZERO, 0),
+      ...loop,
+      bne(S0, ZERO, -loop.length),
+      ...li(T1, -ROUNDS),
+      encode("add", { rd: T1, rs1: T1, rs2: S1 }),
+      encode("sltu", { rd: T1, rs1: ZERO, rs2: T1 }),
+      ...endWith(T1),
+    ];
+    const handler = [addi(S1, S1, 1), addi(T2, ZERO, 2), csr("csrrc", SIP, T2), encode("sret")];
+    return program(
+      encode("auipc", { rd: T0, imm: 0 }),
+      addi(T0, T0, 4 * (body.length + 3)),
+      csr("csrrw", STVEC, T0),
+      ...body,
+      ...handler,
+    );
+  }
+
+  it.each([false, true])("is followed by the interrupt that it raised, fenced: %s", async (fences) => {
+    const run = async (tier: "interpreter" | "translator" | "auto") => {
+      const guest = await start(interrupting(fences), { tier });
+      expect(await guest.wait()).toEqual({ reason: "power-off", status: 0 });
+      return [guest.instructions, guest.seconds, guest.counters()];
+    };
+    const interpreted = await run("interpreter");
+    expect(await run("translator")).toEqual(interpreted);
+    expect(await run("auto")).toEqual(interpreted);
   });
 });
