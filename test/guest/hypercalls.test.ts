@@ -129,6 +129,31 @@ describe("a call of the caller's own", () => {
     expect(await run(40)).toEqual(first);
   });
 
+  it("lets other harts run meanwhile: here one of them brings the answer about", async () => {
+    let answer: (value: number) => void = () => {};
+    const waits = define({ handler: () => new Promise<number>((resolve) => (answer = resolve)) });
+    const harts: number[] = [];
+    const brings = define({
+      fid: 1,
+      name: "brings",
+      handler: (_: unknown, { hart }: { hart: number }) => {
+        harts.push(hart);
+        answer(7);
+      },
+    });
+    const rest = [...call(EID, 0), addi(T1, A1, -7), ...endWith(T1)];
+    const first = [addi(A0, ZERO, 1), addi(A2, ZERO, 0), ...call(0x48_534d, 0), ...rest];
+    const WFI = 0x1050_0073;
+    // Hart 1 has its first turn when that of hart 0 has ended, which waits by then.
+    const second = [...call(EID, 1), WFI];
+    const guest = await start(
+      program(encode("auipc", { rd: A1, imm: 0 }), addi(A1, A1, 4 * (first.length + 2)), ...first, ...second),
+      { hypercalls: [waits, brings], clock: "host", harts: 2 },
+    );
+    expect(await guest.wait()).toEqual({ reason: "power-off", status: 0 });
+    expect(harts).toEqual([1]);
+  });
+
   it("that never ends leaves a guest that can be closed, on either clock", async () => {
     for (const clock of ["host", "virtual"] as const) {
       let calls = 0;
