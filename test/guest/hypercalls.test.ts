@@ -10,7 +10,7 @@ import {
   type Policy,
 } from "../../src/index.ts";
 import { encode } from "../../src/isa/encode.ts";
-import { addi, ECALL, lui, lw, program, sw, systemReset } from "./instructions.ts";
+import { addi, ECALL, lui, lw, program, sb, sw, systemReset } from "./instructions.ts";
 
 const [ZERO, A0, A1, A2, A6, A7, T0, T1] = [0, 10, 11, 12, 16, 17, 5, 6];
 const EID = 0x0a00_0001;
@@ -345,6 +345,41 @@ describe("a policy", () => {
     expect(await run("emulate")).toEqual({ reason: "power-off", status: 1, resets: 1 });
     expect(notices).toEqual(["disk0 went past its budget: from this reset on it is nvme, as the policy says"]);
   });
+
+  it.each([true, false])(
+    "keeps the transmitter of a serial port busy past its budget; the driver looks: %s",
+    async (looks) => {
+      const [UART, S0] = [0x1000_0000, 8];
+      const BYTES = 60;
+      const look = [
+        encode("lbu", { rd: T1, rs1: T0, imm: 5 }),
+        encode("andi", { rd: T1, rs1: T1, imm: 0x20 }),
+        encode("beq", { rs1: T1, rs2: ZERO, imm: -8 }),
+      ];
+      const loop = [...(looks ? look : []), sb(T0, A0, 0), addi(S0, S0, -1)];
+      let sent = 0;
+      const guest = await start(
+        program(
+          ...li(T0, UART),
+          addi(A0, ZERO, 120),
+          addi(S0, ZERO, BYTES),
+          ...loop,
+          bne(S0, ZERO, -loop.length),
+          ...endWith(ZERO),
+        ),
+        {
+          policy: { devices: { console: { bytes: { size: 10, one_time_burst: 5, refill_time: 100 } } } },
+          onOutput: (port, bytes) => {
+            if (port === "ns16550a") sent += bytes.length;
+          },
+        },
+      );
+      expect(await guest.wait()).toMatchObject({ status: 0 });
+      expect(sent).toBe(looks ? BYTES : 15);
+      if (looks) expect(guest.seconds).toBeGreaterThan((BYTES - 26) / 100);
+      expect(guest.budgets()[1]).toMatchObject({ name: "device console" });
+    },
+  );
 
   it("is checked against what the guest is made of", async () => {
     const kernel = program(...systemReset(0));

@@ -12,6 +12,8 @@
 // below the trigger level raise the character timeout at once: the host's input does not
 // trickle in at a baud rate, so whatever has arrived is all there is for now.
 //
+// Past a budget for output (hypercall/devices.ts) the transmitter is busy until there is some again.
+//
 // Left out: parity, framing and break, which this line never has; OUT2 does not gate the
 // interrupt, as on other boards without a PC's wiring. Overrun can only happen in loopback,
 // for input waits with the host while the FIFO is full.
