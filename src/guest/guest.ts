@@ -44,8 +44,11 @@ export interface GuestConsole {
 
 /** A stream of bytes between host and guest, by the name that `ports` or `serial` gave it. */
 export interface GuestPort {
-  /** Queues bytes; the guest takes them when it listens. */
-  write(data: string | Uint8Array): void;
+  /**
+   * Queues bytes; the guest takes them when it listens. `taken` is called when it has all of them, or will never have
+   * them since it restarts: whoever has much to say waits for that.
+   */
+  write(data: string | Uint8Array, taken?: () => void): void;
   /** Calls `listener` with what the guest writes, in place of an earlier listener. The array belongs to it. */
   onData(listener: (bytes: Uint8Array) => void): void;
 }
@@ -198,8 +201,8 @@ export class Guest {
     const port = this.#portNumber(name);
     if (port === undefined) throw new ParavaneError(`this guest has no port ${name}: name it in ports, or as serial`);
     return {
-      write: (data) => {
-        this.#ports.write(port, typeof data === "string" ? new TextEncoder().encode(data) : data);
+      write: (data, taken) => {
+        this.#ports.write(port, typeof data === "string" ? new TextEncoder().encode(data) : data, taken);
         this.#loop.wake();
       },
       onData: (listener) => this.#ports.listen(port, listener),
