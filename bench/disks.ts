@@ -6,6 +6,7 @@ import { join } from "node:path";
 import type { ExecResult } from "../src/guest/agent.ts";
 import { createGuest, type Guest } from "../src/index.ts";
 import { buildDebianGuest, type DebianGuest } from "../src/platform/node/debian/build.ts";
+import { ownCpu } from "./measure/cpu-time.ts";
 import type { Benchmark, Context, Mark, Report, Row } from "./measure/report.ts";
 import { median, pairedRatio } from "./measure/statistics.ts";
 import { findQemu, type Qemu, qemuDisk } from "./peer/qemu.ts";
@@ -70,7 +71,8 @@ const JOBS: readonly Job[] = [
 /** What both machines can do. */
 interface Machine {
   exec(command: string): Promise<ExecResult>;
-  close(): void;
+  /** Processor time so far, in ms. */
+  cpu(): number;
 }
 
 async function output(machine: Machine, command: string): Promise<string> {
@@ -92,15 +94,25 @@ function fio(disk: string, { options }: Job, extent: string): string {
   return `cd /tmp && fio --name=disk --filename=/dev/${disk} --direct=1 --ioengine=libaio --thread --randrepeat=1 --norandommap ${options} ${extent}`;
 }
 
-/** What fio finds: operations, or millions of bytes, a second of the guest's. */
-async function rate(machine: Machine, disk: string, job: Job, seconds: number): Promise<number> {
+interface Speed {
+  /** Operations, or millions of bytes, a second of the guest's, as fio finds. */
+  rate: number;
+  /** Host processor time of an operation in us; fio's start is in it. */
+  cpu: number;
+}
+
+async function speed(machine: Machine, disk: string, job: Job, seconds: number): Promise<Speed> {
+  const before = machine.cpu();
   const said = await output(
     machine,
     fio(disk, job, `--time_based --runtime=${seconds} --ramp_time=1 --output-format=json`),
   );
+  const cpu = (machine.cpu() - before) * 1000;
   const [{ read, write }] = JSON.parse(said.slice(said.indexOf("{"))).jobs;
   const { iops, bw_bytes: bytes } = read.iops > 0 ? read : write;
-  return job.unit === "IOPS" ? iops : bytes / 1e6;
+  // What ran in the second of ramp is not in fio's counts.
+  const operations = iops * (seconds + 1);
+  return { rate: job.unit === "IOPS" ? iops : bytes / 1e6, cpu: cpu / operations };
 }
 
 interface Costs {
@@ -148,17 +160,17 @@ async function measure(device: Device, images: [ours: string, theirs: string], q
   const peer = qemuMachine(qemu, debian, device, images[1]);
   try {
     const patience = { timeout: PATIENCE_MS };
-    const ours: Machine = { exec: (command) => guest.exec(command, patience), close: () => guest.close() };
-    const theirs: Machine = { exec: (command) => peer.exec(command), close: () => peer.close() };
+    const ours: Machine = { exec: (command) => guest.exec(command, patience), cpu: ownCpu };
+    const theirs: Machine = { exec: (command) => peer.exec(command), cpu: () => peer.cpu() };
     await Promise.all([guest.ready(), peer.ready()]);
     const disks = { ours: await findDisk(ours), theirs: await findDisk(theirs) };
     const found = [];
     for (const job of JOBS) {
-      const [mine, peers]: [number[], number[]] = [[], []];
+      const [mine, peers]: [Speed[], Speed[]] = [[], []];
       for (let round = 0; round < (quick ? 1 : 5); round++) {
         progress(`${device}: ${job.name}, round ${round + 1}`);
-        mine.push(await rate(ours, disks.ours, job, quick ? 1 : 3));
-        peers.push(await rate(theirs, disks.theirs, job, quick ? 1 : 3));
+        mine.push(await speed(ours, disks.ours, job, quick ? 1 : 3));
+        peers.push(await speed(theirs, disks.theirs, job, quick ? 1 : 3));
       }
       found.push({ job, mine, peers, each: await costs(guest, ours, disks.ours, job) });
     }
@@ -191,9 +203,16 @@ async function run(context: Context): Promise<Report> {
     copyFileSync(images[0], images[1]);
     for (const device of Object.keys(DEVICES) as Device[]) {
       const found = await measure(device, images, qemu, context);
-      const ratios = found.map(({ mine, peers }) => pairedRatio(mine, peers));
+      const of = (speeds: readonly Speed[], key: keyof Speed) => speeds.map((it) => it[key]);
+      const ratios = found.map(({ mine, peers }) => pairedRatio(of(mine, "rate"), of(peers, "rate")));
       found.forEach(({ job, mine, peers, each }, i) => {
-        const figures = { paravane: median(mine), qemu: median(peers), ratio: ratios[i] };
+        const figures = {
+          paravane: median(of(mine, "rate")),
+          qemu: median(of(peers, "rate")),
+          ratio: ratios[i],
+          cpu: median(of(mine, "cpu")),
+          peerCpu: median(of(peers, "cpu")),
+        };
         rows.push({ device, job: job.name, unit: job.unit, ...figures, ...each });
       });
       const mark = (what: string, value: number, limit: number) =>
@@ -215,6 +234,8 @@ async function run(context: Context): Promise<Report> {
       { key: "paravane", title: "paravane" },
       { key: "qemu", title: "QEMU" },
       { key: "ratio", title: "x QEMU's", digits: 2 },
+      { key: "cpu", title: "host CPU us", digits: 1 },
+      { key: "peerCpu", title: "QEMU's", digits: 1 },
       { key: "exits", title: "exits", digits: 1 },
       { key: "instructions", title: "guest instructions" },
     ],
@@ -223,7 +244,7 @@ async function run(context: Context): Promise<Report> {
     notes: [
       `the peer: ${qemu.version}; the same kernel, initrd and tools, ${MEMORY}, one hart, PLIC, an image of ${IMAGE_BYTES / MIB} MiB in ${folder.startsWith("/dev/shm") ? "memory" : "a file"}`,
       `direct, libaio, no scheduler; rates by the guest's clock; both machines are up and work in turns, ${context.quick ? "one round" : "five rounds"}`,
-      "exits and guest instructions: ours, an operation",
+      "host CPU, exits and guest instructions are an operation's, exits and instructions on our side",
     ],
   };
 }

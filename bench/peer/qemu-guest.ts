@@ -10,6 +10,7 @@ import { type AgentPort, agentPorts } from "../../src/guest/agent-protocol.ts";
 import { concatenateArchives } from "../../src/image/cpio.ts";
 import { execOverlay } from "../../src/image/overlay.ts";
 import type { DebianGuest } from "../../src/platform/node/debian/build.ts";
+import { cpuOf } from "../measure/cpu-time.ts";
 import type { Qemu } from "./qemu.ts";
 
 const APPEND = "console=ttyS0 panic=1 quiet";
@@ -47,6 +48,11 @@ export class QemuGuest {
 
   exec(command: string, options: ExecOptions = {}): Promise<ExecResult> {
     return this.#agent.exec(command, options);
+  }
+
+  /** Processor time of QEMU so far, in ms. */
+  cpu(): number {
+    return cpuOf(this.#child);
   }
 
   /** Ends the process. Nothing of it is kept, so its plug may be pulled. */
