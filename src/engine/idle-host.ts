@@ -19,5 +19,9 @@ export const idleHost: EngineHost = {
   vsockReset: () => {},
   customRead: () => 0,
   customWrite: () => {},
+  customRequest: () => 0,
+  customRoom: () => {},
+  customConfigWritten: () => {},
+  customReset: () => {},
   entropy: () => {},
 };

@@ -340,6 +340,7 @@ async function create(platform: Platform, options: GuestOptions, names: ImageNam
         ports: portsOf(options),
         serial: options.serial,
         devices,
+        customInstances: new Map(),
         shares: checkShares(options.shares ?? []),
         vsock: options.vsock && checkVsock(options.vsock),
         pmem,
