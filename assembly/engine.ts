@@ -47,6 +47,8 @@ import { resetTargets } from "./translator/targets";
 export { goOn } from "./interpreter/translated";
 export { attachAhci } from "./devices/block/ahci";
 export { attachCustom, customInterrupt } from "./devices/custom/custom";
+export { customRequestDone } from "./devices/custom/request-done";
+export { virtioCustomConfig, virtioCustomGive, virtioCustomSetConfig } from "./devices/custom/virtio-custom";
 export { attachNvme } from "./devices/block/nvme";
 export { attachVirtioMmio, attachVirtioPci } from "./devices/virtio/attach";
 export { virtioConsoleSetPort } from "./devices/console/virtio-console";

@@ -32,6 +32,27 @@ export declare function customRead(device: u32, offset: u32, size: u32): u32;
 /** The reverse. */
 @external("host", "customWrite")
 export declare function customWrite(device: u32, offset: u32, size: u32, value: u32): void;
+
+/**
+ * A request to queue `queue` of a virtio device that the host defines: `readable` pieces {address u32, length u32} at
+ * `pieces` hold it, the `writable` pieces behind them are room for the answer. Valid during the call only. Bytes of the
+ * answer, or VirtioCustom.LATER: it comes through `customRequestDone(tag, ...)`.
+ */
+@external("host", "customRequest")
+export declare function customRequest(device: u32, queue: u32, tag: u32, pieces: usize, readable: u32, writable: u32): i32;
+
+/** The driver of such a device has left room in input queue `queue`. */
+@external("host", "customRoom")
+export declare function customRoom(device: u32, queue: u32): void;
+
+/** Its driver has written `size` bytes of configuration space, which holds them already. */
+@external("host", "customConfigWritten")
+export declare function customConfigWritten(device: u32, offset: u32, size: u32): void;
+
+/** Its driver, or the machine, starts it over. */
+@external("host", "customReset")
+export declare function customReset(device: u32): void;
+
 /**
  * A frame from the guest: `count` pieces {address u32, length u32} at `pieces`, without check sequence; `header` is the
  * address of 12 bytes (abi/net.NetHeader), or 0 if the frame is finished. All of it is of meaning during the call alone.

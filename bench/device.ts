@@ -55,6 +55,7 @@ async function probe({ quick, progress }: Context): Promise<Comparison> {
       createGuest: (options) => createGuest(options),
       startTimer: nodePlatform.startTimer,
       readProbe: () => readFile(PROBE),
+      readWorkload: () => Promise.reject(new Error("the probe is no Linux")),
       cpuMicroseconds: () => ownCpu() * 1000,
       now: () => performance.now(),
     },

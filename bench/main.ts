@@ -5,6 +5,7 @@ import { parseArgs } from "node:util";
 import { boot } from "./boot.ts";
 import { debianPrograms } from "./debian-programs.ts";
 import { device } from "./device.ts";
+import { disks } from "./disks.ts";
 import { fp } from "./fp.ts";
 import { hypercalls } from "./hypercalls.ts";
 import { interpreter } from "./interpreter.ts";
@@ -23,6 +24,7 @@ const BENCHMARKS: Record<string, Benchmark> = {
   boot,
   "systemd-boot": systemdBoot,
   device,
+  disks,
   interrupts,
   hypercalls,
   memory,

@@ -97,3 +97,9 @@ export {
   type DeviceDefinition,
   defineDevice,
 } from "./machine/define-device.ts";
+export type {
+  VirtioDefinition,
+  VirtioDevice,
+  VirtioQueueDefinition,
+  VirtioRequest,
+} from "./machine/define-virtio.ts";

@@ -22,6 +22,7 @@ export const enum Dev {
   VSOCK = 0x5_9000, // 4 KiB: buffers of the socket packets under way
   NET = 0x5_a000, // 8 KiB, what all network devices share: see NetAt in net.ts
   CUSTOM = 0x5_d000, // 256 bytes
+  CUSTOM_REQUEST = 0x5_e000, // 4 KiB: buffers of the request under way to a virtio device that the host defines
 }
 
 /** What answers behind a virtio transport or PCI function; also the `device` half of an exit counter's key. */
@@ -54,6 +55,8 @@ export const enum DeviceKind {
   VIRTIO_RTC = 25,
   /** A device that the host defines. */
   CUSTOM = 26,
+  /** The same behind a virtio transport. */
+  VIRTIO_CUSTOM = 27,
 }
 
 /** Consoles as the host sees them: the argument of host.consoleOut and consoleInput. */

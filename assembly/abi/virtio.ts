@@ -110,6 +110,8 @@ export const enum VirtioId {
   RTC = 17,
   MEM = 24,
   PMEM = 27,
+  /** Some device that the host defines. */
+  ANY = 0xffff,
 }
 
 /** Device status bits (2.1). */
@@ -464,4 +466,30 @@ export const enum VirtioRtc {
   SMEAR_UNSPECIFIED = 0,
   FLAG_ALARM_CAP = 1,
   FLAG_ALARM_ENABLED = 1,
+}
+
+/**
+ * What the host says of a virtio device that it defines, at Machine.SCRATCH while that is attached. The device keeps it at
+ * the beginning of its own state.
+ */
+export const enum VirtioCustom {
+  ID = 0,
+  QUEUES = 4,
+  QUEUE_SIZE = 8,
+  CONFIG_SIZE = 12,
+  /** Bits 0 to 23, the device's own. */
+  FEATURES = 16,
+  /** A bit a queue: room for what the device has to say. */
+  INPUTS = 20,
+  /** The configuration space's first contents follow. */
+  CONFIG = 32,
+
+  CONFIG_MAX = 64,
+  QUEUES_MAX = 16,
+  QUEUE_SIZE_MAX = 256,
+  FEATURE_BITS = 24,
+  /** Requests that may wait for their answers. */
+  HELD = 32,
+  /** What customRequest gives for an answer that comes later. */
+  LATER = -1,
 }

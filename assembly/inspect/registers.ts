@@ -30,6 +30,7 @@ export function deviceName(kind: u32): string {
     case DeviceKind.BOOT_ROM: return "boot-rom";
     case DeviceKind.AHCI: return "ahci";
     case DeviceKind.CUSTOM: return "custom";
+    case DeviceKind.VIRTIO_CUSTOM: return "virtio-custom";
   }
   return "device " + kind.toString();
 }
@@ -56,6 +57,7 @@ export function registerName(kind: u32, offset: u32, pci: bool): string {
     case DeviceKind.VIRTIO_PMEM:
     case DeviceKind.VIRTIO_MEM:
     case DeviceKind.VIRTIO_RTC:
+    case DeviceKind.VIRTIO_CUSTOM:
     case DeviceKind.VIRTIO_RNG: name = pci ? virtioPci(offset) : virtioMmio(offset); break;
   }
   return name != "" ? name : "0x" + offset.toString(16);

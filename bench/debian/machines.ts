@@ -3,7 +3,7 @@
 import type { ExecOptions, ExecResult } from "../../src/guest/agent.ts";
 import { createGuest } from "../../src/index.ts";
 import type { DebianGuest } from "../../src/platform/node/debian/build.ts";
-import type { Qemu } from "../peer/qemu.ts";
+import { type Qemu, qemuDisk } from "../peer/qemu.ts";
 import { QemuGuest } from "../peer/qemu-guest.ts";
 import type { Program } from "./catalogue.ts";
 
@@ -55,7 +55,7 @@ export class DebianMachine {
   }
 
   static qemu(qemu: Qemu, guest: DebianGuest, image: string): Promise<DebianMachine> {
-    return DebianMachine.#enter("QEMU", new QemuGuest(qemu, guest, MEMORY, image));
+    return DebianMachine.#enter("QEMU", new QemuGuest(qemu, guest, MEMORY, qemuDisk(image, "snapshot")));
   }
 
   static async #enter(name: string, guest: Runs): Promise<DebianMachine> {

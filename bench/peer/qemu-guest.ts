@@ -10,7 +10,8 @@ import { type AgentPort, agentPorts } from "../../src/guest/agent-protocol.ts";
 import { concatenateArchives } from "../../src/image/cpio.ts";
 import { execOverlay } from "../../src/image/overlay.ts";
 import type { DebianGuest } from "../../src/platform/node/debian/build.ts";
-import { type Qemu, qemuDisk } from "./qemu.ts";
+import { cpuOf } from "../measure/cpu-time.ts";
+import type { Qemu } from "./qemu.ts";
 
 const APPEND = "console=ttyS0 panic=1 quiet";
 
@@ -21,8 +22,8 @@ export class QemuGuest {
   readonly #agent: GuestAgent;
   readonly #child: ChildProcess;
 
-  /** @param memory as QEMU takes it; @param image of a disk that is left as it is. */
-  constructor({ command }: Qemu, { kernel, initrd, opensbi }: DebianGuest, memory: string, image: string) {
+  /** @param memory as QEMU takes it; @param disks are QEMU's options for them. */
+  constructor({ command }: Qemu, { kernel, initrd, opensbi }: DebianGuest, memory: string, disks: readonly string[]) {
     this.#agent = new GuestAgent({ write: (port, bytes) => this.#sockets.get(port)?.write(bytes) });
     this.#servers = agentPorts.map((port) => this.#listen(port));
     const archive = join(this.#folder, "initrd.cpio");
@@ -32,14 +33,7 @@ export class QemuGuest {
       ...["-chardev", `socket,id=port${i},path=${join(this.#folder, port)}`],
       ...["-device", `virtserialport,chardev=port${i},name=${port}`],
     ]);
-    const [program, ...args] = [
-      ...command,
-      ...boot,
-      ...qemuDisk(image, "snapshot"),
-      "-device",
-      "virtio-serial-pci",
-      ...ports,
-    ];
+    const [program, ...args] = [...command, ...boot, ...disks, "-device", "virtio-serial-pci", ...ports];
     this.#child = spawn(program, args, { stdio: ["pipe", "ignore", "pipe"] });
     let errors = "";
     this.#child.stderr?.on("data", (bytes) => (errors += bytes));
@@ -54,6 +48,11 @@ export class QemuGuest {
 
   exec(command: string, options: ExecOptions = {}): Promise<ExecResult> {
     return this.#agent.exec(command, options);
+  }
+
+  /** Processor time of QEMU so far, in ms. */
+  cpu(): number {
+    return cpuOf(this.#child);
   }
 
   /** Ends the process. Nothing of it is kept, so its plug may be pulled. */

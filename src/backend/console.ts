@@ -32,30 +32,45 @@ export class OutputBuffer {
   }
 }
 
+interface Chunk {
+  bytes: Uint8Array;
+  taken?: () => void;
+}
+
 /** Bytes for one port that the guest has not taken yet. */
 export class InputQueue {
-  #chunks: Uint8Array[] = [];
+  #chunks: Chunk[] = [];
   #offset = 0;
 
   get isEmpty(): boolean {
     return this.#chunks.length === 0;
   }
 
-  push(bytes: Uint8Array): void {
-    if (bytes.length > 0) this.#chunks.push(bytes.slice());
+  /** `taken` is called when the last of the bytes has left the queue. */
+  push(bytes: Uint8Array, taken?: () => void): void {
+    if (bytes.length > 0) this.#chunks.push({ bytes: bytes.slice(), taken });
+    else taken?.();
   }
 
   /** Up to `limit` bytes from the front, without taking them. */
   peek(limit: number): Uint8Array {
-    return this.#chunks[0].subarray(this.#offset, this.#offset + limit);
+    return this.#chunks[0].bytes.subarray(this.#offset, this.#offset + limit);
   }
 
   /** Takes `count` bytes, at most what the last peek showed. */
   drop(count: number): void {
     this.#offset += count;
-    if (this.#offset >= this.#chunks[0].length) {
-      this.#chunks.shift();
-      this.#offset = 0;
-    }
+    if (this.#offset < this.#chunks[0].bytes.length) return;
+    const [{ taken }] = this.#chunks.splice(0, 1);
+    this.#offset = 0;
+    taken?.();
+  }
+
+  /** Nobody will take what is left. */
+  clear(): void {
+    const chunks = this.#chunks;
+    this.#chunks = [];
+    this.#offset = 0;
+    for (const { taken } of chunks) taken?.();
   }
 }

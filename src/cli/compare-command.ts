@@ -1,4 +1,4 @@
-// paravane compare [--guest debian|probe] [--suite console,block,timer] [--json [F]] [--quick]
+// paravane compare [--guest debian|probe] [--suite NAME,...] [--json [F]] [--quick]
 import { Command, InvalidArgumentError, Option } from "commander";
 import { SUITES, type Suite } from "../compare/index.ts";
 import { type CompareArguments, compare } from "./compare.ts";
@@ -14,7 +14,7 @@ function suites(text: string): Suite[] {
 /** `shared` are the options that other commands have too. */
 export function compareCommand(shared: Option[]): Command {
   const command = new Command("compare")
-    .description("measure emulated against paravirtual devices on one unmodified guest")
+    .description("measure every function in each of its forms (emulated, paravirtual, direct) on one unmodified guest")
     .addOption(
       new Option("--guest <name>", "debian (the default where it can be made), or the bare-metal probe").choices([
         "debian",

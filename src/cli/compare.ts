@@ -11,6 +11,7 @@ import { createGuest } from "../index.ts";
 import { buildDebianGuest } from "../platform/node/debian/build.ts";
 import { DebianGuestError } from "../platform/node/debian/debian-error.ts";
 import { nodePlatform } from "../platform/node/platform.ts";
+import { temporaryShare } from "../platform/node/share/temporary-share.ts";
 import { onSignal } from "./signals.ts";
 import { Ending, Status, say } from "./status.ts";
 
@@ -26,13 +27,13 @@ export interface CompareArguments {
   quiet?: boolean;
 }
 
-/** The probe, seen from the bundle (dist/) and from the sources (src/cli/). */
-const PROBE = ["../bench/probe/probe.elf", "../../bench/probe/probe.elf"];
-
-function probePath(): string {
-  const paths = PROBE.map((path) => fileURLToPath(new URL(path, import.meta.url)));
+/** A file of bench/, seen from the bundle (dist/) and from the sources (src/cli/). */
+function programPath(name: string): string {
+  const paths = [`../bench/${name}`, `../../bench/${name}`].map((path) =>
+    fileURLToPath(new URL(path, import.meta.url)),
+  );
   const found = paths.find((path) => existsSync(path));
-  if (found === undefined) throw new HostError("bench/probe/probe.elf is missing: install the package again");
+  if (found === undefined) throw new HostError(`bench/${name} is missing: install the package again`);
   return found;
 }
 
@@ -97,9 +98,11 @@ export async function compare(options: CompareArguments): Promise<void> {
       );
     }
     const host: CompareHost = {
-      createGuest: (wanted) => createGuest({ ...wanted, irqchip: options.irqchip, onNotice: progress }),
+      createGuest: (wanted) => createGuest({ irqchip: options.irqchip, ...wanted, onNotice: progress }),
       startTimer: nodePlatform.startTimer,
-      readProbe: () => readFile(probePath()),
+      readProbe: () => readFile(programPath("probe/probe.elf")),
+      readWorkload: () => readFile(programPath("workload/workload.elf")),
+      ...(process.platform === "linux" && { shareFolder: temporaryShare }),
       cpuMicroseconds: () => {
         const { user, system } = process.cpuUsage();
         return user + system;

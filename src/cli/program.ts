@@ -15,6 +15,7 @@ import { type HypercallsArguments, printHypercalls } from "./hypercalls.ts";
 import { parseNet } from "./net-option.ts";
 import { type PmemArgument, parsePmem } from "./pmem-option.ts";
 import { type RunArguments, run } from "./run.ts";
+import { parseSerial } from "./serial-option.ts";
 import { parseShare, type ShareArgument } from "./share-option.ts";
 import { Ending, Status } from "./status.ts";
 import { usageMessage } from "./usage.ts";
@@ -162,6 +163,12 @@ function withGuestOptions(command: Command): Command {
         "--share <dir:tag[,ro]>",
         "a folder for the guest: mount -t 9p -o trans=virtio TAG /mnt; can be given again",
       ).argParser(collectShare),
+    )
+    .addOption(
+      new Option(
+        "--serial <name[,socket=path|,file=path]>",
+        "a second serial port, /dev/ttyS1 in the guest: a Unix socket for a program of the host (default: NAME.sock), or a file of what the guest says",
+      ).argParser(checked(parseSerial)),
     )
     .addOption(
       new Option(

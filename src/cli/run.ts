@@ -10,6 +10,8 @@ import { writeThrough } from "./output.ts";
 import type { PmemArgument } from "./pmem-option.ts";
 import { readPolicy } from "./policy-option.ts";
 import { RunReport } from "./run-report.ts";
+import { openSerial, type SerialEnd } from "./serial.ts";
+import type { SerialArgument } from "./serial-option.ts";
 import type { ShareArgument } from "./share-option.ts";
 import { onSignal } from "./signals.ts";
 import { Ending, Status, say } from "./status.ts";
@@ -30,6 +32,7 @@ export interface RunArguments {
   net?: NodeNetOptions[];
   share?: ShareArgument[];
   agent?: boolean;
+  serial?: SerialArgument;
   vsock?: NodeVsockOptions;
   pmem?: PmemArgument[];
   balloon?: boolean;
@@ -91,6 +94,7 @@ async function guestOptions(options: RunArguments, { logRegions }: RunVariant): 
     nets: options.net,
     shares: options.share,
     agent: options.agent,
+    serial: options.serial?.name,
     vsock: options.vsock,
     pmem: options.pmem,
     balloon: options.balloon,
@@ -118,6 +122,7 @@ async function withGuest<T>(
   use: (guest: Guest, end: End) => Promise<T>,
 ): Promise<T> {
   let guest: Guest | undefined;
+  let serial: SerialEnd | undefined;
   let end: End = () => {};
   const ended = new Promise<never>((_, reject) => {
     end = (ending) => {
@@ -145,11 +150,13 @@ async function withGuest<T>(
           limit * 1000,
         );
   try {
+    if (options.serial !== undefined) serial = await openSerial(options.serial);
     const creating = guestOptions(options, variant)
       .then(createGuest)
       .then((created) => {
         guest = created;
         report.guest = created;
+        serial?.connect(created);
         return use(created, end);
       });
     return await Promise.race([creating, ended]);
@@ -158,6 +165,7 @@ async function withGuest<T>(
     stopListening();
     process.stdout.off("error", onGone);
     guest?.close();
+    serial?.close();
   }
 }
 

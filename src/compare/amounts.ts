@@ -18,6 +18,32 @@ export interface Amounts {
   segments: Amount;
   /** Echo requests, one at a time. */
   roundTrips: Amount;
+  /** Datagrams of 18 bytes. */
+  packets: Amount;
+  /** 64 KiB over TCP, from one guest to another. */
+  guestSegments: Amount;
+  /** 128 KiB of a file; files opened. */
+  fileReads: Amount;
+  fileOpens: Amount;
+  /** KiB to the host. */
+  stream: Amount;
+  /** 64 KiB, and echo requests, over a socket to the host. */
+  vsockBlocks: Amount;
+  vsockTrips: Amount;
+  /** A byte to a process on the other hart, and one back. */
+  wakeUps: Amount;
+  /** A page's permissions changed, and changed back. */
+  fences: Amount;
+  /** Reads of 4 KiB, an interrupt each. */
+  interrupts: Amount;
+  /** Readings of a clock chip, and of the kernel's clock. */
+  chipReads: Amount;
+  clockReads: Amount;
+  /** KiB of random numbers, from the kernel and from the CSR. */
+  hwrng: Amount;
+  seed: Amount;
+  /** Pages, all at once. */
+  balloonPages: Amount;
 }
 
 export const STANDARD: Amounts = {
@@ -29,6 +55,21 @@ export const STANDARD: Amounts = {
   expiries: { warm: 200, measured: 2000 },
   segments: { warm: 64, measured: 1024 },
   roundTrips: { warm: 200, measured: 2000 },
+  packets: { warm: 200, measured: 4000 },
+  guestSegments: { warm: 64, measured: 1024 },
+  fileReads: { warm: 64, measured: 768 },
+  fileOpens: { warm: 200, measured: 2000 },
+  stream: { warm: 16, measured: 256 },
+  vsockBlocks: { warm: 64, measured: 768 },
+  vsockTrips: { warm: 200, measured: 2000 },
+  wakeUps: { warm: 200, measured: 2000 },
+  fences: { warm: 200, measured: 2000 },
+  interrupts: { warm: 200, measured: 2000 },
+  chipReads: { warm: 200, measured: 4000 },
+  clockReads: { warm: 20000, measured: 400000 },
+  hwrng: { warm: 16, measured: 256 },
+  seed: { warm: 64, measured: 2048 },
+  balloonPages: { warm: 0, measured: 16384 },
 };
 
 export const QUICK: Amounts = {
@@ -40,6 +81,21 @@ export const QUICK: Amounts = {
   expiries: { warm: 100, measured: 400 },
   segments: { warm: 32, measured: 256 },
   roundTrips: { warm: 100, measured: 400 },
+  packets: { warm: 200, measured: 1000 },
+  guestSegments: { warm: 32, measured: 256 },
+  fileReads: { warm: 16, measured: 128 },
+  fileOpens: { warm: 100, measured: 400 },
+  stream: { warm: 16, measured: 64 },
+  vsockBlocks: { warm: 32, measured: 192 },
+  vsockTrips: { warm: 100, measured: 400 },
+  wakeUps: { warm: 100, measured: 400 },
+  fences: { warm: 100, measured: 400 },
+  interrupts: { warm: 100, measured: 400 },
+  chipReads: { warm: 100, measured: 800 },
+  clockReads: { warm: 20000, measured: 100000 },
+  hwrng: { warm: 16, measured: 64 },
+  seed: { warm: 64, measured: 512 },
+  balloonPages: { warm: 0, measured: 8192 },
 };
 
 /** Enough to show that a run repeats, and no more. */
@@ -52,4 +108,19 @@ export const BRIEF: Amounts = {
   expiries: { warm: 20, measured: 40 },
   segments: { warm: 8, measured: 16 },
   roundTrips: { warm: 20, measured: 40 },
+  packets: { warm: 20, measured: 40 },
+  guestSegments: { warm: 8, measured: 16 },
+  fileReads: { warm: 8, measured: 18 },
+  fileOpens: { warm: 10, measured: 36 },
+  stream: { warm: 4, measured: 8 },
+  vsockBlocks: { warm: 8, measured: 18 },
+  vsockTrips: { warm: 10, measured: 36 },
+  wakeUps: { warm: 10, measured: 36 },
+  fences: { warm: 10, measured: 36 },
+  interrupts: { warm: 10, measured: 36 },
+  chipReads: { warm: 10, measured: 36 },
+  clockReads: { warm: 100, measured: 900 },
+  hwrng: { warm: 2, measured: 9 },
+  seed: { warm: 2, measured: 9 },
+  balloonPages: { warm: 0, measured: 1024 },
 };

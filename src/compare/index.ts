@@ -2,9 +2,8 @@
 // (emulated, paravirtual, direct), measured. Knows neither Node nor the command line.
 import type { ClockKind } from "../guest/options.ts";
 import { type Amounts, QUICK, STANDARD } from "./amounts.ts";
-import { compareOnDebian, debianTasks } from "./debian.ts";
-import type { BootKind } from "./debian-boot.ts";
-import { compareOnProbe, probeTasks } from "./probe.ts";
+import { compareOnDebian, debianAbsences, debianBoots, debianTasks } from "./debian/index.ts";
+import { compareOnProbe, PROBE_SUITES, probeTasks } from "./probe.ts";
 import { type Comparison, type Row, SCHEMA, SUITES, type Suite } from "./result.ts";
 import { type CompareHost, type Finding, pathOf, type Task } from "./work.ts";
 
@@ -25,7 +24,7 @@ export interface CompareOptions {
   /** "virtual" makes all but `machine` and `host` repeat exactly. */
   clock?: ClockKind;
   seed?: bigint;
-  /** Fewer operations, and two boots of Debian instead of three: no SBI DBCN, no Sstc. */
+  /** Fewer operations, and one boot of Debian fewer: no kernel messages by SBI DBCN. */
   quick?: boolean;
   /** How much each workload does, where neither the standard nor the quick amounts will do. */
   amounts?: Amounts;
@@ -50,14 +49,18 @@ export async function runCompare(options: CompareOptions): Promise<Comparison> {
   let tasks: Task[];
   let boots: string[];
   if (guest === "debian") {
-    // What comes over a network comes when the host has time for it: no run of that repeats.
-    const hasNetwork = clock !== "virtual";
-    if (!hasNetwork && suites.includes("network")) progress("network: needs the host's clock, so it is left out");
-    const kinds: BootKind[] = ["sbi", ...(hasNetwork ? (["network"] as const) : []), "firmware"];
-    const run = debianTasks(amounts, suites, quick ? kinds : [...kinds, "sstc"]);
+    const virtual = clock === "virtual";
+    if (virtual && suites.includes("network")) {
+      // What comes over a network comes when the host has time for it: no run of that repeats.
+      progress("network: needs the host's clock, so it is left out");
+    }
+    const run = debianTasks(amounts, suites, debianBoots({ quick, virtual }));
     boots = await compareOnDebian({ ...common, tasks: run });
     tasks = run;
   } else {
+    const foreign = suites.filter((suite) => !PROBE_SUITES.includes(suite));
+    if (options.suites && foreign.length > 0)
+      progress(`${foreign.join(", ")}: left out, the probe has no driver for it`);
     const run = probeTasks(amounts, suites);
     boots = await compareOnProbe({ ...common, tasks: run });
     tasks = run;
@@ -68,11 +71,16 @@ export async function runCompare(options: CompareOptions): Promise<Comparison> {
     const { function: name, workload, unit, operation } = task;
     let row = rows.find((it) => it.function === name && it.workload === workload);
     if (row === undefined) {
-      row = { function: name, workload, unit, operation, paths: [] };
+      row = { function: name, workload, unit, operation, paths: [], absent: [] };
       rows.push(row);
     }
     const { boot, finding } = findings.get(task) ?? { boot: 0, finding: new Error("it was not measured") };
     row.paths.push(pathOf(task, boot, finding));
+  }
+  if (guest === "debian") {
+    for (const { function: name, workload, ...absence } of debianAbsences()) {
+      rows.find((it) => it.function === name && it.workload === workload)?.absent.push(absence);
+    }
   }
   const facts = { name: guest, version, clock, ...(seed !== undefined && { seed: String(seed) }), boots };
   return { schema: SCHEMA, machine, guest: facts, rows };

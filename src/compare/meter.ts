@@ -51,17 +51,18 @@ function moment(times: HostTimes): HostMoment {
   return { cpu: times.cpuMicroseconds(), wall: times.now() };
 }
 
-export function snapshot(guest: Guest, times: HostTimes): Snapshot {
+/** The counters of guests together; the time is the first one's. */
+export function snapshot(guests: readonly Guest[], times: HostTimes): Snapshot {
   const before = moment(times);
   const exits = new Map<string, number>();
-  for (const exit of guest.counters()) {
+  for (const exit of guests.flatMap((guest) => guest.counters())) {
     // An interrupt taken leaves the guest no more than a trap of its own does.
     if (exit.kind === "interrupt") continue;
     const cause = causeOf(exit);
     exits.set(cause, (exits.get(cause) ?? 0) + Number(exit.count));
   }
-  const { ticks, instructions } = guest;
-  return { ticks, instructions, exits, before, after: moment(times) };
+  const instructions = guests.reduce((sum, guest) => sum + guest.instructions, 0);
+  return { ticks: guests[0].ticks, instructions, exits, before, after: moment(times) };
 }
 
 function difference(a: ReadonlyMap<string, number>, b: ReadonlyMap<string, number>): Map<string, number> {
@@ -82,19 +83,22 @@ export function between(start: Snapshot, end: Snapshot): Usage {
   };
 }
 
-/** What `usage` costs beyond `base`, which does the same but for the operations in question. */
-export function beyond(usage: Usage, base: Usage): Usage {
+/** What `usage` costs beyond `times` of `base`, which does the same but for the operations in question. */
+export function beyond(usage: Usage, base: Usage, times = 1): Usage {
+  const exits = new Map([...base.exits].map(([cause, count]) => [cause, count * times]));
+  // Less than nothing is chance: a timer that rang in the base and not here.
+  const left = [...difference(usage.exits, exits)].filter(([, count]) => count > 0);
   return {
-    ticks: usage.ticks - base.ticks,
-    instructions: usage.instructions - base.instructions,
-    exits: difference(usage.exits, base.exits),
-    cpuMicroseconds: usage.cpuMicroseconds - base.cpuMicroseconds,
-    wallMicroseconds: usage.wallMicroseconds - base.wallMicroseconds,
+    ticks: usage.ticks - base.ticks * times,
+    instructions: usage.instructions - base.instructions * times,
+    exits: new Map(left),
+    cpuMicroseconds: usage.cpuMicroseconds - base.cpuMicroseconds * times,
+    wallMicroseconds: usage.wallMicroseconds - base.wallMicroseconds * times,
   };
 }
 
 /** Parts of a window whose rates are taken apart. */
-const PARTS = 9;
+export const PARTS = 9;
 
 /** The middle one of an odd number of values. */
 function median(values: readonly number[]): number {
@@ -114,27 +118,28 @@ export interface Passed {
 export class Tally {
   readonly #first: number;
   readonly #last: number;
-  readonly #guest: Guest;
-  readonly #times: HostTimes;
+  readonly #ticks: () => number;
+  readonly #take: () => Snapshot;
   #count = 0;
   #start: Snapshot | undefined;
   #end: Snapshot | undefined;
   /** Count and guest ticks at the start and at the end of each part. */
   readonly #parts: { count: number; ticks: number }[] = [];
 
-  constructor(first: number, last: number, guest: Guest, times: HostTimes) {
+  /** `ticks` and `take` read the guest's clock, and all counters. */
+  constructor(first: number, last: number, ticks: () => number, take: () => Snapshot) {
     this.#first = first;
     this.#last = last;
-    this.#guest = guest;
-    this.#times = times;
+    this.#ticks = ticks;
+    this.#take = take;
   }
 
   add(amount: number): void {
     this.#count += amount;
     if (this.#end !== undefined || this.#count < this.#nextPart()) return;
-    if (this.#count >= this.#last) this.#end = snapshot(this.#guest, this.#times);
-    else this.#start ??= snapshot(this.#guest, this.#times);
-    this.#parts.push({ count: this.#count, ticks: this.#guest.ticks });
+    if (this.#count >= this.#last) this.#end = this.#take();
+    else this.#start ??= this.#take();
+    this.#parts.push({ count: this.#count, ticks: this.#ticks() });
   }
 
   #nextPart(): number {
@@ -158,4 +163,18 @@ export class Tally {
       rate: median(rates),
     };
   }
+}
+
+/**
+ * What equal parts of `count` operations took: `marks` stand at their beginning and behind each, and `mark` is what one
+ * of those costs.
+ */
+export function passedInParts(marks: readonly Snapshot[], mark: Usage, count: number): Passed {
+  const parts = marks.slice(1).map((end, i) => between(marks[i], end).ticks);
+  const whole = between(marks[0], marks[marks.length - 1]);
+  const { exits, instructions } = beyond(whole, mark, parts.length);
+  // Its time stays in: a host's hiccup while the one mark was measured would count for all of them.
+  const usage = { ...whole, instructions, exits };
+  const each = count / parts.length;
+  return { usage, count, rate: median(parts.map((ticks) => (each / Math.max(ticks, 1)) * Timebase.HZ)) };
 }

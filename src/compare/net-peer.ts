@@ -1,6 +1,6 @@
 // The other side of a network that is measured: a host in memory, so that neither sockets nor
 // another program are part of a figure. Its TCP services have the ports that tradition gives
-// them: 7 echoes (RFC 862), 9 discards (RFC 863). It also calls a port of the guest that listens,
+// them: 7 echoes (RFC 862), 9 discards (RFC 863). Datagrams are counted. It also calls a port of the guest that listens,
 // and sends there without end.
 import { Nat } from "../backend/nat/nat.ts";
 import { natParts } from "../backend/nat/options.ts";
@@ -91,8 +91,6 @@ class Stream implements NatStream {
   }
 }
 
-const NO_DATAGRAMS: NatDatagrams = { send() {}, close() {} };
-
 class Services implements NatTransport {
   readonly name = "memory";
   readonly loopback = "127.0.0.1";
@@ -164,8 +162,9 @@ class Services implements NatTransport {
     return stream;
   }
 
+  /** Every port takes datagrams, and answers none. */
   datagrams(): NatDatagrams {
-    return NO_DATAGRAMS;
+    return { send: (bytes) => this.#moved(bytes.length), close() {} };
   }
 
   listen(_at: NatEndpoint, accept: (stream: NatAccepted) => void): Promise<NatListener> {

@@ -107,6 +107,9 @@ function timers({ expiries }: Amounts): ProbeTask[] {
   ];
 }
 
+/** What the probe has drivers for. */
+export const PROBE_SUITES: readonly Suite[] = ["console", "block", "timer"];
+
 export function probeTasks(amounts: Amounts, suites: readonly Suite[]): ProbeTask[] {
   const all = [...consoles(amounts), ...disks(amounts), ...timers(amounts)];
   return all.filter((task) => suites.includes(task.function));
@@ -203,7 +206,7 @@ async function bootProbe(host: CompareHost, options: CompareGuestOptions): Promi
   let guest: Guest | undefined;
   // In S-mode the probe speaks by SBI, else on the UART.
   const control: OutputPort = options.firmware === undefined ? "sbi" : "ns16550a";
-  const report = new Report(() => snapshot(guest as Guest, host));
+  const report = new Report(() => snapshot([guest as Guest], host));
   guest = await host.createGuest({ ...options, onOutput: (port, bytes) => port === control && report.see(bytes) });
   try {
     await within(host, PATIENCE, "the probe to end", guest.wait());

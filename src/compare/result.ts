@@ -4,11 +4,15 @@ import type { Form } from "../machine/catalogue.ts";
 
 export const SCHEMA = "paravane-compare/1";
 
-export type Suite = "console" | "block" | "network" | "timer";
-export const SUITES: readonly Suite[] = ["console", "block", "network", "timer"];
+/** Functions of the machine, as its catalogue calls them, in the order of the table. */
+export const SUITES = [
+  ...(["console", "block", "network", "files", "agent", "vsock"] as const),
+  ...(["timer", "ipi", "interrupts", "rtc", "entropy", "memory"] as const),
+];
+export type Suite = (typeof SUITES)[number];
 
 /** kB/s and MB/s are powers of ten; us is a latency, so less is better. */
-export type Unit = "kB/s" | "IOPS" | "MB/s" | "us";
+export type Unit = "kB/s" | "IOPS" | "MB/s" | "us" | "packets/s" | "pages/s";
 
 export interface Comparison {
   schema: typeof SCHEMA;
@@ -36,6 +40,15 @@ export interface Row {
   /** What exits, instructions and host time are counted per. */
   operation: string;
   paths: Path[];
+  /** Forms that the guest's kernel cannot drive. */
+  absent: Absence[];
+}
+
+export interface Absence {
+  form: Form;
+  device: string;
+  /** Why, for people. */
+  reason: string;
 }
 
 export interface Path {

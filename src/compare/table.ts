@@ -36,7 +36,18 @@ function emulated(row: Row): Path | undefined {
   return row.paths.find((path) => path.form === "emulated");
 }
 
-const HEADINGS = ["", "path", "form", "", "against emulated", "per", "exits", "instructions", "host CPU us", ""];
+const HEADINGS = [
+  "workload",
+  "path",
+  "form",
+  "",
+  "against emulated",
+  "per",
+  "exits",
+  "instructions",
+  "host CPU us",
+  "",
+];
 /** Columns of figures, which are aligned at their right ends. */
 const RIGHT = [3, 6, 7, 8];
 
@@ -57,14 +68,26 @@ function pathCells(row: Row, path: Path): string[] {
   ];
 }
 
-function align(lines: string[][]): string[] {
-  const widths = HEADINGS.map((_, i) => Math.max(...lines.map((cells) => cells[i]?.length ?? 0)));
-  return lines.map((cells) =>
-    cells
-      .map((cell, i) => (RIGHT.includes(i) ? cell.padStart(widths[i]) : cell.padEnd(widths[i])))
-      .join("  ")
-      .trimEnd(),
+/** Cells as a line; `rest` follows them without a column of its own. */
+interface Line {
+  cells: string[];
+  rest?: string;
+}
+
+function align(lines: Line[]): string[] {
+  const widths = HEADINGS.map((_, i) => Math.max(...lines.map(({ cells }) => cells[i]?.length ?? 0)));
+  return lines.map(({ cells, rest }) => {
+    const padded = cells.map((cell, i) => (RIGHT.includes(i) ? cell.padStart(widths[i]) : cell.padEnd(widths[i])));
+    return [...padded, ...(rest === undefined ? [] : [rest])].join("  ").trimEnd();
+  });
+}
+
+function rowLines(row: Row): Line[] {
+  const paths = row.paths.map((path): Line => ({ cells: pathCells(row, path) }));
+  const absent = row.absent.map(
+    ({ device, form, reason }): Line => ({ cells: [device, FORMS[form]], rest: `not driven: ${reason}` }),
   );
+  return [...paths, ...absent].map(({ cells, rest }, i) => ({ cells: [i === 0 ? row.workload : "", ...cells], rest }));
 }
 
 /** What the table shows, in a sentence or two that hold for these very figures. */
@@ -99,17 +122,18 @@ const LEGEND = [
 export function formatComparison(comparison: Comparison): string {
   const { guest, rows } = comparison;
   const clock = guest.clock === "virtual" ? "counted in instructions (virtual clock)" : "the host's clock";
-  const body = rows.flatMap((row) =>
-    row.paths.map((path, i) => [i === 0 ? `${row.function}: ${row.workload}` : "", ...pathCells(row, path)]),
-  );
-  const [heading, ...lines] = align([HEADINGS, ...body]);
-  // A rule between rows.
-  const rule = "-".repeat(Math.max(...[heading, ...lines].map((line) => line.length)));
+  const body = rows.map(rowLines);
+  const entries: Line[] = [{ cells: HEADINGS }, ...body.flat()];
+  const [heading, ...lines] = align(entries);
+  const width = Math.max(...[heading, ...lines].filter((_, i) => entries[i].rest === undefined).map((it) => it.length));
+  const rule = "-".repeat(width);
   const table: string[] = [heading];
   let next = 0;
-  for (const row of rows) {
-    table.push(rule, ...lines.slice(next, next + row.paths.length));
-    next += row.paths.length;
+  for (const [i, row] of rows.entries()) {
+    // A rule before each function, with its name, and an empty line between its rows.
+    const isFirst = rows[i - 1]?.function !== row.function;
+    table.push(isFirst ? `-- ${row.function} `.padEnd(width, "-") : "", ...lines.slice(next, next + body[i].length));
+    next += body[i].length;
   }
   const errors = rows.flatMap((row) =>
     row.paths.flatMap(({ device, error }) => (error ? [`failed: ${row.workload}, ${device}: ${error}`] : [])),

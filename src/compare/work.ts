@@ -1,13 +1,17 @@
 // The units that a comparison is made of: rows, and for each path of a row the measurement
 // of it in one of the boots.
 
+import type { ShareBackend } from "../backend/9p/share-backend.ts";
 import type { DiskBackend } from "../backend/disk.ts";
 import { memoryDisk } from "../backend/memory-disk.ts";
+import type { NetBackend } from "../backend/net.ts";
 import type { Guest } from "../guest/guest.ts";
 import type { GuestOptions } from "../guest/options.ts";
 import type { Form } from "../machine/catalogue.ts";
 import type { HostTimes, Usage } from "./meter.ts";
 import type { Path, Suite, Unit } from "./result.ts";
+
+export type { Absence } from "./result.ts";
 
 /** How much each workload does: `warm` operations, then `measured` ones. */
 export interface Amount {
@@ -15,11 +19,10 @@ export interface Amount {
   measured: number;
 }
 
-/** Both disks are this large and in memory. */
+/** All disks are this large and in memory. */
 export const DISK_BYTES = 64 << 20;
-
-/** Number of the network that each device has to itself. */
-export const NETWORKS = { e1000: 2, e1000e: 3, "virtio-net": 4 } as const;
+/** Bytes of the file that is read where files are measured. */
+export const SHARED_FILE = 16 << 20;
 
 /** What measuring needs from where it runs. */
 export interface CompareHost extends HostTimes {
@@ -28,6 +31,10 @@ export interface CompareHost extends HostTimes {
   startTimer(milliseconds: number, wake: () => void): () => void;
   /** The probe's ELF file. */
   readProbe(): Promise<Uint8Array>;
+  /** Our program for Linux on riscv64 (bench/workload). */
+  readWorkload(): Promise<Uint8Array>;
+  /** A folder of this machine with these files by name, gone when the backend is closed. Absent where folders cannot be shared. */
+  shareFolder?(files: Record<string, Uint8Array>): Promise<ShareBackend>;
 }
 
 /** A guest of the library's, or the Debian guest with its tools. */
@@ -97,6 +104,25 @@ export function watchedDisk(name: string, moved: (bytes: number) => void): DiskB
       disk.write(offset, from);
       moved(from.length);
     },
+  };
+}
+
+/** Bytes of headers in front of what TCP carries: Ethernet, IPv4, TCP with time stamps. */
+const HEADERS = 66;
+
+/** A port of a switch that tells how much data each frame from its guest carries. */
+export function watchedPort(port: NetBackend, carried: (bytes: number) => void): NetBackend {
+  return {
+    name: port.name,
+    accepts: port.accepts,
+    dhcp: port.dhcp,
+    open: (guest) => port.open(guest),
+    send(frame) {
+      port.send(frame);
+      carried(Math.max(0, frame.length - HEADERS));
+    },
+    ready: () => port.ready(),
+    close: () => port.close(),
   };
 }
 

@@ -24,6 +24,14 @@ export interface EngineExports {
   attachE1000(pciSlot: number, instance: number, model: number, port: number, macLow: number, macHigh: number): void;
   attachCustom(index: number, size: number): void;
   customInterrupt(index: number, level: number): void;
+  /** The answer to a request that customRequest answered LATER to; non-zero if somebody waits for it. */
+  customRequestDone(tag: number, address: number, length: number): number;
+  /** Fills room in an input queue of a virtio device that the host defines: bytes given, or -1. */
+  virtioCustomGive(instance: number, queue: number, address: number, length: number): number;
+  /** Sets bytes of its configuration space. */
+  virtioCustomSetConfig(instance: number, offset: number, address: number, length: number, notify: number): number;
+  /** Where its configuration space is. */
+  virtioCustomConfig(instance: number): number;
   virtioConsoleSetPort(
     instance: number,
     port: number,
@@ -160,4 +168,10 @@ export interface EngineHost {
   customWrite(device: number, offset: number, size: number, value: number): void;
   /** A call that the host serves: 0 answered at HypercallAt.ANSWER, 1 later through hypercallDone. */
   hypercall(call: number, hart: number): number;
+  /** A request to a virtio device that the host defines: bytes of the answer, or VirtioCustom.LATER. */
+  customRequest(device: number, queue: number, tag: number, pieces: number, readable: number, writable: number): number;
+  /** There is room in an input queue of one. */
+  customRoom(device: number, queue: number): void;
+  customConfigWritten(device: number, offset: number, size: number): void;
+  customReset(device: number): void;
 }

@@ -20,5 +20,9 @@ export const idleHost: EngineHost = {
   customRead: () => 0,
   customWrite: () => {},
   hypercall: () => 0,
+  customRequest: () => 0,
+  customRoom: () => {},
+  customConfigWritten: () => {},
+  customReset: () => {},
   entropy: () => {},
 };

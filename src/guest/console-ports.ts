@@ -63,13 +63,14 @@ export class ConsolePorts {
     buffer.push(bytes);
   }
 
-  write(port: number, bytes: Uint8Array): void {
+  /** `taken` is called when the guest has all of the bytes, or will never have them. */
+  write(port: number, bytes: Uint8Array, taken?: () => void): void {
     let queue = this.#input.get(port);
     if (queue === undefined) {
       queue = new InputQueue();
       this.#input.set(port, queue);
     }
-    queue.push(bytes);
+    queue.push(bytes, taken);
   }
 
   /** Gives the guest as much queued input as it takes now. */
@@ -106,6 +107,8 @@ export class ConsolePorts {
 
   /** Forgets input that a machine about to restart has not taken. */
   clearInput(): void {
+    const queues = [...this.#input.values()];
     this.#input.clear();
+    for (const queue of queues) queue.clear();
   }
 }

@@ -348,6 +348,7 @@ async function create(platform: Platform, options: GuestOptions, names: ImageNam
         serial: options.serial,
         devices,
         grants,
+        customInstances: new Map(),
         shares: checkShares(options.shares ?? []),
         vsock: options.vsock && checkVsock(options.vsock),
         pmem,

@@ -3,7 +3,9 @@
 import { Map as PhysicalMap } from "../../assembly/abi/memory-map.ts";
 import type { ExitCount } from "../engine/exit-counters.ts";
 import { HostError, OptionError } from "../errors.ts";
-import type { CustomDevice, CustomRegister, DefinedDevice } from "../machine/define-device.ts";
+import type { CustomDevice, CustomRegister, DefinedDevice, DeviceDefinition } from "../machine/define-device.ts";
+import type { VirtioDevice } from "../machine/define-virtio.ts";
+import { VirtioInstance, type VirtioReach } from "./custom-virtio.ts";
 
 const MOST_DEVICES: number = PhysicalMap.CUSTOM_DEVICES;
 
@@ -11,10 +13,13 @@ const MOST_DEVICES: number = PhysicalMap.CUSTOM_DEVICES;
 export interface CustomDeviceHost {
   interrupt(index: number, level: boolean): void;
   ticks(): number;
+  /** The way to the virtqueues of device `index`. */
+  virtio(index: number): VirtioReach;
 }
 
-/** One device of one guest, for the caller. */
-export interface CustomDeviceHandle extends CustomDevice {
+/** One device of one guest, for the caller. What its form does not have throws a HostError. */
+export interface CustomDeviceHandle extends CustomDevice, VirtioDevice {
+  state: unknown;
   readonly name: string;
   /** A copy of the state, to be kept. */
   save(): unknown;
@@ -32,27 +37,27 @@ interface NamedRegister extends CustomRegister<unknown> {
 class Instance implements CustomDeviceHandle {
   readonly name: string;
   state: unknown;
-  readonly #defined: DefinedDevice;
+  readonly #defined: DeviceDefinition<unknown>;
   readonly #index: number;
   readonly #host: CustomDeviceHost;
   readonly #registers: Map<number, NamedRegister>;
 
-  constructor(defined: DefinedDevice, index: number, host: CustomDeviceHost) {
+  constructor(defined: DeviceDefinition<unknown>, index: number, host: CustomDeviceHost) {
     this.name = defined.name;
     this.#defined = defined;
     this.#index = index;
     this.#host = host;
-    const registers = Object.entries(defined.definition.registers);
+    const registers = Object.entries(defined.registers);
     this.#registers = new Map(registers.map(([name, register]) => [register.offset, { ...register, name }]));
     this.reset();
   }
 
   reset(): void {
-    this.state = this.#defined.definition.state();
+    this.state = this.#defined.state();
   }
 
   interrupt(level: boolean): void {
-    if (this.#defined.definition.interrupt !== true) {
+    if (this.#defined.interrupt !== true) {
       throw new HostError(`device ${this.name} has no interrupt: define it with interrupt: true`);
     }
     this.#host.interrupt(this.#index, level);
@@ -68,6 +73,22 @@ class Instance implements CustomDeviceHandle {
 
   restore(state: unknown): void {
     this.state = structuredClone(state);
+  }
+
+  send(): number | undefined {
+    throw this.#notVirtio();
+  }
+
+  get config(): Uint8Array {
+    throw this.#notVirtio();
+  }
+
+  configure(): void {
+    throw this.#notVirtio();
+  }
+
+  #notVirtio(): HostError {
+    return new HostError(`device ${this.name} has no virtqueues: define it with form: "virtio"`);
   }
 
   read(offset: number, size: Size): number {
@@ -102,35 +123,45 @@ export function checkCustomDevices(devices: readonly DefinedDevice[]): void {
 }
 
 export class CustomDevices {
-  readonly #instances: readonly Instance[];
+  readonly #registers = new Map<number, Instance>();
+  readonly #virtio = new Map<number, VirtioInstance>();
 
   constructor(devices: readonly DefinedDevice[], host: CustomDeviceHost) {
-    this.#instances = devices.map((device, index) => new Instance(device, index, host));
+    for (const [index, { definition }] of devices.entries()) {
+      if (definition.form === "virtio") this.#virtio.set(index, new VirtioInstance(definition, host.virtio(index)));
+      else this.#registers.set(index, new Instance(definition, index, host));
+    }
   }
 
   /** @throws OptionError if no device has this name. */
   get(name: string): CustomDeviceHandle {
-    const found = this.#instances.find((instance) => instance.name === name);
+    const found = [...this.#registers.values(), ...this.#virtio.values()].find((instance) => instance.name === name);
     if (found === undefined) throw new OptionError(`this guest has no device ${name}: give it in devices`);
     return found;
   }
 
   /** Every device back to its state at power-on. */
   reset(): void {
-    for (const instance of this.#instances) instance.reset();
+    for (const instance of this.#registers.values()) instance.reset();
+    for (const instance of this.#virtio.values()) instance.reset();
+  }
+
+  /** The device with virtqueues at place `device`. */
+  virtio(device: number): VirtioInstance | undefined {
+    return this.#virtio.get(device);
   }
 
   read(device: number, offset: number, size: number): number {
-    return this.#instances[device]?.read(offset, size as Size) ?? 0;
+    return this.#registers.get(device)?.read(offset, size as Size) ?? 0;
   }
 
   write(device: number, offset: number, size: number, value: number): void {
-    this.#instances[device]?.write(offset, size as Size, value);
+    this.#registers.get(device)?.write(offset, size as Size, value);
   }
 
   /** The counter of an access to one of these devices, with its names in place of numbers. */
   named(count: ExitCount): ExitCount {
-    const instance = this.#instances[count.instance];
+    const instance = this.#registers.get(count.instance);
     if (count.kind !== "device" || count.name !== "custom" || instance === undefined) return count;
     const registerName = instance.registerName(count.register ?? -1) ?? count.registerName;
     return { ...count, name: instance.name, registerName };

@@ -5,7 +5,8 @@ import { Timebase } from "../../assembly/abi/memory-map.ts";
 import { RegionLog } from "../../assembly/abi/translated.ts";
 import { DiscardKind, type DiskBackend } from "../backend/disk.ts";
 import type { EntropySource } from "../backend/entropy.ts";
-import { Engine } from "../engine/engine.ts";
+import { Pieces } from "../backend/pieces.ts";
+import { Engine, SCRATCH_SIZE } from "../engine/engine.ts";
 import { type ExitCount, readExitCounters } from "../engine/exit-counters.ts";
 import { type EngineHost, Register } from "../engine/exports.ts";
 import type { Inspect } from "../engine/inspect.ts";
@@ -21,6 +22,7 @@ import { closeAll } from "./close-all.ts";
 import { ConsolePorts, consoleKindOf, portOf, SERIAL_PORT, virtioPort } from "./console-ports.ts";
 import { doubleFaultCrash, panicCrash } from "./crash.ts";
 import { type CustomDeviceHandle, CustomDevices } from "./custom-devices.ts";
+import type { VirtioReach } from "./custom-virtio.ts";
 import { Disks } from "./disks.ts";
 import { emulateDevices } from "./emulate.ts";
 import { type ExecOptions, type ExecResult, Executor } from "./exec.ts";
@@ -49,8 +51,11 @@ export interface GuestConsole {
 
 /** A stream of bytes between host and guest, by the name that `ports` or `serial` gave it. */
 export interface GuestPort {
-  /** Queues bytes; the guest takes them when it listens. */
-  write(data: string | Uint8Array): void;
+  /**
+   * Queues bytes; the guest takes them when it listens. `taken` is called when it has all of them, or will never have
+   * them since it restarts: whoever has much to say waits for that.
+   */
+  write(data: string | Uint8Array, taken?: () => void): void;
   /** Calls `listener` with what the guest writes, in place of an earlier listener. The array belongs to it. */
   onData(listener: (bytes: Uint8Array) => void): void;
 }
@@ -148,6 +153,7 @@ export class Guest {
         this.#loop.wake();
       },
       ticks: () => this.ticks,
+      virtio: (index) => this.#virtioReach(index),
     });
     this.#grants = plan.grants;
     this.#hypercalls = new HostCalls(plan.grants.hypercalls, () => this.#engine, {
@@ -221,8 +227,8 @@ export class Guest {
     const port = this.#portNumber(name);
     if (port === undefined) throw new ParavaneError(`this guest has no port ${name}: name it in ports, or as serial`);
     return {
-      write: (data) => {
-        this.#ports.write(port, typeof data === "string" ? new TextEncoder().encode(data) : data);
+      write: (data, taken) => {
+        this.#ports.write(port, typeof data === "string" ? new TextEncoder().encode(data) : data, taken);
         this.#loop.wake();
       },
       onData: (listener) => this.#ports.listen(port, listener),
@@ -443,6 +449,49 @@ export class Guest {
       customRead: (device, offset, size) => this.#devices.read(device, offset, size),
       customWrite: (device, offset, size, value) => this.#devices.write(device, offset, size, value),
       hypercall: (call, hart) => this.#hypercalls.serve(call, hart),
+      customRequest: (device, queue, tag, pieces, readable, writable) => {
+        const { view } = this.#engine;
+        const list = (at: number, count: number) => Pieces.list(bytes, view, at >>> 0, count);
+        const request = list(pieces, readable);
+        return this.#devices.virtio(device)?.request(queue, tag, request, list(pieces + 8 * readable, writable)) ?? 0;
+      },
+      customRoom: (device, queue) => this.#devices.virtio(device)?.room(queue),
+      customConfigWritten: (device, offset, size) => this.#devices.virtio(device)?.configWritten(offset, size),
+      customReset: (device) => this.#devices.virtio(device)?.reset(),
+    };
+  }
+
+  #virtioReach(index: number): VirtioReach {
+    const engine = () => this.#engine;
+    // There is none yet while it is attached.
+    const instance = () => this.#parts.plan.customInstances.get(index) ?? -1;
+    return {
+      most: SCRATCH_SIZE,
+      ticks: () => this.ticks,
+      give: (queue, bytes) => {
+        if (this.#isOver) return -1;
+        const { exports } = engine();
+        const given = exports.virtioCustomGive(instance(), queue, Machine.SCRATCH, engine().writeScratch(bytes));
+        this.#loop.wake();
+        return given;
+      },
+      done: (tag, bytes) => {
+        if (this.#isOver) return;
+        engine().exports.customRequestDone(tag, Machine.SCRATCH, engine().writeScratch(bytes));
+        this.#loop.wake();
+      },
+      config: () => {
+        const at = engine().exports.virtioCustomConfig(instance()) >>> 0;
+        const { definition } = this.#parts.plan.devices[index];
+        const size = definition.form === "virtio" ? (definition.config?.length ?? 0) : 0;
+        return engine().bytes.slice(at, at + size);
+      },
+      setConfig: (offset, bytes, notify) => {
+        if (this.#isOver) return;
+        const length = engine().writeScratch(bytes);
+        engine().exports.virtioCustomSetConfig(instance(), offset, Machine.SCRATCH, length, notify ? 1 : 0);
+        this.#loop.wake();
+      },
     };
   }
 

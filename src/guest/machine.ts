@@ -11,6 +11,7 @@ import { AttachFlag } from "../engine/exports.ts";
 import { HostError, OptionError } from "../errors.ts";
 import type { Grants } from "../hypercall/resolve-policy.ts";
 import type { DefinedDevice } from "../machine/define-device.ts";
+import { type VirtioDefinition, virtioImage } from "../machine/define-virtio.ts";
 import type { BootPlan } from "../machine/layout.ts";
 import type { MemoryDevices } from "./memory.ts";
 import type { AttachedNet, NetOptions } from "./net-options.ts";
@@ -77,6 +78,8 @@ export interface MachinePlan {
   shares: readonly AttachedShare[];
   vsock: AttachedVsock | undefined;
   devices: readonly DefinedDevice[];
+  /** Which virtio device each of those with virtqueues is; set when they are attached. */
+  customInstances: Map<number, number>;
   /** What is behind persistent memory; the host's numbers of these go on after those of `disks`. */
   pmem: readonly DiskBackend[];
   memory: MemoryDevices;
@@ -204,6 +207,17 @@ function attachMemory(engine: Engine, free: Places, { disks, pmem, memory }: Mac
   if (memory.rtc) attachVirtio(engine, free, DeviceKind.VIRTIO_RTC);
 }
 
+/** Devices that the caller defined; the host's number of each is its place among them. */
+function attachCustom(engine: Engine, free: Places, { devices, customInstances }: MachinePlan): void {
+  for (const [index, { definition }] of devices.entries()) {
+    if (definition.form === "emulated") engine.exports.attachCustom(index, definition.size);
+    else {
+      engine.writeScratch(virtioImage(definition as VirtioDefinition<never>));
+      customInstances.set(index, attachVirtio(engine, free, DeviceKind.VIRTIO_CUSTOM, index));
+    }
+  }
+}
+
 /** Brings the machine into its state at power-on. `isLinkUp` says it of each network port. */
 export function powerOn(engine: Engine, plan: MachinePlan, isLinkUp: (port: number) => boolean = () => true): void {
   const { exports } = engine;
@@ -217,11 +231,11 @@ export function powerOn(engine: Engine, plan: MachinePlan, isLinkUp: (port: numb
   const free = new Places();
   attachDisks(engine, plan.disks, free);
   attachConsole(engine, plan.ports, plan.virtioFlags);
-  for (const [index, { definition }] of plan.devices.entries()) exports.attachCustom(index, definition.size);
   attachNets(engine, plan.nets, isLinkUp, free);
   attachShares(engine, plan.shares, free);
   if (plan.vsock !== undefined) attachVsock(engine, plan.vsock);
   attachMemory(engine, free, plan);
+  attachCustom(engine, free, plan);
   startHarts(engine, plan);
 }
 

@@ -2,6 +2,7 @@
 // is in src/guest/custom-devices.ts.
 import { Map as PhysicalMap } from "../../assembly/abi/memory-map.ts";
 import { OptionError } from "../errors.ts";
+import { checkVirtio, type VirtioDefinition } from "./define-virtio.ts";
 import type { PropertyValue } from "./device-tree.ts";
 
 /** What a register's functions are given: the device's own state, and what it can do to the machine. */
@@ -48,8 +49,11 @@ export interface DeviceDefinition<State> {
 /** A definition that was checked; what it keeps as state is its own affair. */
 export interface DefinedDevice {
   readonly name: string;
-  readonly definition: DeviceDefinition<unknown>;
+  readonly definition: AnyDefinition;
 }
+
+/** A device with registers, or one with virtqueues. */
+export type AnyDefinition = DeviceDefinition<unknown> | VirtioDefinition<unknown>;
 
 const MOST_BYTES: number = PhysicalMap.CUSTOM_STRIDE;
 /** Properties that follow from the rest of the definition. */
@@ -92,16 +96,37 @@ function checkRegisters(name: string, size: number, registers: Record<string, Cu
  *   },
  * });
  * ```
+ *
+ * With `form: "virtio"` it has virtqueues in place of registers, and is a function on the PCI bus:
+ *
+ * ```ts
+ * const entropy = defineDevice({
+ *   name: "entropy",
+ *   form: "virtio",
+ *   id: 4,
+ *   state: () => ({ bytes: 0 }),
+ *   queues: [{ name: "requests", handle: ({ state }, request) => {
+ *     state.bytes += request.room;
+ *     request.answer(new Uint8Array(request.room).fill(4)); // chosen by fair dice
+ *   } }],
+ * });
+ * ```
  * @throws OptionError if no such device can be.
  */
-export function defineDevice<State>(definition: DeviceDefinition<State>): DefinedDevice {
-  const { name, form, compatible, size, properties = {}, registers } = definition;
+export function defineDevice<State>(definition: DeviceDefinition<State> | VirtioDefinition<State>): DefinedDevice {
+  const { name, form } = definition;
   if (!/^[A-Za-z][A-Za-z0-9,._+-]{0,30}$/.test(name)) {
     throw new OptionError(
       `"${name}" is no name for a device: write a letter, then letters, digits or ",._+-", at most 31 in all`,
     );
   }
-  if (form !== "emulated") throw new OptionError(`device ${name}: form "${form}" cannot be: write emulated`);
+  if (definition.form === "virtio") checkVirtio(definition);
+  else if (definition.form === "emulated") checkEmulated(definition);
+  else throw new OptionError(`device ${name}: form "${form}" cannot be: write emulated or virtio`);
+  return { name, definition: definition as AnyDefinition };
+}
+
+function checkEmulated<State>({ name, compatible, size, properties = {}, registers }: DeviceDefinition<State>): void {
   if (compatible.length === 0 || compatible.some((text) => !/^[\x21-\x7e]+$/.test(text))) {
     throw new OptionError(`device ${name}: compatible needs at least one string of printable ASCII without spaces`);
   }
@@ -111,5 +136,4 @@ export function defineDevice<State>(definition: DeviceDefinition<State>): Define
   const own = OWN_PROPERTIES.find((property) => property in properties);
   if (own !== undefined) throw new OptionError(`device ${name}: property ${own} follows from the rest: leave it out`);
   checkRegisters(name, size, registers);
-  return { name, definition: definition as DeviceDefinition<unknown> };
 }

@@ -8,7 +8,7 @@ import { OptionError } from "../errors.ts";
 import { aiaNodes, aiaWires, imsic } from "./aia.ts";
 import { type CatalogueId, catalogueRow } from "./catalogue.ts";
 import { hasExtension, type IrqchipKind, isaExtensions, isaString, mmuType } from "./cpu.ts";
-import type { DeviceDefinition } from "./define-device.ts";
+import type { AnyDefinition, DeviceDefinition } from "./define-device.ts";
 import { cells64, type DeviceTreeNode, encodeDeviceTree, node, type PropertyValue } from "./device-tree.ts";
 import { checkMemory } from "./memory-size.ts";
 
@@ -32,7 +32,7 @@ export interface MachineConfig {
   /** 32 bytes that seed the kernel's random numbers. */
   rngSeed: Uint8Array;
   /** Devices that the caller defined. */
-  devices?: readonly DeviceDefinition<unknown>[];
+  devices?: readonly AnyDefinition[];
   /** Where the initrd lies, in guest physical addresses; end is the first byte after it. */
   initrd?: { start: number; end: number };
 }
@@ -279,7 +279,9 @@ export function machineTree(config: MachineConfig): DeviceTreeNode {
         device("serial", "ns16550a", { "clock-frequency": UART_CLOCK }, wires),
         ...(config.serial ? [device("serial", "ns16550a-serial", { "clock-frequency": UART_CLOCK }, wires)] : []),
         ...range(PhysicalMap.VIRTIO_SLOTS).map((slot) => virtioSlot(slot, wires)),
-        ...(config.devices ?? []).map((it, index) => customDevice(it, index, wires)),
+        ...(config.devices ?? []).flatMap((it, index) =>
+          it.form === "emulated" ? [customDevice(it, index, wires)] : [],
+        ),
         pcie(wires, aia ? { "msi-parent": imsic(AIA) } : {}),
       ]),
     ],

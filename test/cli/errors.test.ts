@@ -55,6 +55,8 @@ describe("mistakes of usage end with status 2", () => {
     [["run", "--net", "nowhere"], /network "nowhere" is not known: write/],
     [["run", "--net", "none,modle=virtio"], /setting "modle" is not known: write/],
     [["run", "--pmem", "x.img,if=nvme"], /"if=nvme" is not known: write ro, overlay/],
+    [["run", "--serial", "talk,tcp=1"], /serial setting "tcp=1" is not known: write socket=PATH or file=PATH/],
+    [["run", "--serial", "talk,file=/none/x"], /serial \/none\/x cannot be written .*: name another file/],
     [["run", "--hotplug-memory", "3M"], /cannot be: write a multiple of 2M/],
     [["guest", "kernel", "--config", "huge"], /--config huge: write paravirt or small;/],
     [["run", "--console", "vga"], /--console vga: write ns16550a, virtio or sbi;/],

@@ -1,5 +1,6 @@
-// --share and --vsock, as they are written.
+// --share, --vsock and --serial, as they are written.
 import { describe, expect, it } from "vitest";
+import { parseSerial } from "../../src/cli/serial-option.ts";
 import { parseShare } from "../../src/cli/share-option.ts";
 import { parseVsock } from "../../src/cli/vsock-option.ts";
 
@@ -38,5 +39,24 @@ describe("--vsock", () => {
     ["/tmp/v,ro", 'setting "ro" is not known'],
   ])("%s is refused", (text, message) => {
     expect(() => parseVsock(text)).toThrow(message);
+  });
+});
+
+describe("--serial", () => {
+  it.each([
+    ["talk", { name: "talk", socket: "talk.sock" }],
+    ["talk,socket=/run/a,b", { name: "talk", socket: "/run/a,b" }],
+    ["log,file=./out=1.txt", { name: "log", file: "./out=1.txt" }],
+  ])("%s", (text, expected) => {
+    expect(parseSerial(text)).toEqual(expected);
+  });
+
+  it.each([
+    ["", "has no name"],
+    [",socket=/run/a", "has no name"],
+    ["talk,pipe=/run/a", 'setting "pipe=/run/a" is not known: write socket=PATH or file=PATH'],
+    ["talk,file=", 'setting "file=" is not known'],
+  ])("%s is refused", (text, message) => {
+    expect(() => parseSerial(text)).toThrow(message);
   });
 });

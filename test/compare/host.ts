@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import type { CompareGuestOptions, CompareHost, Comparison } from "../../src/compare/index.ts";
 import { createGuest } from "../../src/index.ts";
 import { nodePlatform } from "../../src/platform/node/platform.ts";
+import { temporaryShare } from "../../src/platform/node/share/temporary-share.ts";
 
 /** `change` sees each guest's options before it starts. */
 export function testHost(change: (options: CompareGuestOptions) => CompareGuestOptions = (same) => same): CompareHost {
@@ -10,6 +11,8 @@ export function testHost(change: (options: CompareGuestOptions) => CompareGuestO
     createGuest: (options) => createGuest(change(options)),
     startTimer: nodePlatform.startTimer,
     readProbe: () => readFile(new URL("../../bench/probe/probe.elf", import.meta.url)),
+    readWorkload: () => readFile(new URL("../../bench/workload/workload.elf", import.meta.url)),
+    shareFolder: temporaryShare,
     cpuMicroseconds: () => {
       const { user, system } = process.cpuUsage();
       return user + system;

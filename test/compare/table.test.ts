@@ -1,6 +1,6 @@
 // How a comparison reads: ratios whose direction is in the words, and a conclusion from the figures.
 import { describe, expect, it } from "vitest";
-import { type Comparison, formatComparison, type Path, SCHEMA } from "../../src/compare/index.ts";
+import { type Comparison, failures, formatComparison, type Path, SCHEMA } from "../../src/compare/index.ts";
 import { conclusion, figure } from "../../src/compare/table.ts";
 
 function path(form: Path["form"], device: string, value: number | null, exits: number, instructions: number): Path {
@@ -22,6 +22,7 @@ const comparison: Comparison = {
         path("emulated", "nvme", 2000, 6, 25_000),
         { ...path("paravirt", "virtio-blk", 5000, 7, 20_000), boot: 1 },
       ],
+      absent: [{ form: "direct", device: "ext4 dax", reason: "the kernel was built without it" }],
     },
     {
       function: "timer",
@@ -33,6 +34,7 @@ const comparison: Comparison = {
         path("paravirt", "SBI TIME", 300, 1, 8000),
         path("direct", "Sstc", 102, 0, 7000),
       ],
+      absent: [],
     },
   ],
 };
@@ -67,6 +69,18 @@ describe("the comparison's table", () => {
     const text = formatComparison({ ...comparison, rows: [{ ...row, paths }] });
     expect(line("virtio-blk", text)).toMatch(/virtio-blk {2}paravirtual +failed/);
     expect(text).toContain("failed: reads, virtio-blk: the disk is gone");
+  });
+
+  it("says why a form is not driven, and counts it nowhere", () => {
+    expect(line("ext4 dax")).toMatch(/^ +ext4 dax +direct +not driven: the kernel was built without it$/);
+    expect(failures(comparison)).toEqual([]);
+  });
+
+  it("names each function once, above its rows", () => {
+    const rules = formatComparison(comparison)
+      .split("\n")
+      .filter((it) => it.startsWith("-- "));
+    expect(rules.map((it) => it.replace(/-/g, "").trim())).toEqual(["block", "timer"]);
   });
 
   it("concludes from the figures", () => {

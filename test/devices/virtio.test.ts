@@ -19,6 +19,7 @@ import "./virtio/mem.ts";
 import "./virtio/rtc.ts";
 import "./virtio/files.ts";
 import "./virtio/vsock.ts";
+import "./virtio/custom.ts";
 import "./virtio/common.ts";
 import "./virtio/fuzz.ts";
 

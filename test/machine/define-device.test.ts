@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type DeviceDefinition, defineDevice } from "../../src/machine/define-device.ts";
+import type { VirtioDefinition } from "../../src/machine/define-virtio.ts";
 import { machineTree } from "../../src/machine/virt.ts";
 
 const good: DeviceDefinition<{ value: number }> = {
@@ -13,7 +14,7 @@ const good: DeviceDefinition<{ value: number }> = {
 
 const wrong: [what: string, change: Partial<DeviceDefinition<{ value: number }>>, message: RegExp][] = [
   ["name", { name: "a b" }, /"a b" is no name for a device/],
-  ["form", { form: "direct" as never }, /form "direct" cannot be: write emulated/],
+  ["form", { form: "direct" as never }, /form "direct" cannot be: write emulated or virtio/],
   ["compatible", { compatible: [] }, /compatible needs at least one string/],
   ["compatible string", { compatible: ["a b"] }, /without spaces/],
   ["window", { size: 6 }, /6 bytes cannot be: write a multiple of 4/],
@@ -25,7 +26,25 @@ const wrong: [what: string, change: Partial<DeviceDefinition<{ value: number }>>
   ["overlap", { registers: { A: { offset: 0 }, B: { offset: 2, size: 2 } } }, /register B overlaps A/],
 ];
 
+const queues: VirtioDefinition<object>["queues"] = [{ name: "requests", handle() {} }];
+const virtio: VirtioDefinition<object> = { name: "dice", form: "virtio", id: 4, state: () => ({}), queues };
+
+const wrongVirtio: [what: string, change: Partial<VirtioDefinition<object>>, message: RegExp][] = [
+  ["name", { name: "a b" }, /"a b" is no name for a device/],
+  ["id", { id: 64 }, /id 64 cannot be: write 1 to 63/],
+  ["feature", { features: [3, 24] }, /feature 24 cannot be: write bits from 0 to 23/],
+  ["configuration", { config: new Uint8Array(65) }, /65 bytes of configuration space cannot be: write at most 64/],
+  ["number of queues", { queues: [] }, /0 queues cannot be: write 1 to 16/],
+  ["names of queues", { queues: [...queues, ...queues] }, /two queues have one name/],
+  ["size of queues", { queueSize: 48 }, /queueSize 48 cannot be: write a power of two up to 256/],
+];
+
 describe("defineDevice", () => {
+  it.each(wrongVirtio)("refuses a virtio device's wrong %s", (_what, change, message) => {
+    expect(defineDevice(virtio).name).toBe("dice");
+    expect(() => defineDevice({ ...virtio, ...change })).toThrow(message);
+  });
+
   it.each(wrong)("refuses a wrong %s, saying what to write", (_what, change, message) => {
     expect(() => defineDevice({ ...good, ...change })).toThrow(message);
   });

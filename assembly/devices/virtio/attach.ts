@@ -96,7 +96,7 @@ function validateDevice(d: VirtioDevice): bool {
   if (agreed && (d.driverFeatures & ~deviceFeatures(d)) != 0) return false;
   for (let i: u32 = 0; i < count; i++) {
     const q = queueAt(d, i);
-    if (q.ready > 1 || q.size > queueMax(d.kind) || q.features > <u32>QueueFeature.ALL) return false;
+    if (q.ready > 1 || q.size > queueMax(d) || q.features > <u32>QueueFeature.ALL) return false;
     if (q.ready != 0 && !(queueSound(q) && progressSound(q))) return false;
     if (q.ready == 0 && ((d.pending | d.owed) & (1 << i)) != 0) return false;
   }

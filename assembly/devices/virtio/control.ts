@@ -74,7 +74,7 @@ export function resetDevice(d: VirtioDevice): void {
   d.owed = 0;
   d.work = 0;
   const count = queuesOf(d);
-  for (let i: u32 = 0; i < count; i++) resetQueue(queueAt(d, i), queueMax(d.kind), 0);
+  for (let i: u32 = 0; i < count; i++) resetQueue(queueAt(d, i), queueMax(d), 0);
   resetKind(d);
   updateInterrupt(d);
 }
@@ -103,7 +103,7 @@ export function writeQueueSize(d: VirtioDevice, value: u32): void {
   const q = queueInSetup(d);
   if (q == null) return;
   // Whatever is no size at all becomes 0, which enabling refuses. A packed ring may have any (2.8.10.1).
-  const sound = value != 0 && value <= queueMax(d.kind) && (negotiated(d, VirtioFeature.RING_PACKED) || (value & (value - 1)) == 0);
+  const sound = value != 0 && value <= queueMax(d) && (negotiated(d, VirtioFeature.RING_PACKED) || (value & (value - 1)) == 0);
   q.size = sound ? value : 0;
 }
 
@@ -170,11 +170,11 @@ export function resetSelectedQueue(d: VirtioDevice): void {
   }
   disableQueue(d);
   const q = selectedQueue(d);
-  resetQueue(q, queueMax(d.kind), q.features);
+  resetQueue(q, queueMax(d), q.features);
 }
 
 export function readConfig(d: VirtioDevice, offset: u32, size: u32): u64 {
-  const end = configSize(d.kind);
+  const end = configSize(d);
   if (offset >= end || size > end - offset) return 0;
   const at = configAt(d) + offset;
   if (size == 1) return load<u8>(at);
@@ -184,7 +184,7 @@ export function readConfig(d: VirtioDevice, offset: u32, size: u32): u64 {
 }
 
 export function writeConfig(d: VirtioDevice, offset: u32, size: u32, value: u64): void {
-  const end = configSize(d.kind);
+  const end = configSize(d);
   if (offset >= end || size > end - offset) {
     d.strays++;
     return;

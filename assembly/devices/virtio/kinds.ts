@@ -7,6 +7,7 @@ import { mayServe, noteHeld, served } from "../../hypercall/devices";
 import * as blk from "../block/virtio-blk";
 import * as pmem from "../block/virtio-pmem";
 import * as serial from "../console/virtio-console";
+import * as custom from "../custom/virtio-custom";
 import * as fs from "../files/virtio-9p";
 import * as net from "../net/virtio-net";
 import { roomAdded as netRoomAdded } from "../net/virtio-net-receive";
@@ -31,8 +32,14 @@ export function virtioId(kind: u32): u32 {
     case DeviceKind.VIRTIO_PMEM: return VirtioId.PMEM;
     case DeviceKind.VIRTIO_MEM: return VirtioId.MEM;
     case DeviceKind.VIRTIO_RTC: return VirtioId.RTC;
+    case DeviceKind.VIRTIO_CUSTOM: return VirtioId.ANY;
     default: return VirtioId.NONE;
   }
+}
+
+/** The same of a device: what the host defines has the identifier that the host says. */
+export function deviceId(d: VirtioDevice): u32 {
+  return d.kind == <u32>DeviceKind.VIRTIO_CUSTOM ? custom.idOf(d) : virtioId(d.kind);
 }
 
 /** PCI class code, 24 bits. */
@@ -59,13 +66,14 @@ export function queuesOf(d: VirtioDevice): u32 {
     case DeviceKind.VIRTIO_PMEM: return 1;
     case DeviceKind.VIRTIO_MEM: return 1;
     case DeviceKind.VIRTIO_RTC: return rtc.QUEUES;
+    case DeviceKind.VIRTIO_CUSTOM: return custom.queues(d);
     default: return 0;
   }
 }
 
 /** Largest size of each queue. */
-export function queueMax(kind: u32): u32 {
-  switch (kind) {
+export function queueMax(d: VirtioDevice): u32 {
+  switch (d.kind) {
     case DeviceKind.VIRTIO_BLK: return blk.QUEUE_SIZE;
     case DeviceKind.VIRTIO_CONSOLE: return serial.QUEUE_SIZE;
     case DeviceKind.VIRTIO_RNG: return rng.QUEUE_SIZE;
@@ -76,6 +84,7 @@ export function queueMax(kind: u32): u32 {
     case DeviceKind.VIRTIO_PMEM: return pmem.QUEUE_SIZE;
     case DeviceKind.VIRTIO_MEM: return mem.QUEUE_SIZE;
     case DeviceKind.VIRTIO_RTC: return rtc.QUEUE_SIZE;
+    case DeviceKind.VIRTIO_CUSTOM: return custom.queueSize(d);
     default: return 0;
   }
 }
@@ -94,6 +103,7 @@ export function deviceFeatures(d: VirtioDevice): u64 {
     case DeviceKind.VIRTIO_PMEM: return common;
     case DeviceKind.VIRTIO_MEM: return common | mem.features();
     case DeviceKind.VIRTIO_RTC: return common;
+    case DeviceKind.VIRTIO_CUSTOM: return common | custom.features(d);
     default: return 0;
   }
 }
@@ -114,8 +124,8 @@ function transportFeatures(d: VirtioDevice): u64 {
 }
 
 /** Bytes of configuration space. */
-export function configSize(kind: u32): u32 {
-  switch (kind) {
+export function configSize(d: VirtioDevice): u32 {
+  switch (d.kind) {
     case DeviceKind.VIRTIO_BLK: return blk.CONFIG_SIZE;
     case DeviceKind.VIRTIO_CONSOLE: return serial.CONFIG_SIZE;
     case DeviceKind.VIRTIO_9P: return fs.CONFIG_SIZE;
@@ -124,6 +134,7 @@ export function configSize(kind: u32): u32 {
     case DeviceKind.VIRTIO_BALLOON: return balloon.CONFIG_SIZE;
     case DeviceKind.VIRTIO_PMEM: return pmem.CONFIG_SIZE;
     case DeviceKind.VIRTIO_MEM: return mem.CONFIG_SIZE;
+    case DeviceKind.VIRTIO_CUSTOM: return custom.configSize(d);
     default: return 0;
   }
 }
@@ -133,6 +144,7 @@ export function configWritten(d: VirtioDevice, offset: u32, size: u32, value: u6
     case DeviceKind.VIRTIO_BLK: blk.configWritten(d, offset, size, value); break;
     case DeviceKind.VIRTIO_CONSOLE: serial.configWritten(d, offset, value); break;
     case DeviceKind.VIRTIO_BALLOON: balloon.configWritten(d, offset, size, value); break;
+    case DeviceKind.VIRTIO_CUSTOM: custom.configWritten(d, offset, size, value); break;
     default: d.strays++; break;
   }
 }
@@ -151,6 +163,7 @@ export function attached(d: VirtioDevice, capacity: f64): void {
     case DeviceKind.VIRTIO_NET: net.attached(d); break;
     case DeviceKind.VIRTIO_PMEM: pmem.attached(d, capacity); break;
     case DeviceKind.VIRTIO_MEM: mem.attached(d, capacity); break;
+    case DeviceKind.VIRTIO_CUSTOM: custom.attached(d); break;
     default: break;
   }
 }
@@ -164,6 +177,7 @@ export function resetKind(d: VirtioDevice): void {
     case DeviceKind.VIRTIO_NET: net.reset(d); break;
     case DeviceKind.VIRTIO_BALLOON: balloon.reset(d); break;
     case DeviceKind.VIRTIO_PMEM: pmem.reset(d); break;
+    case DeviceKind.VIRTIO_CUSTOM: custom.reset(d); break;
     default: break;
   }
 }
@@ -174,12 +188,14 @@ export function queueStopped(d: VirtioDevice, queue: u32): void {
   if (d.kind == <u32>DeviceKind.VIRTIO_9P) fs.forgetHeld(d);
   if (d.kind == <u32>DeviceKind.VIRTIO_PMEM) pmem.forgetHeld(d);
   if (d.kind == <u32>DeviceKind.VIRTIO_BALLOON) balloon.queueStopped(d, queue);
+  if (d.kind == <u32>DeviceKind.VIRTIO_CUSTOM) custom.queueStopped(d, queue);
 }
 
 /** True if chains of `queue` are served as they come; false if they are room for input, taken when there is some. */
 export function servedAtKick(d: VirtioDevice, queue: u32): bool {
   if (d.kind == <u32>DeviceKind.VIRTIO_VSOCK) return vsock.servedAtKick(queue);
   if (d.kind == <u32>DeviceKind.VIRTIO_NET) return net.servedAtKick(d, queue);
+  if (d.kind == <u32>DeviceKind.VIRTIO_CUSTOM) return custom.servedAtKick(d, queue);
   return d.kind != <u32>DeviceKind.VIRTIO_CONSOLE || (queue & 1) != 0;
 }
 
@@ -198,6 +214,7 @@ export function roomAdded(d: VirtioDevice, queue: u32): void {
   if (d.kind == <u32>DeviceKind.VIRTIO_CONSOLE) serial.roomAdded(d, queue);
   if (d.kind == <u32>DeviceKind.VIRTIO_VSOCK) vsock.roomAdded(d, queue);
   if (d.kind == <u32>DeviceKind.VIRTIO_NET) netRoomAdded(d, queue);
+  if (d.kind == <u32>DeviceKind.VIRTIO_CUSTOM) custom.roomAdded(d, queue);
 }
 
 /** What a device's requests count against; DeviceSlot.COUNT: nothing. */
@@ -228,6 +245,7 @@ export function canServe(d: VirtioDevice): bool {
   if (slot != <u32>DeviceSlot.COUNT && !mayServe(slot)) return false;
   if (d.kind == <u32>DeviceKind.VIRTIO_9P) return fs.canServe(d);
   if (d.kind == <u32>DeviceKind.VIRTIO_PMEM) return pmem.canServe(d);
+  if (d.kind == <u32>DeviceKind.VIRTIO_CUSTOM) return custom.canServe(d);
   return d.kind != <u32>DeviceKind.VIRTIO_BLK || blk.canServe(d);
 }
 
@@ -244,6 +262,7 @@ export function serveChain(d: VirtioDevice, queue: u32): i64 {
     case DeviceKind.VIRTIO_PMEM: return pmem.serve(d);
     case DeviceKind.VIRTIO_MEM: return mem.serve(d);
     case DeviceKind.VIRTIO_RTC: return rtc.serve(d);
+    case DeviceKind.VIRTIO_CUSTOM: return custom.serve(d, queue);
     default: return Served.BROKEN;
   }
 }
@@ -260,6 +279,7 @@ export function validateKind(d: VirtioDevice): bool {
     case DeviceKind.VIRTIO_PMEM: return pmem.validate(d);
     case DeviceKind.VIRTIO_MEM: return mem.validate(d);
     case DeviceKind.VIRTIO_RTC: return true;
+    case DeviceKind.VIRTIO_CUSTOM: return custom.validate(d);
     default: return false;
   }
 }
@@ -270,4 +290,5 @@ export function resumeKind(d: VirtioDevice): void {
   if (d.kind == <u32>DeviceKind.VIRTIO_9P) fs.resume(d);
   if (d.kind == <u32>DeviceKind.VIRTIO_VSOCK) vsock.resume(d);
   if (d.kind == <u32>DeviceKind.VIRTIO_PMEM) pmem.resume(d);
+  if (d.kind == <u32>DeviceKind.VIRTIO_CUSTOM) custom.resume(d);
 }

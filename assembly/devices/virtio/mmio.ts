@@ -11,7 +11,7 @@ import {
   writeConfig, writeDriverFeatures, writeQueueAddress, writeQueueSize, writeStatus,
 } from "./control";
 import { VirtioDevice, deviceAt, negotiated, updateInterrupt } from "./device";
-import { queueMax, virtioId } from "./kinds";
+import { deviceId, queueMax, virtioId } from "./kinds";
 import { notifyQueue } from "./service";
 
 export function virtioMmioRead(slot: u32, offset: u32, size: u32): u64 {
@@ -29,10 +29,10 @@ function readRegister(d: VirtioDevice, offset: u32): u32 {
   switch (offset) {
     case VirtioMmio.MAGIC_VALUE: return VirtioMagic.MAGIC;
     case VirtioMmio.VERSION: return VirtioMagic.VERSION;
-    case VirtioMmio.DEVICE_ID: return virtioId(d.kind);
+    case VirtioMmio.DEVICE_ID: return deviceId(d);
     case VirtioMmio.VENDOR_ID: return VirtioMagic.VENDOR_ID;
     case VirtioMmio.DEVICE_FEATURES: return readFeatures(d, d.deviceFeaturesSel);
-    case VirtioMmio.QUEUE_NUM_MAX: return queueSelected(d) ? queueMax(d.kind) : 0;
+    case VirtioMmio.QUEUE_NUM_MAX: return queueSelected(d) ? queueMax(d) : 0;
     case VirtioMmio.QUEUE_READY: return queueSelected(d) ? selectedQueue(d).ready : 0;
     case VirtioMmio.INTERRUPT_STATUS: return d.interruptStatus;
     case VirtioMmio.STATUS: return d.status;

@@ -18,7 +18,7 @@ import {
   writeConfig, writeDriverFeatures, writeQueueAddress, writeQueueSize, writeStatus,
 } from "./control";
 import { VIRTIO_DEVICES, VirtioDevice, deviceAt, updateInterrupt } from "./device";
-import { configSize, pciClass, queuesOf, virtioId } from "./kinds";
+import { configSize, deviceId, pciClass, queuesOf, virtioId } from "./kinds";
 import { notifyQueue } from "./service";
 
 const INTA: u32 = 1;
@@ -29,7 +29,7 @@ const PCI_CFG_CAP_LENGTH: u32 = 20;
 /** Puts the function of device `instance` on the bus. */
 export function addVirtioFunction(d: VirtioDevice, instance: u32): void {
   const slot = d.slot;
-  const id = virtioId(d.kind);
+  const id = deviceId(d);
   addFunction(
     slot, d.kind, instance, VirtioMagic.PCI_VENDOR_ID, VirtioMagic.PCI_DEVICE_ID + id,
     pciClass(d.kind), 1, VirtioMagic.PCI_VENDOR_ID, VirtioMagic.PCI_SUBSYSTEM_ID, INTA,
@@ -39,7 +39,7 @@ export function addVirtioFunction(d: VirtioDevice, instance: u32): void {
   addMsix(slot, VirtioPciBar.MSIX, VirtioPciBar.MSIX_TABLE, VirtioPciBar.MSIX_PBA, vectors(d));
   addStructure(slot, VirtioPciCap.COMMON, CAP_LENGTH, VirtioPciBar.COMMON, VirtioPciCommon.SIZE);
   addStructure(slot, VirtioPciCap.ISR, CAP_LENGTH, VirtioPciBar.ISR, 1);
-  const config = configSize(d.kind);
+  const config = configSize(d);
   if (config != 0) addStructure(slot, VirtioPciCap.DEVICE, CAP_LENGTH, VirtioPciBar.DEVICE, config);
   const notify = addStructure(
     slot, VirtioPciCap.NOTIFY, NOTIFY_CAP_LENGTH, VirtioPciBar.NOTIFY, queuesOf(d) * VirtioPciBar.NOTIFY_MULTIPLIER,

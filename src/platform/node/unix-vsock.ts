@@ -6,13 +6,10 @@
 //
 // and then bytes go both ways. Only what may connect to PATH is let in: its folder's and its
 // own permissions say who.
-import { rmSync } from "node:fs";
-import { connect as connectTo, createServer, type Server, type Socket } from "node:net";
+import { connect as connectTo, type Server, type Socket } from "node:net";
 import type { VsockBackend, VsockStream, VsockStreamEvents } from "../../backend/vsock/vsock-backend.ts";
-import { OptionError } from "../../errors.ts";
+import { listenOn } from "./unix-socket.ts";
 
-/** A Unix socket's path has 107 bytes at most; "_" and a port of ten digits go behind ours. */
-const PATH_MAX = 107 - 11;
 /** "CONNECT 4294967295\n", and a carriage return for those who cannot help it. */
 const LINE_MAX = 20;
 const LINE_TIME = 10_000;
@@ -163,46 +160,10 @@ class UnixVsock implements VsockBackend {
   }
 }
 
-function listenOn(path: string): Promise<Server> {
-  return new Promise((resolve, reject) => {
-    const server = createServer({ allowHalfOpen: true });
-    server.once("error", reject);
-    server.listen(path, () => {
-      server.off("error", reject);
-      server.on("error", () => {});
-      resolve(server);
-    });
-  });
-}
-
-/** A socket that nobody listens on was left by a process that is gone. */
-function isDeserted(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connectTo(path, () => {
-      socket.destroy();
-      resolve(false);
-    });
-    socket.on("error", (error: NodeJS.ErrnoException) => resolve(error.code === "ECONNREFUSED"));
-  });
-}
-
 /**
  * Listens on the Unix socket `path` for connections to a guest.
  * @throws OptionError if the socket cannot be made.
  */
 export async function unixVsock(path: string): Promise<VsockBackend> {
-  if (path === "" || Buffer.byteLength(path) > PATH_MAX) {
-    throw new OptionError(`vsock "${path}": a path of 1 to ${PATH_MAX} bytes is needed: write another`);
-  }
-  try {
-    return new UnixVsock(path, await listenOn(path));
-  } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
-    if (code !== "EADDRINUSE") throw new OptionError(`vsock ${path} cannot be made: ${message}`, { cause });
-    if (!(await isDeserted(path))) {
-      throw new OptionError(`vsock ${path} is there already: another guest may use it; name another path`, { cause });
-    }
-    rmSync(path);
-    return new UnixVsock(path, await listenOn(path));
-  }
+  return new UnixVsock(path, await listenOn("vsock", path));
 }

@@ -16,6 +16,7 @@ const kinds = [
   { device: "virtio-rtc", kind: DeviceKind.VIRTIO_RTC, capacity: 0, queues: 1 },
   { device: "virtio-9p", kind: DeviceKind.VIRTIO_9P, capacity: 0, queues: 1 },
   { device: "virtio-vsock", kind: DeviceKind.VIRTIO_VSOCK, capacity: 0, queues: 3 },
+  { device: "virtio-custom", kind: DeviceKind.VIRTIO_CUSTOM, capacity: 0, queues: 2 },
 ];
 
 const cases = forms.flatMap((form) => kinds.map((k) => ({ ...k, ...form })));

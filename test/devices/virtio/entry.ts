@@ -11,6 +11,12 @@ export {
   virtioConsoleResize,
   virtioConsoleSetPort,
 } from "../../../assembly/devices/console/virtio-console";
+export { customRequestDone } from "../../../assembly/devices/custom/request-done";
+export {
+  virtioCustomConfig,
+  virtioCustomGive,
+  virtioCustomSetConfig,
+} from "../../../assembly/devices/custom/virtio-custom";
 export { shareDone } from "../../../assembly/devices/files/share-done";
 export { virtio9pSetTag } from "../../../assembly/devices/files/virtio-9p";
 export {

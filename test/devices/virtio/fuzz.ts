@@ -33,6 +33,7 @@ const kinds = [
   { device: "virtio-rtc", kind: DeviceKind.VIRTIO_RTC, queues: 1 },
   { device: "virtio-9p", kind: DeviceKind.VIRTIO_9P, queues: 1 },
   { device: "virtio-vsock", kind: DeviceKind.VIRTIO_VSOCK, queues: 3 },
+  { device: "virtio-custom", kind: DeviceKind.VIRTIO_CUSTOM, queues: 2 },
 ];
 const cases = forms.flatMap((form) => kinds.map((k) => ({ ...k, ...form })));
 
@@ -202,6 +203,9 @@ describe.each(cases)("$device over $name under noise", ({ kind, queues, attach }
       for (const tag of m.flushes.splice(0, pick(3))) m.call("diskDone", 7, tag, -pick(2));
       m.shareAnswers = pick(2) === 0 ? "now" : "later";
       for (const tag of m.shareTags.splice(0, pick(3))) m.call("shareDone", 7, tag, Layout.STAGING, pick(64));
+      m.customAnswers = pick(2) === 0 ? "now" : "later";
+      for (const tag of m.customTags.splice(0, pick(3))) m.call("customRequestDone", tag, Layout.STAGING, pick(64));
+      if (kind === DeviceKind.VIRTIO_CUSTOM) m.call("virtioCustomGive", t.index, pick(3), Layout.STAGING, pick(64));
       if (kind === DeviceKind.VIRTIO_VSOCK && m.call("vsockRoom", t.index) !== 0)
         m.call("vsockGive", t.index, pick(5000));
       if (kind === DeviceKind.VIRTIO_CONSOLE) m.call("virtioConsoleInput", t.index, pick(9), Layout.STAGING, pick(64));

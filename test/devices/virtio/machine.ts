@@ -8,6 +8,7 @@ import asc from "assemblyscript/asc";
 import { Dev } from "../../../assembly/abi/device.ts";
 import { Machine as At, Gpa, Layout } from "../../../assembly/abi/layout.ts";
 import { Map as Board, Irq } from "../../../assembly/abi/memory-map.ts";
+import { VirtioCustom } from "../../../assembly/abi/virtio.ts";
 import type { EngineHost } from "../../../src/engine/exports.ts";
 import { idleHost } from "../../../src/engine/idle-host.ts";
 
@@ -49,6 +50,17 @@ export interface DiskCall {
 
 type Export = (...args: (number | bigint | boolean)[]) => number | bigint;
 
+/** What a device that the host defines is, unless a test says otherwise: an input queue and one of requests. */
+export function customImage(
+  change: Partial<Record<"id" | "queues" | "queueSize" | "configSize" | "inputs", number>> = {},
+) {
+  const { id = 44, queues = 2, queueSize = 64, configSize = 8, inputs = 1 } = change;
+  const image = new Uint8Array(VirtioCustom.CONFIG + VirtioCustom.CONFIG_MAX);
+  new Uint32Array(image.buffer).set([id, queues, queueSize, configSize, 0b101, inputs]);
+  image.set([1, 2, 3, 4, 5, 6, 7, 8], VirtioCustom.CONFIG);
+  return image;
+}
+
 export class Machine {
   readonly memory = new WebAssembly.Memory({ initial: (Layout.RAM + RAM_BYTES) >> 16 });
   readonly view = new DataView(this.memory.buffer);
@@ -73,6 +85,14 @@ export class Machine {
   readonly shareTags: number[] = [];
   shareReply: Uint8Array = new Uint8Array(11);
   shareAnswers: "now" | "later" = "now";
+  /** Requests to a device that the host defines, their tags, and what they are answered with; notices of room. */
+  readonly customRequests: { queue: number; bytes: Uint8Array }[] = [];
+  readonly customTags: number[] = [];
+  customReply: Uint8Array = new Uint8Array();
+  customAnswers: "now" | "later" = "now";
+  readonly customRooms: number[] = [];
+  readonly customConfigs: string[] = [];
+  customResets = 0;
   /** Socket packets of the guest; times the device said that there is room, that its driver starts over. */
   readonly vsockPackets: Uint8Array[] = [];
   vsockReadies = 0;
@@ -136,6 +156,32 @@ export class Machine {
         }
         return this.shareAnswers === "later" ? -1 : done;
       },
+      customRequest: (
+        _device: number,
+        queue: number,
+        tag: number,
+        pieces: number,
+        readable: number,
+        writable: number,
+      ) => {
+        this.customRequests.push({ queue, bytes: this.#gather("customRequest", check, pieces, readable) });
+        this.customTags.push(tag);
+        let done = 0;
+        for (const { address, length } of this.#pieces(pieces + 8 * readable, writable)) {
+          check("customRequest", address, length);
+          if (this.customAnswers === "later") continue;
+          const part = this.customReply.subarray(done, done + length);
+          this.bytes.set(part, address);
+          done += part.length;
+        }
+        return this.customAnswers === "later" ? VirtioCustom.LATER : done;
+      },
+      customRoom: (_device: number, queue: number) => void this.customRooms.push(queue),
+      customConfigWritten: (_device: number, offset: number, size: number) =>
+        void this.customConfigs.push(`${offset}+${size}`),
+      customReset: () => {
+        this.customResets++;
+      },
       vsockPacket: (pieces: number, count: number) => {
         this.vsockPackets.push(this.#gather("vsockPacket", check, pieces, count));
       },
@@ -155,6 +201,7 @@ export class Machine {
     this.exports = instance.exports as unknown as Record<string, Export>;
     this.view.setUint32(At.RAM_SIZE, RAM_BYTES >> 12, true);
     this.view.setUint32(At.HART_COUNT, 1, true);
+    this.bytes.set(customImage(), At.SCRATCH);
     this.call("virtioInit");
     this.call("pciInit");
     this.call("pciReset");

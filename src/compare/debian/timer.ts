@@ -1,10 +1,10 @@
 // Timer row on Debian: cyclictest sleeps for 1 ms again and again and tells how late it woke.
 // Costs are the difference between a long and a short run, so its start and end cancel out.
-import type { Amounts } from "./amounts.ts";
-import type { BootKind, DebianBoot } from "./debian-boot.ts";
-import type { DebianTask } from "./debian-task.ts";
-import { between, beyond } from "./meter.ts";
-import type { Amount, Finding } from "./work.ts";
+import type { Amounts } from "../amounts.ts";
+import type { Amount, Finding } from "../work.ts";
+import type { DebianBoot } from "./boot.ts";
+import type { BootKind } from "./boots.ts";
+import type { DebianTask } from "./task.ts";
 
 /** Latencies from here on (us) are counted together. */
 const HISTOGRAM = 4000;
@@ -36,19 +36,9 @@ export function parseLatencies(output: string): { minimum: number; median: numbe
 }
 
 async function wakeUps(boot: DebianBoot, { warm, measured }: Amount): Promise<Finding> {
-  const short = cyclictest(warm);
-  // The first run of all pays for what later ones find loaded.
-  const command = `${short} && echo >&3 && ${short} && echo >&3 && ${cyclictest(warm + measured)} && echo >&3 && cat /tmp/latencies`;
-  const { marks, output } = await boot.marks(command);
-  if (marks.length !== 3) throw new Error(`${marks.length} of 3 marks came`);
-  const [first, second, third] = marks;
+  const { usage, output } = await boot.difference(cyclictest(warm), cyclictest(warm + measured), "cat /tmp/latencies");
   const { minimum, median, maximum } = parseLatencies(output);
-  return {
-    value: median,
-    operations: measured,
-    usage: beyond(between(second, third), between(first, second)),
-    range: { minimum, maximum },
-  };
+  return { value: median, operations: measured, usage, range: { minimum, maximum } };
 }
 
 export function tasks(amounts: Amounts): DebianTask[] {
@@ -56,7 +46,7 @@ export function tasks(amounts: Amounts): DebianTask[] {
   const paths: (Pick<DebianTask, "form" | "device"> & { boot: BootKind })[] = [
     { form: "emulated", device: "CLINT, OpenSBI", boot: "firmware" },
     { form: "paravirt", device: "SBI TIME", boot: "sbi" },
-    { form: "direct", device: "Sstc", boot: "sstc" },
+    { form: "direct", device: "Sstc", boot: "links" },
   ];
   return paths.map((path) => ({ ...row, ...path, run: (boot) => wakeUps(boot, amounts.expiries) }));
 }

@@ -1,10 +1,10 @@
 // Console rows on Debian: text written to a terminal (tty layer and driver), and messages of
 // the kernel's own (printk and the driver's polling console half).
-import type { OutputPort } from "../guest/options.ts";
-import type { Amounts } from "./amounts.ts";
-import type { DebianBoot } from "./debian-boot.ts";
-import type { DebianTask } from "./debian-task.ts";
-import type { Amount, Finding } from "./work.ts";
+import type { OutputPort } from "../../guest/options.ts";
+import type { Amounts } from "../amounts.ts";
+import type { Amount, Finding } from "../work.ts";
+import type { DebianBoot } from "./boot.ts";
+import type { DebianAbsence, DebianTask } from "./task.ts";
 
 const KIB = 1024;
 const LINE_FEED = 0x0a;
@@ -46,8 +46,20 @@ function linesIn(bytes: Uint8Array): number {
   return lines;
 }
 
+const TERMINAL = "terminal output";
+
+export const absent: DebianAbsence[] = [
+  {
+    function: "console",
+    workload: TERMINAL,
+    form: "paravirt",
+    device: "SBI DBCN",
+    reason: "left out of Debian's kernel but for the early console (paravane guest kernel --config paravirt)",
+  },
+];
+
 export function tasks(amounts: Amounts): DebianTask[] {
-  const writes = { function: "console", workload: "terminal output", unit: "kB/s", operation: "KiB" } as const;
+  const writes = { function: "console", workload: TERMINAL, unit: "kB/s", operation: "KiB" } as const;
   const printk = { function: "console", workload: "kernel messages", unit: "kB/s", operation: "message" } as const;
   const uart = { form: "emulated", device: "ns16550a" } as const;
   const virtio = { form: "paravirt", device: "virtio-console" } as const;
