@@ -11,6 +11,7 @@ import { interrupts } from "./interrupts.ts";
 import { linuxKernels } from "./linux-kernels.ts";
 import { type Benchmark, formatReport, isReached, type Report } from "./measure/report.ts";
 import { memory } from "./memory.ts";
+import { network } from "./network.ts";
 import { systemdBoot } from "./systemd-boot.ts";
 import { translator } from "./translator.ts";
 
@@ -24,6 +25,7 @@ const BENCHMARKS: Record<string, Benchmark> = {
   device,
   interrupts,
   memory,
+  network,
   fp,
 };
 

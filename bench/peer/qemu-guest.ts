@@ -10,6 +10,7 @@ import { type AgentPort, agentPorts } from "../../src/guest/agent-protocol.ts";
 import { concatenateArchives } from "../../src/image/cpio.ts";
 import { execOverlay } from "../../src/image/overlay.ts";
 import type { DebianGuest } from "../../src/platform/node/debian/build.ts";
+import { cpuOf } from "../measure/cpu-time.ts";
 import { type Qemu, qemuDisk } from "./qemu.ts";
 
 const APPEND = "console=ttyS0 panic=1 quiet";
@@ -21,8 +22,14 @@ export class QemuGuest {
   readonly #agent: GuestAgent;
   readonly #child: ChildProcess;
 
-  /** @param memory as QEMU takes it; @param image of a disk that is left as it is. */
-  constructor({ command }: Qemu, { kernel, initrd, opensbi }: DebianGuest, memory: string, image: string) {
+  /** @param memory as QEMU takes it; @param image of a disk that is left as it is; @param devices more of QEMU's options. */
+  constructor(
+    { command }: Qemu,
+    { kernel, initrd, opensbi }: DebianGuest,
+    memory: string,
+    image: string,
+    devices: readonly string[] = [],
+  ) {
     this.#agent = new GuestAgent({ write: (port, bytes) => this.#sockets.get(port)?.write(bytes) });
     this.#servers = agentPorts.map((port) => this.#listen(port));
     const archive = join(this.#folder, "initrd.cpio");
@@ -39,6 +46,7 @@ export class QemuGuest {
       "-device",
       "virtio-serial-pci",
       ...ports,
+      ...devices,
     ];
     this.#child = spawn(program, args, { stdio: ["pipe", "ignore", "pipe"] });
     let errors = "";
@@ -54,6 +62,11 @@ export class QemuGuest {
 
   exec(command: string, options: ExecOptions = {}): Promise<ExecResult> {
     return this.#agent.exec(command, options);
+  }
+
+  /** Processor time of QEMU so far, all threads, in ms. */
+  get cpu(): number {
+    return cpuOf(this.#child);
   }
 
   /** Ends the process. Nothing of it is kept, so its plug may be pulled. */
