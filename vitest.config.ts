@@ -7,6 +7,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { playwright } from "@vitest/browser-playwright";
 import type { Plugin } from "vite";
 import { configDefaults, defineConfig } from "vitest/config";
+import { wispServer } from "./test/browser/wisp-server.ts";
 
 const CHROMIUM = process.env.PARAVANE_CHROMIUM ?? "/usr/bin/chromium";
 const BOOTS = "test/guest/boot/**/*.test.ts";
@@ -52,7 +53,7 @@ export default defineConfig({
       { extends: true, test: { name: "long", include: [LONG], testTimeout: 1_800_000 } },
       {
         extends: true,
-        plugins: [guestFiles()],
+        plugins: [guestFiles(), wispServer()],
         server: {
           headers: {
             "Cross-Origin-Opener-Policy": "same-origin",

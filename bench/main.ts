@@ -13,6 +13,7 @@ import { interrupts } from "./interrupts.ts";
 import { linuxKernels } from "./linux-kernels.ts";
 import { type Benchmark, formatReport, isReached, type Report } from "./measure/report.ts";
 import { memory } from "./memory.ts";
+import { network } from "./network.ts";
 import { systemdBoot } from "./systemd-boot.ts";
 import { translator } from "./translator.ts";
 
@@ -28,6 +29,7 @@ const BENCHMARKS: Record<string, Benchmark> = {
   interrupts,
   hypercalls,
   memory,
+  network,
   fp,
 };
 

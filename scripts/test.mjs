@@ -25,6 +25,13 @@ const PROGRAMS = [
   { program: "chromium", packages: ["chromium"] },
   { program: "tshark", packages: ["tshark"] },
   { program: "dtc", packages: ["device-tree-compiler"] },
+  { program: "iperf3", packages: ["iperf3"] },
+  ...(long
+    ? [
+        { program: "passt", packages: ["passt"] },
+        { program: "ssh", packages: ["openssh-client"] },
+      ]
+    : []),
   { program: "riscv64-unknown-elf-gcc", packages: ["gcc-riscv64-unknown-elf"] },
   { program: "riscv64-linux-gnu-gcc", packages: ["gcc-riscv64-linux-gnu", "libc6-dev-riscv64-cross"] },
 ];

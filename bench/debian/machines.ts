@@ -10,8 +10,8 @@ import type { Program } from "./catalogue.ts";
 const MEMORY = "1G";
 const PATIENCE_MS = 900_000;
 
-/** Programs see the root disk as their system. */
-const ENTER = `modprobe -a crc32c_generic ext4 && mount -t ext4 /dev/vda /mnt && mount -t tmpfs tmpfs /mnt/tmp &&
+/** Programs see the root disk as their system: makes /mnt what they chroot into. */
+export const ENTER = `modprobe -a crc32c_generic ext4 && mount -t ext4 /dev/vda /mnt && mount -t tmpfs tmpfs /mnt/tmp &&
   for place in proc sys dev; do mount --bind /$place /mnt/$place || exit; done`;
 
 interface Runs {

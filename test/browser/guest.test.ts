@@ -1,7 +1,15 @@
 // The same Debian guest through the same library, in headless Chromium: nothing that only
 // Node has may have crept in. The bundle for browsers is tested as it is published.
-import { expect, it } from "vitest";
-import { createGuest, defaultCommandLine, OptionError } from "../../dist/browser.js";
+import { client } from "@mercuryworkshop/wisp-js/client";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { createGuest, defaultCommandLine, type Guest, OptionError, wispNet } from "../../dist/browser.js";
+import { CONTENT, WEB_NAME, WISP_PATH } from "./web.ts";
+
+const disk = new Uint8Array(4 * 1024 * 1024);
+let console = "";
+let guest: Guest;
+
+const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 
 async function file(name: string): Promise<Uint8Array> {
   const response = await fetch(`/guest/${name}`);
@@ -9,27 +17,30 @@ async function file(name: string): Promise<Uint8Array> {
   return new Uint8Array(await response.arrayBuffer());
 }
 
-it("refuses options that cannot work, like everywhere", async () => {
-  await expect(createGuest({})).rejects.toThrow(OptionError);
-});
-
-it("boots Debian's kernel, runs commands, reads and writes disks, and switches off", async () => {
+beforeAll(async () => {
   const [kernel, initrd] = await Promise.all([file("kernel"), file("initrd")]);
-  const disk = new Uint8Array(4 * 1024 * 1024);
-  let console = "";
-  const guest = await createGuest({
+  const url = `ws://${location.host}${WISP_PATH}`;
+  const { ClientConnection } = client;
+  guest = await createGuest({
     kernel,
     initrd,
     exec: true,
     memory: "256M",
     append: `${defaultCommandLine("virtio", true)} paravane.test=1`,
     disks: [{ bytes: disk, if: "nvme" }],
+    nets: [{ backend: wispNet({ url, ClientConnection }) }],
     onConsole: (bytes) => {
-      console += new TextDecoder().decode(bytes);
+      console += text(bytes);
     },
   });
-  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+});
+afterAll(() => guest?.close());
 
+it("refuses options that cannot work, like everywhere", async () => {
+  await expect(createGuest({})).rejects.toThrow(OptionError);
+});
+
+it("boots Debian's kernel, runs commands, reads and writes disks, and rests", async () => {
   const { status, stdout, stderr } = await guest.exec("uname -m; cat /proc/cmdline; echo err >&2; exit 3");
   expect(text(stdout)).toMatch(/^riscv64\n.*paravane\.test=1/);
   expect({ status, stderr: text(stderr) }).toEqual({ status: 3, stderr: "err\n" });
@@ -47,6 +58,23 @@ it("boots Debian's kernel, runs commands, reads and writes disks, and switches o
   };
   await expect.poll(quiet, { timeout: 30_000, interval: 0 }).toBeLessThan(20_000_000);
   expect(guest.counters().some(({ name }) => name === "nvme")).toBe(true);
+});
 
+it("reaches the world through a Wisp server, which resolves names", async () => {
+  const port = await (await fetch("/web-port")).text();
+  const site = `http://${WEB_NAME}:${port}`;
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", CONTENT));
+  const sum = [...hash].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  const sh = async (command: string) => {
+    const { status, stdout, stderr } = await guest.exec(command);
+    expect({ status, stderr: text(stderr) }).toEqual({ status: 0, stderr: "" });
+    return text(stdout);
+  };
+  expect(await sh(`wget -q -O /tmp/content ${site}/content && sha256sum </tmp/content`)).toContain(sum);
+  expect(await sh(`wget -q -O - --post-file=/tmp/content ${site}/`)).toBe(sum);
+  expect((await guest.exec(`wget -q -O - ${site}/none`)).status).toBe(1);
+});
+
+it("switches off", async () => {
   expect(await guest.powerOff()).toEqual({ reason: "power-off", status: 0 });
 });

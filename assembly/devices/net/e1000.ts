@@ -5,7 +5,7 @@
 // when it comes, as far as there are buffers; only interrupts may come later, as the driver
 // sets their moderation. There is no wire: no collisions, no errors, no flow control.
 import { DeviceKind } from "../../abi/device";
-import { NET_PORTS, NetOffload } from "../../abi/net";
+import { NetOffload } from "../../abi/net";
 import { ticks } from "../../clock";
 import { DeviceSlot } from "../../abi/hypercall";
 import { netReady } from "../../host";
@@ -22,7 +22,7 @@ import {
   statisticsAt, vlansAt,
 } from "./e1000-state";
 import { transmit } from "./e1000-transmit";
-import { bindPort, linkUp, netPort } from "./port";
+import { bindPort, linkUp, portSound } from "./port";
 
 const STATE_SIZE: usize = 0x1000;
 const ADDRESS_VALID: u32 = 1 << 31;
@@ -242,9 +242,7 @@ export function e1000Validate(instance: u32): bool {
     s.slot < <u32>Pci.SLOTS &&
     functionAt(s.slot).kind == <u32>kindOf(s) &&
     functionAt(s.slot).instance == instance &&
-    s.port < <u32>NET_PORTS &&
-    netPort(s.port).kind == <u32>kindOf(s) &&
-    netPort(s.port).instance == instance &&
+    portSound(s.port, kindOf(s), instance) &&
     s.wire <= 1 &&
     s.linkUp <= 1 &&
     s.asserted <= 1 &&

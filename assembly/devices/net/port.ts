@@ -70,12 +70,9 @@ export function linkUp(port: u32): bool {
   return netPort(port).up != 0;
 }
 
-/** After a restore. */
-export function netPortsValidate(): bool {
-  for (let port: u32 = 0; port < <u32>NET_PORTS; port++) {
-    const p = netPort(port);
-    if (p.up > 1) return false;
-    if (p.kind != <u32>DeviceKind.NONE && (p.pairs == 0 || <u32>p.mtu < MTU_MIN)) return false;
-  }
-  return true;
+/** After a restore: is `port` this device's, and what it says in range? For the device's own check. */
+export function portSound(port: u32, kind: DeviceKind, instance: u32): bool {
+  if (port >= <u32>NET_PORTS) return false;
+  const p = netPort(port);
+  return p.kind == <u32>kind && p.instance == instance && p.up <= 1 && p.pairs != 0 && <u32>p.mtu >= MTU_MIN;
 }

@@ -13,14 +13,14 @@
 // coalescing (a driver that polls turns notifications off by itself), segment coalescing
 // by the device, standby. DATA_VALID is never said: what lacks a checksum says NEEDS_CSUM.
 import { Dev, DeviceKind } from "../../abi/device";
-import { NET_PORTS, NetAt, NetGso, NetHeader, NetHeaderFlag, NetOffload } from "../../abi/net";
+import { NetAt, NetGso, NetHeader, NetHeaderFlag, NetOffload } from "../../abi/net";
 import { VirtioNet, VirtioNetConfig } from "../../abi/virtio";
 import { copyFromChain, nextRun, seek } from "../virtio/chain";
-import { VirtioDevice, chainAt, configAt, configChanged, deviceAt, deviceIndex, deviceIs, negotiated, privateAt, queueLive } from "../virtio/device";
+import { VirtioDevice, chainAt, configAt, configChanged, deviceAt, deviceIndex, negotiated, privateAt, queueLive } from "../virtio/device";
 import { Served } from "../virtio/served";
 import { noteFlow, resetFlows } from "./flows";
 import { HEADER_OUT, outAdd, outBegin, outSend } from "./pieces";
-import { bindPort, copyMac, linkUp, netPort } from "./port";
+import { bindPort, copyMac, linkUp, netPort, portSound } from "./port";
 import { serveControl } from "./virtio-net-control";
 import { Addresses, Filter } from "./virtio-net-filter";
 import { deliverFrame, frameRoom } from "./virtio-net-receive";
@@ -215,9 +215,7 @@ export function virtioNetLink(instance: u32): void {
 
 export function validate(d: VirtioDevice): bool {
   const n = netOf(d);
-  if (d.backend >= <u32>NET_PORTS) return false;
-  const p = netPort(d.backend);
-  if (p.kind != <u32>DeviceKind.VIRTIO_NET || !deviceIs(p.instance, DeviceKind.VIRTIO_NET) || deviceAt(p.instance) != d) return false;
+  if (!portSound(d.backend, DeviceKind.VIRTIO_NET, deviceIndex(d))) return false;
   if (n.pairs == 0 || n.pairs > PAIRS_MAX || n.activePairs == 0 || n.activePairs > n.pairs) return false;
   if ((n.offloads & ~SWITCHABLE) != 0 || n.starved >>> PAIRS_MAX != 0 || n.rxMode > <u32>Filter.ALL) return false;
   return n.unicasts <= <u32>Addresses.MAX && n.multicasts <= <u32>Addresses.MAX;

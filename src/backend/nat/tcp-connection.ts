@@ -5,30 +5,24 @@
 // Towards the host: what the guest sends is written to the stream before it is acknowledged,
 // and the window is what may still wait there. Towards the guest: the stream's bytes stay in
 // a ring until they are acknowledged, and the stream is paused while that is full.
-import { checksumOf, fold } from "../checksum.ts";
-import type { NetOffloadRequest } from "../net.ts";
 import { askFor } from "./arp.ts";
-import { get16, put16 } from "./bytes.ts";
 import { quote } from "./icmp.ts";
-import { type Link, tcpOffloads, writeIpv4 } from "./link.ts";
-import { ETHERNET, IPV4, Protocol, pseudoSum } from "./packet.ts";
-import { type RingBudget, SendRing } from "./send-ring.ts";
-import { isBefore, TCP, TcpFlag, type TcpSegment, writeSynOptions, writeTcp } from "./tcp-segment.ts";
+import type { Link } from "./link.ts";
+import type { RingBudget } from "./send-ring.ts";
+import { Inflow } from "./tcp-inflow.ts";
+import { type Ends, MOST_DATA, SegmentOutput } from "./tcp-output.ts";
+import { TcpFlag, type TcpSegment } from "./tcp-segment.ts";
+import { RetransmissionTimer } from "./tcp-timer.ts";
+import { ReceiveWindow, SendWindow } from "./tcp-window.ts";
 import type { NatFailure, NatStream, NatStreamEvents } from "./transport.ts";
 
-const HEADERS = ETHERNET + IPV4 + TCP;
-const SYN_OPTIONS = 8;
-/** Most data in a frame that is still to be cut: what fits into an IPv4 packet. */
-const MOST_DATA = 0xffff - IPV4 - TCP;
 /** Bytes that may wait for the host to take them. */
 const RECEIVE_BUFFER = 1024 * 1024;
-/** Window scale that such a buffer needs. */
-const SCALE = 7;
+/** Shift of the window that such a buffer needs. */
+const SHIFT = 7;
 /** Unacknowledged bytes after which the guest hears at once, before the burst is over. */
 const ACK_AT_ONCE = 256 * 1024;
 
-const FIRST_TIMEOUT = 1000;
-const LONGEST_TIMEOUT = 60_000;
 const MOST_RETRIES = 12;
 /** An address that does not answer a SYN is no guest. */
 const MOST_SYN_RETRIES = 6;
@@ -66,10 +60,9 @@ export interface ConnectionTable {
   closed(connection: Connection): void;
 }
 
-export class Connection implements NatStreamEvents {
+export class Connection implements NatStreamEvents, Ends {
   readonly guest: number;
   readonly guestPort: number;
-  /** What the guest takes for the other end. */
   readonly far: number;
   readonly farPort: number;
   state: State = State.CONNECTING;
@@ -82,40 +75,14 @@ export class Connection implements NatStreamEvents {
   until = 0;
   #stream: NatStream | undefined;
   readonly #table: ConnectionTable;
-  readonly #ring: SendRing;
-  /** A chunk that did not fit into the ring: the stream is paused until it does. */
-  #chunk: Uint8Array | undefined;
-  #isPaused = false;
-  readonly #header = new Uint8Array(HEADERS);
-  #isPrepared = false;
-  #one: NetOffloadRequest;
-  #many: NetOffloadRequest;
-  readonly #parts: Uint8Array[] = [];
-  readonly #frame: { parts: Uint8Array[]; length: number; offload: NetOffloadRequest };
-  /** Sums of what is the same in each segment's IPv4 header, and pseudo header. */
-  #ipv4Sum = 0;
-  #pseudo = 0;
+  readonly #inflow: Inflow;
+  readonly #output: SegmentOutput;
+  readonly #timer = new RetransmissionTimer();
+  readonly #receiving = new ReceiveWindow();
 
-  // Towards the guest (RFC 9293, 3.3.1): SND.UNA, SND.NXT, SND.WND, and the shift of the latter.
-  #unacknowledged: number;
-  #next: number;
-  #window = 0;
-  #scale = 0;
-  #mss = 536;
-  /** The highest number that was ever sent: what is before it is sent again. */
-  #sent: number;
+  readonly #sending: SendWindow;
+  /** Acknowledgments of the same number in a row. */
   #duplicates = 0;
-  #retries = 0;
-  /** When to send again, or to probe; Infinity while there is no need to. */
-  #deadline = Number.POSITIVE_INFINITY;
-  #timeout = FIRST_TIMEOUT;
-  /** When something was sent again. */
-  #asked = 0;
-
-  // From the guest: RCV.NXT, and the end of the window that it was told.
-  #expected = 0;
-  #windowEnd = 0;
-  #ourScale = 0;
   #isAckDue = false;
   /** Bytes that are not acknowledged. */
   #silent = 0;
@@ -132,32 +99,32 @@ export class Connection implements NatStreamEvents {
     this.guestPort = guestPort;
     this.far = far;
     this.farPort = farPort;
-    this.#ring = new SendRing(table.budget);
-    this.#unacknowledged = this.#next = this.#sent = table.random() >>> 0;
-    const { one, many } = tcpOffloads(this.#mss);
-    this.#one = one;
-    this.#many = many;
-    this.#frame = { parts: this.#parts, length: 0, offload: one };
+    this.#inflow = new Inflow(table.budget);
+    this.#output = new SegmentOutput(table.link, this, this.#inflow.ring);
+    this.#sending = new SendWindow(table.random());
   }
 
   /** The stream that the table has got for it. */
   set stream(stream: NatStream) {
     this.#stream = stream;
+    this.#inflow.stream = stream;
   }
 
   /** The guest's SYN. */
   accept(segment: TcpSegment): void {
     this.quoted = quote(segment.packet);
-    this.#expected = (segment.sequence + 1) >>> 0;
-    this.#windowEnd = this.#expected;
-    this.#takeOptions(segment);
-    this.#window = segment.window;
+    this.#receiving.begin((segment.sequence + 1) >>> 0);
+    const { mss, scale } = segment.readOptions();
+    this.#output.limit(mss);
+    this.#sending.shift = scale ?? 0;
+    this.#receiving.shift = scale === undefined ? 0 : SHIFT;
+    this.#sending.size = segment.window;
   }
 
   /** Opens a connection to the guest, for a stream that has come to a forwarded port. */
   open(): void {
     this.state = State.SYN_SENT;
-    this.#ourScale = SCALE;
+    this.#receiving.shift = SHIFT;
     this.#sendSyn();
   }
 
@@ -165,19 +132,8 @@ export class Connection implements NatStreamEvents {
   found(): void {
     const mac = this.#table.link.find(this.guest);
     if (mac === undefined || this.state === State.CONNECTING || this.state === State.CLOSED) return;
-    if (this.#isPrepared) this.#prepareHeader(mac);
+    if (this.#output.isPrepared) this.#output.prepare(mac);
     else if (this.state === State.SYN_SENT) this.#sendSyn();
-  }
-
-  #takeOptions(segment: TcpSegment): void {
-    const { mss, scale } = segment.readOptions();
-    const { mtu } = this.#table.link;
-    this.#mss = Math.max(Math.min(mss, mtu - IPV4 - TCP), 64);
-    this.#scale = scale ?? 0;
-    this.#ourScale = scale === undefined ? 0 : SCALE;
-    const { one, many } = tcpOffloads(this.#mss);
-    this.#one = one;
-    this.#many = many;
   }
 
   // --- what the stream says ---
@@ -190,36 +146,20 @@ export class Connection implements NatStreamEvents {
   }
 
   space(): Uint8Array {
-    return this.#isOver ? NOWHERE : this.#ring.space();
+    return this.#isOver ? NOWHERE : this.#inflow.ring.space();
   }
 
   filled(length: number): void {
     if (this.#isOver) return;
-    this.#ring.filled(length);
-    if (this.#ring.isFull()) this.#pause();
+    this.#inflow.filled(length);
     this.pump();
   }
 
   data(bytes: Uint8Array): void {
     if (this.#isOver) return;
-    if (this.#chunk !== undefined) {
-      // It does not stop although it should: that has a bound.
-      if (this.#chunk.length + bytes.length > 16 * RECEIVE_BUFFER) {
-        this.reset();
-        return;
-      }
-      const both = new Uint8Array(this.#chunk.length + bytes.length);
-      both.set(this.#chunk);
-      both.set(bytes, this.#chunk.length);
-      this.#chunk = both;
-      return;
-    }
-    const taken = this.#ring.write(bytes);
-    if (taken < bytes.length) {
-      this.#chunk = bytes.slice(taken);
-      this.#pause();
-    }
-    this.pump();
+    // It does not stop although it should: that has a bound.
+    if (this.#inflow.take(bytes)) this.pump();
+    else this.reset();
   }
 
   ended(): void {
@@ -231,12 +171,11 @@ export class Connection implements NatStreamEvents {
   drained(): void {
     if (this.state !== State.OPEN || this.#guestEnded) return;
     // Small steps are no news (RFC 9293, 3.8.6.2.2).
-    const told = (this.#windowEnd - this.#expected) | 0;
-    if (this.#receiveWindow() - told >= RECEIVE_BUFFER / 2) this.#sendAck();
+    if (this.#free - this.#receiving.open >= RECEIVE_BUFFER / 2) this.#sendAck();
   }
 
   closed(failure: NatFailure | undefined): void {
-    this.#stream = undefined;
+    this.#stream = this.#inflow.stream = undefined;
     if (this.state === State.CONNECTING) {
       this.#table.failed(this, failure ?? "refused");
       this.#finish();
@@ -247,29 +186,12 @@ export class Connection implements NatStreamEvents {
     return this.state === State.CLOSED || this.state === State.TIME_WAIT;
   }
 
-  #pause(): void {
-    if (this.#isPaused) return;
-    this.#isPaused = true;
-    this.#stream?.pause();
-  }
-
-  #resume(): void {
-    if (this.#chunk !== undefined) {
-      const taken = this.#ring.write(this.#chunk);
-      this.#chunk = taken < this.#chunk.length ? this.#chunk.subarray(taken) : undefined;
-      if (this.#chunk !== undefined) return;
-    }
-    if (!this.#isPaused || !this.#ring.hasRoom) return;
-    this.#isPaused = false;
-    this.#stream?.resume();
-  }
-
   // --- what the guest says (RFC 9293, 3.10.7) ---
 
   receive(segment: TcpSegment): void {
     switch (this.state) {
       case State.CONNECTING:
-        if (segment.has(TcpFlag.RST) && segment.sequence === this.#expected) this.#drop();
+        if (segment.has(TcpFlag.RST) && segment.sequence === this.#receiving.next) this.#drop();
         return;
       case State.SYN_SENT:
         this.#receiveInSynSent(segment);
@@ -277,17 +199,15 @@ export class Connection implements NatStreamEvents {
       case State.CLOSED:
         return;
     }
-    const { sequence } = segment;
-    const window = this.#openUnits() << this.#ourScale;
-    const distance = (sequence - this.#expected) | 0;
+    const distance = this.#receiving.distance(segment.sequence);
     if (segment.has(TcpFlag.RST)) {
       // Only the very number that is expected resets; others in the window are asked about (RFC 5961, 3.2).
       if (distance === 0) this.#drop();
-      else if (distance > 0 && distance < window) this.#sendAck();
+      else if (distance > 0 && distance < this.#receiving.told) this.#sendAck();
       return;
     }
     if (segment.has(TcpFlag.SYN)) {
-      if (this.state === State.SYN_RECEIVED && ((sequence + 1 - this.#expected) | 0) === 0) this.#sendSyn();
+      if (this.state === State.SYN_RECEIVED && distance === -1) this.#sendSyn();
       else this.#sendAck();
       return;
     }
@@ -299,7 +219,7 @@ export class Connection implements NatStreamEvents {
   }
 
   #receiveInSynSent(segment: TcpSegment): void {
-    const isOurs = segment.has(TcpFlag.ACK) && segment.acknowledgment === this.#next;
+    const isOurs = segment.has(TcpFlag.ACK) && segment.acknowledgment === this.#sending.next;
     if (segment.has(TcpFlag.RST)) {
       if (isOurs) this.#drop();
       return;
@@ -307,7 +227,7 @@ export class Connection implements NatStreamEvents {
     if (!segment.has(TcpFlag.SYN) || !isOurs) return;
     this.accept(segment);
     this.quoted = undefined;
-    this.#unacknowledged = segment.acknowledgment;
+    this.#sending.acknowledge(segment.acknowledgment);
     this.state = State.OPEN;
     this.#rest();
     this.#sendAck();
@@ -317,43 +237,37 @@ export class Connection implements NatStreamEvents {
   /** False: nothing more is to be read from the segment. */
   #takeAcknowledgment(segment: TcpSegment): boolean {
     const { acknowledgment } = segment;
-    if (isBefore(this.#sent, acknowledgment)) {
+    const sending = this.#sending;
+    if (sending.isAhead(acknowledgment)) {
       // Of what was never sent.
       if (this.state === State.SYN_RECEIVED) this.reset();
       else this.#sendAck();
       return false;
     }
     if (this.state === State.SYN_RECEIVED) {
-      if (acknowledgment !== this.#sent) return false;
+      if (!sending.isAll(acknowledgment)) return false;
       this.state = State.OPEN;
-      this.#unacknowledged = acknowledgment;
-      this.#next = acknowledgment;
+      sending.acknowledge(acknowledgment);
       this.#rest();
     }
-    const advance = (acknowledgment - this.#unacknowledged) | 0;
+    const advance = (acknowledgment - sending.unacknowledged) | 0;
     if (advance < 0) return true;
     // Who answers probes is there, however long its window stays closed.
-    if (this.#sent === this.#unacknowledged) this.#retries = 0;
-    const window = segment.window << this.#scale;
+    if (sending.isQuiet) this.#timer.heard();
+    const window = segment.window << sending.shift;
     if (advance > 0) {
-      const fin = this.#finSent && acknowledgment === this.#sent && advance > this.#ring.length ? 1 : 0;
+      const fin = this.#finSent && sending.isAll(acknowledgment) && advance > this.#inflow.ring.length ? 1 : 0;
       this.#finAcknowledged ||= fin === 1;
-      this.#ring.drop(Math.min(advance - fin, this.#ring.length));
-      this.#unacknowledged = acknowledgment;
-      if (isBefore(this.#next, acknowledgment)) this.#next = acknowledgment;
+      const acknowledged = Math.min(advance - fin, this.#inflow.ring.length);
+      sending.acknowledge(acknowledgment);
       this.#duplicates = 0;
       this.#rest();
-      if (this.#isPaused || this.#chunk !== undefined) this.#resume();
-    } else if (
-      segment.length === 0 &&
-      window === this.#window &&
-      !segment.has(TcpFlag.FIN) &&
-      this.#next !== this.#unacknowledged
-    ) {
+      this.#inflow.drop(acknowledged);
+    } else if (segment.length === 0 && window === sending.size && !segment.has(TcpFlag.FIN) && sending.inFlight !== 0) {
       // It got something after what it waits for (RFC 5681, 3.2).
       if (++this.#duplicates === DUPLICATES) this.#sendAgain();
     }
-    this.#window = window;
+    sending.size = window;
     return true;
   }
 
@@ -366,26 +280,24 @@ export class Connection implements NatStreamEvents {
       return;
     }
     const known = -distance;
-    // Up to a unit more than there is was told before, by rounding.
-    const room = Math.max(((this.#windowEnd - this.#expected) | 0) + (1 << this.#ourScale) - 1, 0);
     const fresh = segment.length - known;
     if (fresh < 0 || (fresh === 0 && !segment.has(TcpFlag.FIN))) {
       this.#silent = ACK_AT_ONCE;
       return;
     }
-    const taken = Math.min(fresh, room);
+    const taken = Math.min(fresh, this.#receiving.room);
     if (taken > 0) {
       if (this.#stream === undefined) {
         this.reset();
         return;
       }
       this.#stream.write(segment.packet.parts, segment.at + known, taken);
-      this.#expected = (this.#expected + taken) >>> 0;
+      this.#receiving.advance(taken);
       this.#silent += taken;
     }
     if (taken < fresh) this.#silent = ACK_AT_ONCE;
     else if (segment.has(TcpFlag.FIN)) {
-      this.#expected = (this.#expected + 1) >>> 0;
+      this.#receiving.advance(1);
       this.#guestEnded = true;
       this.#stream?.end();
     }
@@ -412,48 +324,46 @@ export class Connection implements NatStreamEvents {
   /** Sends what the guest's window allows. */
   pump(): void {
     if (this.state !== State.OPEN || this.isBlocked) return;
-    const ring = this.#ring;
+    const { ring } = this.#inflow;
+    const { mss } = this.#output;
+    const sending = this.#sending;
     while (true) {
-      const inFlight = (this.#next - this.#unacknowledged) | 0;
+      const { inFlight } = sending;
       const ready = ring.length - inFlight;
-      const open = this.#window - inFlight;
+      const open = sending.size - inFlight;
       if (ready <= 0 || open <= 0) break;
       let length = Math.min(ready, open, MOST_DATA);
       // No small segments while there are others (RFC 9293, 3.8.6.2.1).
-      if (length < this.#mss && length < ready && inFlight > 0) break;
-      if (length >= this.#mss && length < ready) length -= length % this.#mss;
-      if (!this.#send(TcpFlag.ACK | (length === ready ? TcpFlag.PSH : 0), this.#next, inFlight, length)) return;
-      this.#next = (this.#next + length) >>> 0;
-      this.#noteSent();
+      if (length < mss && length < ready && inFlight > 0) break;
+      if (length >= mss && length < ready) length -= length % mss;
+      if (!this.#send(TcpFlag.ACK | (length === ready ? TcpFlag.PSH : 0), sending.next, inFlight, length)) return;
+      this.#noteSent(length);
     }
-    if (this.#hostEnded && this.#chunk === undefined && !this.#finAcknowledged) {
-      const inFlight = (this.#next - this.#unacknowledged) | 0;
-      if (inFlight === ring.length && this.#send(TcpFlag.ACK | TcpFlag.FIN, this.#next, 0, 0)) {
-        this.#next = (this.#next + 1) >>> 0;
+    if (this.#hostEnded && this.#inflow.isWhole && !this.#finAcknowledged) {
+      const isAllSent = sending.inFlight === ring.length;
+      if (isAllSent && this.#send(TcpFlag.ACK | TcpFlag.FIN, sending.next, 0, 0)) {
         this.#finSent = true;
-        this.#noteSent();
+        this.#noteSent(1);
       }
     }
     // A window that is closed may open without our hearing of it.
-    if (ring.length > 0 && this.#deadline === Number.POSITIVE_INFINITY) this.#startTimer();
+    if (ring.length > 0 && !this.#timer.isRunning) this.#startTimer();
   }
 
-  #noteSent(): void {
-    if (isBefore(this.#sent, this.#next)) this.#sent = this.#next;
-    if (this.#deadline === Number.POSITIVE_INFINITY) this.#startTimer();
+  #noteSent(count: number): void {
+    this.#sending.advance(count);
+    if (!this.#timer.isRunning) this.#startTimer();
   }
 
   #startTimer(): void {
-    this.#deadline = this.#table.now() + this.#timeout;
+    this.#timer.start(this.#table.now());
     this.#table.needsTime();
   }
 
   /** Something was acknowledged: time begins anew. */
   #rest(): void {
-    this.#retries = 0;
-    this.#timeout = FIRST_TIMEOUT;
-    this.#deadline = Number.POSITIVE_INFINITY;
-    if (this.#sent !== this.#unacknowledged) this.#startTimer();
+    this.#timer.reset();
+    if (!this.#sending.isQuiet) this.#startTimer();
   }
 
   /** Time has passed. */
@@ -462,8 +372,7 @@ export class Connection implements NatStreamEvents {
       if (now >= this.until) this.#finish();
       return;
     }
-    if (now < this.#deadline) return;
-    this.#deadline = Number.POSITIVE_INFINITY;
+    if (!this.#timer.isOver(now)) return;
     // While there is no room nothing is lost.
     if (this.isBlocked) {
       this.#startTimer();
@@ -471,26 +380,24 @@ export class Connection implements NatStreamEvents {
     }
     const isOpening = this.state === State.SYN_SENT || this.state === State.SYN_RECEIVED;
     // A guest that sends nothing at all to anybody is paused, or busy: only one that could have answered is given up.
-    if (isOpening || this.#table.link.heard > this.#asked) this.#retries++;
-    if (this.#retries > (isOpening ? MOST_SYN_RETRIES : MOST_RETRIES)) {
+    const lastHeard = isOpening ? Number.POSITIVE_INFINITY : this.#table.link.heard;
+    if (!this.#timer.again(now, lastHeard, isOpening ? MOST_SYN_RETRIES : MOST_RETRIES)) {
       this.reset();
       return;
     }
-    this.#asked = now;
-    this.#timeout = Math.min(this.#timeout * 2, LONGEST_TIMEOUT);
     if (isOpening) {
-      this.#next = this.#unacknowledged;
+      this.#sending.rewind();
       this.#sendSyn();
-    } else if (this.#sent !== this.#unacknowledged) this.#sendAgain();
+    } else if (!this.#sending.isQuiet) this.#sendAgain();
     else {
       // A probe: a number that was acknowledged makes the guest answer with its window.
-      this.#send(TcpFlag.ACK, (this.#unacknowledged - 1) >>> 0, 0, 0);
+      this.#send(TcpFlag.ACK, (this.#sending.unacknowledged - 1) >>> 0, 0, 0);
     }
-    if (this.state !== State.CLOSED && this.#deadline === Number.POSITIVE_INFINITY) this.#startTimer();
+    if (this.state !== State.CLOSED && !this.#timer.isRunning) this.#startTimer();
   }
 
   #sendAgain(): void {
-    this.#next = this.#unacknowledged;
+    this.#sending.rewind();
     this.pump();
   }
 
@@ -503,73 +410,37 @@ export class Connection implements NatStreamEvents {
       return;
     }
     const isAnswer = this.state === State.SYN_RECEIVED;
-    const header = new Uint8Array(HEADERS + SYN_OPTIONS);
-    const length = TCP + SYN_OPTIONS;
-    writeIpv4(header, mac, this.far, this.guest, Protocol.TCP, length, link.nextIdentification());
-    const at = ETHERNET + IPV4;
+    const { shift } = this.#receiving;
+    const window = this.#receiving.tellFirst(this.#free);
     const flags = TcpFlag.SYN | (isAnswer ? TcpFlag.ACK : 0);
-    const window = Math.min(this.#receiveWindow(), 0xffff);
-    const mss = Math.min(link.mtu - IPV4 - TCP, MOST_DATA);
-    const sequence = this.#unacknowledged;
-    writeTcp(header, at, this.farPort, this.guestPort, sequence, isAnswer ? this.#expected : 0, flags, window, length);
-    writeSynOptions(header, at + TCP, mss, this.#ourScale === 0 ? undefined : this.#ourScale);
-    put16(header, at + 16, fold(pseudoSum(this.far, this.guest, Protocol.TCP, length)));
-    this.#prepareHeader(mac);
-    if (isAnswer) this.#windowEnd = (this.#expected + window) >>> 0;
-    this.#next = this.#sent = (sequence + 1) >>> 0;
-    link.put([header], header.length, this.#one);
+    const sequence = this.#sending.unacknowledged;
+    this.#sending.rewind();
+    this.#sending.advance(1);
+    this.#output.putSyn(
+      mac,
+      flags,
+      sequence,
+      isAnswer ? this.#receiving.next : 0,
+      window,
+      shift === 0 ? undefined : shift,
+    );
   }
 
-  /** What is the same in the headers of all segments. */
-  #prepareHeader(mac: Uint8Array): void {
-    const header = this.#header;
-    this.#isPrepared = true;
-    writeIpv4(header, mac, this.far, this.guest, Protocol.TCP, 0, 0);
-    writeTcp(header, ETHERNET + IPV4, this.farPort, this.guestPort, 0, 0, 0, 0);
-    this.#ipv4Sum = (~get16(header, ETHERNET + 10) & 0xffff) - IPV4 + 0xffff;
-    this.#pseudo = pseudoSum(this.far, this.guest, Protocol.TCP, 0);
-  }
-
-  /** The window in the units in which it is told: rounded up, since its end is not to move back. */
-  #openUnits(): number {
-    const bytes = Math.max((this.#windowEnd - this.#expected) | 0, 0);
-    return Math.ceil(bytes / (1 << this.#ourScale));
-  }
-
-  #receiveWindow(): number {
+  /** Bytes that may still wait for the host. */
+  get #free(): number {
     return Math.max(RECEIVE_BUFFER - (this.#stream?.pending ?? 0), 0);
   }
 
   #sendAck(): void {
-    this.#send(TcpFlag.ACK, this.#next, 0, 0);
+    this.#send(TcpFlag.ACK, this.#sending.next, 0, 0);
   }
 
   /** Sends `length` bytes from `offset` of the ring, and what is to be acknowledged. False: there was no room. */
   #send(flags: number, sequence: number, offset: number, length: number): boolean {
-    const { link } = this.#table;
-    const header = this.#header;
-    if (!this.#isPrepared) return true;
-    // The window's end never moves back, nor forward by less than a segment (RFC 9293, 3.8.6.2.2).
-    const end = (this.#expected + this.#receiveWindow()) >>> 0;
-    if (((end - this.#windowEnd) | 0) >= this.#mss) this.#windowEnd = end;
-    const window = Math.min(this.#openUnits(), 0xffff);
-
-    const identification = link.nextIdentification();
-    put16(header, ETHERNET + 2, IPV4 + TCP + length);
-    put16(header, ETHERNET + 4, identification);
-    put16(header, ETHERNET + 10, checksumOf(this.#ipv4Sum + IPV4 + TCP + length + identification));
-    const at = ETHERNET + IPV4;
-    writeTcp(header, at, this.farPort, this.guestPort, sequence, this.#expected, flags, window);
-    put16(header, at + 16, fold(this.#pseudo + TCP + length));
-
-    const parts = this.#parts;
-    parts.length = 0;
-    parts.push(header);
-    if (length > 0) this.#ring.view(offset, length, parts);
-    const frame = this.#frame;
-    frame.length = HEADERS + length;
-    frame.offload = length > this.#mss ? this.#many : this.#one;
-    if (!link.offer(frame)) {
+    const output = this.#output;
+    if (!output.isPrepared) return true;
+    const window = this.#receiving.tell(this.#free, output.mss);
+    if (!output.offer(flags, sequence, this.#receiving.next, window, offset, length)) {
       this.#table.blocked(this);
       return false;
     }
@@ -585,14 +456,14 @@ export class Connection implements NatStreamEvents {
     this.state = State.TIME_WAIT;
     this.until = this.#table.now() + TIME_WAIT;
     this.#table.needsTime();
-    this.#ring.release();
+    this.#inflow.release();
   }
 
   /** Ends both sides: the guest gets a reset. */
   reset(): void {
     if (this.state === State.CLOSED) return;
     const wasOpen = this.state !== State.CONNECTING && this.state !== State.SYN_SENT && this.state !== State.TIME_WAIT;
-    if (wasOpen) this.#send(TcpFlag.RST | TcpFlag.ACK, this.#next, 0, 0);
+    if (wasOpen) this.#send(TcpFlag.RST | TcpFlag.ACK, this.#sending.next, 0, 0);
     this.#drop();
   }
 
@@ -600,7 +471,7 @@ export class Connection implements NatStreamEvents {
   sendRefusal(): void {
     const mac = this.#table.link.find(this.guest);
     if (mac === undefined) return;
-    this.#prepareHeader(mac);
+    this.#output.prepare(mac);
     this.#send(TcpFlag.RST | TcpFlag.ACK, 0, 0, 0);
   }
 
@@ -612,15 +483,14 @@ export class Connection implements NatStreamEvents {
   /** Ends both sides; the guest knows. */
   #drop(): void {
     this.#stream?.abort();
-    this.#stream = undefined;
+    this.#stream = this.#inflow.stream = undefined;
     this.#finish();
   }
 
   #finish(): void {
     if (this.state === State.CLOSED) return;
     this.state = State.CLOSED;
-    this.#chunk = undefined;
-    this.#ring.release();
+    this.#inflow.release();
     this.#table.closed(this);
   }
 }

@@ -23,8 +23,8 @@ export interface StreamNetOptions {
   reconnect?: number;
 }
 
-/** Bytes that may wait for the other side: frames after them are lost, as on any wire. */
-const MOST_WAITING = 4 * 1024 * 1024;
+/** Bytes that may wait for the other side, more than a connection of Linux has under way: frames after them are lost, as on any wire. */
+const MOST_WAITING = 16 * 1024 * 1024;
 const STAGE = 512 * 1024;
 
 export class StreamNet implements NetBackend {

@@ -33,7 +33,7 @@ export {
   virtioMemSetPlace,
   virtioMemSetRequested,
 } from "../../../assembly/devices/memory/virtio-mem";
-export { netConfigure, netInit, netPortsValidate } from "../../../assembly/devices/net/port";
+export { netConfigure, netInit } from "../../../assembly/devices/net/port";
 export { netDeliver, netLink, netOffloads, netRoom } from "../../../assembly/devices/net/ports";
 export { pciInit, pciReset } from "../../../assembly/devices/pci/host-bridge";
 export {

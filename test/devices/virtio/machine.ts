@@ -8,6 +8,7 @@ import asc from "assemblyscript/asc";
 import { Dev } from "../../../assembly/abi/device.ts";
 import { Machine as At, Gpa, Layout } from "../../../assembly/abi/layout.ts";
 import { Map as Board, Irq } from "../../../assembly/abi/memory-map.ts";
+import { NET_PORTS } from "../../../assembly/abi/net.ts";
 import { VirtioCustom } from "../../../assembly/abi/virtio.ts";
 import type { EngineHost } from "../../../src/engine/exports.ts";
 import { idleHost } from "../../../src/engine/idle-host.ts";
@@ -203,6 +204,8 @@ export class Machine {
     this.view.setUint32(At.HART_COUNT, 1, true);
     this.bytes.set(customImage(), At.SCRATCH);
     this.call("virtioInit");
+    // What a host says of its network ports before it attaches devices.
+    for (let port = 0; port < NET_PORTS; port++) this.call("netConfigure", port, 0, 0, 1500, 1, 10_000, 1);
     this.call("pciInit");
     this.call("pciReset");
   }

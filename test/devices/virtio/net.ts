@@ -1,6 +1,7 @@
 // virtio-net and the host's half of it, against a driver that keeps the rules (virtio 1.2, 5.1).
 import { beforeEach, describe, expect, it } from "vitest";
-import { NetGso, NetHeaderFlag, NetOffload } from "../../../assembly/abi/net.ts";
+import { Dev } from "../../../assembly/abi/device.ts";
+import { NetAt, NetGso, NetHeaderFlag, NetOffload } from "../../../assembly/abi/net.ts";
 import { VirtioInterrupt, VirtioNet, VirtioNetConfig, VirtioStatus } from "../../../assembly/abi/virtio.ts";
 import { type DriverQueue, forms, READY } from "./driver.ts";
 import { GUEST, PEER, pattern, plainFrame, readTcp, sumOf, tcpFrame } from "./net-frames.ts";
@@ -320,6 +321,25 @@ describe.each(forms)("virtio-net over $name", ({ attach }) => {
       expect(n.t.status()).toBe(READY);
       expect(n.m.call("virtioValidate")).toBe(1);
     });
+  });
+
+  it("is not restored onto a port that is another's, or out of range", () => {
+    const port = Dev.NET + NetAt.PORTS + NetAt.PORT_SIZE * PORT;
+    const { view } = n.m;
+    expect(n.m.call("virtioValidate")).toBe(1);
+    for (const [what, at, value] of [
+      ["kind", 0, 0],
+      ["instance", 4, 31],
+      ["link", 8, 2],
+      ["MTU", 18, 67],
+      ["pairs", 20, 0],
+    ] as const) {
+      const before = view.getUint16(port + at, true);
+      view.setUint16(port + at, value, true);
+      expect(n.m.call("virtioValidate"), what).toBe(0);
+      view.setUint16(port + at, before, true);
+    }
+    expect(n.m.call("virtioValidate")).toBe(1);
   });
 
   it("switches what the driver takes undone", () => {

@@ -1,5 +1,6 @@
 // Debian's virtio_net on `user`: this host's network through its sockets.
 
+import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { createSocket } from "node:dgram";
 import dns from "node:dns";
@@ -7,6 +8,7 @@ import { createServer as createHttpServer } from "node:http";
 import { type AddressInfo, connect, createServer, type Server } from "node:net";
 import { decode, encode } from "@dnsquery/dns-packet";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { IperfServer, readIperf } from "../../../bench/peer/iperf-server.ts";
 import { createGuest, type Guest, userNet } from "../../../src/index.ts";
 
 const net = userNet({ hostfwd: ["tcp:127.0.0.1:0-:7000"], egress: ["deny:tcp:host:1-1023", "deny:198.51.100.0/24"] });
@@ -17,6 +19,7 @@ let guest: Guest;
 let web: Server;
 let webPort: number;
 const closers: (() => void)[] = [];
+const hasIperf = spawnSync("iperf3", ["--version"], { stdio: "ignore" }).status === 0;
 
 async function sh(command: string): Promise<string> {
   const { status, stdout, stderr } = await guest.exec(command, { timeout: 120_000 });
@@ -32,7 +35,7 @@ beforeAll(async () => {
   });
   await new Promise<void>((resolve) => web.listen(0, "127.0.0.1", resolve));
   webPort = (web.address() as AddressInfo).port;
-  guest = await createGuest({ guest: "debian", exec: true, nets: [{ backend: net }] });
+  guest = await createGuest({ guest: "debian", exec: true, tools: true, nets: [{ backend: net }] });
   await guest.ready();
 }, 300_000);
 
@@ -69,6 +72,14 @@ describe("virtio-net on user in Debian", { timeout: 240_000 }, () => {
     // Until the other side has said its word: busybox's nc does not close one direction alone.
     await sh(`(cat /tmp/data; sleep 3) | nc -w 20 10.0.2.2 ${port} >/tmp/said || true`).catch(() => {});
     expect(uploaded).toBe(sum);
+  });
+
+  it.skipIf(!hasIperf).each(["", "-R"])("moves as many bytes as iperf3 says, both ways (%s)", async (direction) => {
+    const server = await IperfServer.start();
+    closers.push(() => server.close());
+    const said = readIperf(await sh(`iperf3 -c 10.0.2.2 -p ${server.port} -n 16M -J ${direction}`));
+    expect(said.sentBytes).toBeGreaterThanOrEqual(16 << 20);
+    expect(said.receivedBytes).toBe(said.sentBytes);
   });
 
   it("asks the host's resolver, by UDP", async () => {

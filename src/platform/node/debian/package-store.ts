@@ -1,5 +1,5 @@
 // Packages of the archive, downloaded and unpacked when asked for, with their versions kept.
-import { rmSync } from "node:fs";
+import { copyFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Apt, AptPackage } from "./apt.ts";
 import { unpackDeb } from "./deb.ts";
@@ -33,6 +33,16 @@ export class PackageStore {
   /** Unpacks `wanted` (names or patterns) and all that they depend on over each other, as if installed. */
   async fetchSystem(wanted: readonly string[], folder: string): Promise<void> {
     await this.#unpack(await this.#apt.resolve(wanted), () => folder);
+  }
+
+  /** Puts `wanted` (names or patterns) and all that they depend on into `folder` as they are: NAME.deb each. */
+  async download(wanted: readonly string[], folder: string): Promise<void> {
+    const packages = [...(await this.show(await this.#apt.resolve(wanted))).values()];
+    const debs = await this.#apt.download(packages);
+    for (const { name, version } of packages) {
+      copyFileSync(debs.get(name) ?? "", join(folder, `${name}.deb`));
+      this.#versions.set(name, version);
+    }
   }
 
   async #unpack(names: readonly string[], folderOf: (name: string) => string): Promise<AptPackage[]> {
