@@ -1,5 +1,5 @@
-// Debian's e1000 and e1000e on their controllers, in one guest with 3 GiB of memory, most of
-// which the 82540EM cannot reach: two networks, a controller each, against hosts that
+// Debian's e1000 and e1000e on their controllers, in one guest with 3 GiB of memory, of which
+// the 82540EM cannot reach the third that lies above 4 GiB: two networks, a controller each, against hosts that
 // answer ARP and ping; and the two wired to each other, across a network namespace.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { NetOffload } from "../../../assembly/abi/net.ts";
@@ -135,6 +135,9 @@ describe("Intel's controllers in Debian", { timeout: 240_000 }, () => {
     expect(left.uncut).toBeGreaterThan(0);
     expect(right.uncut).toBeGreaterThan(0);
     expect(left.lost + right.lost).toBe(0);
+    // Linux copied what lay too high for it (swiotlb), at most so much at a time.
+    await sh("mountpoint -q /sys/kernel/debug || mount -t debugfs none /sys/kernel/debug");
+    expect(Number(await sh("cat /sys/kernel/debug/swiotlb/io_tlb_used_hiwater"))).toBeGreaterThan(0);
     expect(await sh(`ethtool -S ${name.e1000}`)).toMatch(/tx_tcp_seg_good: [1-9]/);
   });
 
@@ -165,11 +168,7 @@ describe("Intel's controllers in Debian", { timeout: 240_000 }, () => {
     expect(await sh("ping -c 2 -i 0.2 10.5.0.2")).toContain(" 0% packet loss");
   });
 
-  it("have given the kernel nothing to warn of but that the board sends no messages", async () => {
-    const warnings = await sh("dmesg -r | grep -E '^<[0-4]>' | grep -iE 'e1000|eth|net' || true");
-    const lines = warnings
-      .split("\n")
-      .filter((line) => line !== "" && !/Failed to initialize MSI(-X)? interrupts/.test(line));
-    expect(lines).toEqual([]);
+  it("have given the kernel nothing to warn of", async () => {
+    expect(await sh("dmesg -r | grep -E '^<[0-4]>' | grep -iE 'e1000|eth|net' || true")).toBe("");
   });
 });
