@@ -33,9 +33,9 @@ async function sh(guest: Guest, command: string): Promise<string> {
   return output;
 }
 
-async function until(reached: () => boolean | Promise<boolean>, what: string): Promise<void> {
+async function until(reached: () => boolean | Promise<boolean>, what: () => unknown): Promise<void> {
   for (let tries = 0; !(await reached()); tries++) {
-    if (tries === 600) throw new Error(`never: ${what}`);
+    if (tries === 2000) throw new Error(`never: it is at ${JSON.stringify(what())}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
@@ -65,17 +65,26 @@ onKernel("paravirt", paravirt, (kernel) => {
     const before = await total();
     expect(guest.memory()).toMatchObject({ ram: 256 * MIB, hotplug: 512 * MIB, plugged: 0 });
     guest.setHotplugMemory(384 * MIB);
-    await until(() => guest.memory().plugged === 384 * MIB, "384 MiB plugged");
+    await until(
+      () => guest.memory().plugged === 384 * MIB,
+      () => guest.memory(),
+    );
     expect((await total()) - before).toBe(384);
     // More than fits into RAM.
     await sh(guest, "mount -t tmpfs -o size=400m none /mnt && head -c 314572800 /dev/urandom >/mnt/random");
     const sum = await sh(guest, "sha256sum </mnt/random");
     expect(await sh(guest, "echo 1 >/proc/sys/vm/drop_caches; sha256sum </mnt/random; rm /mnt/random")).toBe(sum);
     guest.setHotplugMemory(0);
-    await until(() => guest.memory().plugged === 0, "all unplugged");
+    await until(
+      () => guest.memory().plugged === 0,
+      () => guest.memory(),
+    );
     expect((await total()) - before).toBe(0);
     guest.setHotplugMemory(128 * MIB);
-    await until(() => guest.memory().plugged === 128 * MIB, "128 MiB plugged again");
+    await until(
+      () => guest.memory().plugged === 128 * MIB,
+      () => guest.memory(),
+    );
     expect(await sh(guest, "dmesg -r | grep -E '^<[0-4]>' | grep -iE 'virtio|hotplug|memory' || :")).toBe("");
   });
 
@@ -132,9 +141,15 @@ onKernel("paravirt", paravirt, (kernel) => {
         said += new TextDecoder().decode(bytes);
       },
     });
-    await until(() => /# $/.test(said), `a prompt: ${said.slice(-300)}`);
+    await until(
+      () => said.includes("~ # "),
+      () => said.slice(-2000),
+    );
     guest.console.write("cat /sys/class/tty/console/active; echo $((6 * 7))-$(uname -m)\n");
-    await until(() => said.includes("42-riscv64"), `an answer: ${said.slice(-300)}`);
+    await until(
+      () => said.includes("42-riscv64"),
+      () => said.slice(-2000),
+    );
     expect(said).toMatch(/hvc0\r?\n42-riscv64/);
     const calls = guest.counters().filter((it) => it.kind === "hypercall" && it.name === "dbcn");
     expect(calls.reduce((sum, { count }) => sum + Number(count), 0)).toBeGreaterThan(10);
