@@ -34,6 +34,7 @@ const PROGRAMS = [
     : []),
   { program: "riscv64-unknown-elf-gcc", packages: ["gcc-riscv64-unknown-elf"] },
   { program: "riscv64-linux-gnu-gcc", packages: ["gcc-riscv64-linux-gnu", "libc6-dev-riscv64-cross"] },
+  ...["flex", "bison", "bc"].map((program) => ({ program, packages: [program] })),
 ];
 
 function has(program) {

@@ -3,6 +3,7 @@ import { buildDebianGuest } from "../platform/node/debian/build.ts";
 import { buildKernel, type KernelRelease } from "../platform/node/debian/kernel.ts";
 import type { KernelConfigName } from "../platform/node/debian/kernel-config.ts";
 import { buildRootDisk } from "../platform/node/debian/root-disk.ts";
+import { onSignal } from "./signals.ts";
 import { say } from "./status.ts";
 
 export interface GuestArguments {
@@ -15,7 +16,16 @@ export interface GuestArguments {
 }
 
 export async function makeKernel({ config, release, refresh, json, quiet }: GuestArguments): Promise<void> {
-  const built = await buildKernel({ config, release, refresh, progress: quiet ? undefined : say });
+  let isBuilding = false;
+  const progress = (line: string) => {
+    isBuilding = true;
+    if (!quiet) say(line);
+  };
+  const stopListening = onSignal((status) => {
+    if (isBuilding && !quiet) say("stopped: the same command goes on with what is compiled");
+    process.exit(status);
+  });
+  const built = await buildKernel({ config, release, refresh, progress }).finally(stopListening);
   if (json) process.stdout.write(`${JSON.stringify(built, null, 2)}\n`);
   else
     process.stdout.write(

@@ -225,6 +225,15 @@ function explainCommand(): Command {
     .action((where: string | undefined, options: ExplainArguments) => explain(where, options));
 }
 
+/** @throws Ending if an option is of the other kind of guest. */
+function checkGuestArguments(name: string, { config, release, root }: GuestArguments): void {
+  const stray = name === "kernel" ? { "--root": root } : { "--config": config, "--release": release };
+  const [option] = Object.entries(stray).find(([, value]) => value !== undefined) ?? [];
+  if (option === undefined) return;
+  const other = name === "kernel" ? "debian" : "kernel";
+  throw new Ending(Status.USAGE, `guest ${name} has no ${option}: leave it out, or write guest ${other}`);
+}
+
 function guestCommand(): Command {
   return new Command("guest")
     .description("make a guest's files, and print where they are")
@@ -247,7 +256,10 @@ function guestCommand(): Command {
     .option("--json", "prints JSON")
     .option("--refresh", "looks for newer packages")
     .option("--quiet", "no progress on stderr")
-    .action((name: string, options: GuestArguments) => (name === "kernel" ? makeKernel(options) : makeGuest(options)));
+    .action((name: string, options: GuestArguments) => {
+      checkGuestArguments(name, options);
+      return name === "kernel" ? makeKernel(options) : makeGuest(options);
+    });
 }
 
 function devicesCommand(): Command {

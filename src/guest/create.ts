@@ -17,7 +17,7 @@ import { readSymbols } from "../image/elf-symbols.ts";
 import { checkInitrd } from "../image/initrd.ts";
 import { type BootImage, type LinuxImage, readKernel, readProgram } from "../image/kernel.ts";
 import { execOverlay, networkOverlay } from "../image/overlay.ts";
-import { parseCpu, withIrqchip } from "../machine/cpu.ts";
+import { type IrqchipKind, parseCpu, withIrqchip } from "../machine/cpu.ts";
 import { type BootInput, planBoot } from "../machine/layout.ts";
 import { layOutMemory } from "../machine/memory-map.ts";
 import { checkMemory, parseCodeCache, parseHotplug, parseMemory } from "../machine/memory-size.ts";
@@ -25,7 +25,7 @@ import { checkCustomDevices } from "./custom-devices.ts";
 import { agentPortList } from "./exec.ts";
 import { Guest } from "./guest.ts";
 import { type AttachedDisk, checkDisks, checkNets, checkPmem, type NamedPort } from "./machine.ts";
-import { type AttachedNet, addressWay, macOf, openNet } from "./net-options.ts";
+import { type AttachedNet, addressWay, macOf, type NetOptions, openNet } from "./net-options.ts";
 import {
   type BootKind,
   type ConsoleKind,
@@ -60,15 +60,28 @@ const MAX_PORTS = ConsolePort.VIRTIO_PORTS - FIRST_FREE_PORT;
 /** Makes the seed of the kernel's random numbers another stream than the entropy device's. */
 const RNG_SEED_SALT = 0x726e_672d_7365_6564n;
 
-/** Kernel command line for a console, where the caller gives none. */
-export function defaultCommandLine(console: ConsoleKind, exec: boolean): string {
+/**
+ * Kernel command line for a console, where the caller gives none.
+ * @param parameters of drivers for the board, each behind a space
+ */
+export function defaultCommandLine(console: ConsoleKind, exec: boolean, parameters: readonly string[] = []): string {
   const output = {
     ns16550a: "earlycon=sbi console=ttyS0",
     virtio: "earlycon=sbi console=hvc0",
     sbi: "earlycon=sbi keep_bootcon",
   }[console];
   // A kernel that has panicked restarts after a second, which ends the run.
-  return `${output} panic=1${exec ? " quiet" : ""}`;
+  return [output, "panic=1", ...(exec ? ["quiet"] : []), ...parameters].join(" ");
+}
+
+/**
+ * What drivers cannot find out about the board by themselves. Linux's e1000e takes it for granted that messages
+ * reach the processor, and calls it an error if they do not: behind a PLIC it is told to use the wires (mode 0), a
+ * number for each controller.
+ */
+function boardParameters(irqchip: IrqchipKind, nets: readonly NetOptions[]): string[] {
+  const wired = irqchip === "plic" ? nets.filter(({ model }) => model === "e1000e") : [];
+  return wired.length > 0 ? [`e1000e.IntMode=${wired.map(() => 0).join(",")}`] : [];
 }
 
 function ramOf(memory: number | string): number {
@@ -261,7 +274,7 @@ async function create(platform: Platform, options: GuestOptions, names: ImageNam
     initrd = concatenateArchives(initrd, networkOverlay(addresses));
   }
 
-  const append = options.append ?? defaultCommandLine(console, exec);
+  const append = options.append ?? defaultCommandLine(console, exec, boardParameters(irqchip, netsGiven));
   const disksGiven = [...(options.disks ?? [])];
   if (loaded !== undefined) {
     checkRoomForUBoot(loaded, initrd, ramBytes);

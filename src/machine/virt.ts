@@ -1,7 +1,8 @@
 // The device tree of one machine: QEMU's `virt` board as far as our devices go. Bindings are
 // those of the Linux kernel's Documentation/devicetree/bindings. Against QEMU's own tree:
 // no flash, no fw_cfg, no platform bus and no PMU node (the SBI serves counters); the CLINT
-// only where firmware drives it; riscv,isa-base and riscv,isa-extensions beside riscv,isa.
+// only where firmware drives it; riscv,isa-base and riscv,isa-extensions beside riscv,isa; PCI's
+// 64-bit window is prefetchable, without which Linux finds it too large.
 import { CacheBlock, Ext } from "../../assembly/abi/ext.ts";
 import { Irq, Map as PhysicalMap, Timebase } from "../../assembly/abi/memory-map.ts";
 import { OptionError } from "../errors.ts";
@@ -70,7 +71,8 @@ function wiresOf({ irqchip }: MachineConfig): Wires {
 // PCI address cells (PCI bus binding, phys.hi): space code in bits 25:24, device in 15:11.
 const SPACE_IO = 0x0100_0000;
 const SPACE_MMIO32 = 0x0200_0000;
-const SPACE_MMIO64 = 0x0300_0000;
+/** Prefetchable (bit 30): of memory that is not, bridges decode 32 bits alone (PCI-to-PCI Bridge 1.2, 3.2.5.8). */
+const SPACE_MMIO64 = 0x4300_0000;
 const DEVICE_SHIFT = 11;
 const INTX_PINS = 4;
 

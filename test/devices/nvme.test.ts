@@ -15,9 +15,10 @@ describe("NVMe controller", () => {
     d = Driver.create();
   });
 
-  it("is QEMU's to drivers, with power, Express and MSI-X capabilities", () => {
+  it("is nobody's product to drivers, with power, Express and MSI-X capabilities", () => {
     const { board } = d;
-    expect(board.read(board.ecam(SLOT, 0))).toBe(0x0010_1b36);
+    expect(board.read(board.ecam(SLOT, 0))).toBe(0x0001_5056);
+    expect(board.read(board.ecam(SLOT, 0x2c))).toBe(0x0001_5056);
     expect(board.read(board.ecam(SLOT, 8)) >>> 8).toBe(0x01_08_02);
     const ids: number[] = [];
     for (let at = board.read(board.ecam(SLOT, 0x34), 1); at !== 0; at = board.read(board.ecam(SLOT, at + 1), 1)) {
@@ -94,7 +95,7 @@ describe("NVMe controller", () => {
 
     it("identify the controller", () => {
       expect(identify(1)).toBe(0);
-      expect(dword(0)).toBe(0x1af4_1b36);
+      expect(dword(0)).toBe(0x5056_5056);
       expect(text(bytes(4, 20))).toBe("paravane-nvme-0");
       expect(text(bytes(24, 40))).toBe("Paravane NVMe");
       expect(bytes(77, 1)[0]).toBe(6); // MDTS: 256 KiB

@@ -2,8 +2,8 @@
 // cache, what is in it.
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { hostname, tmpdir } from "node:os";
+import { basename, dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, describe, expect, it } from "vitest";
 import { readCpio } from "../../src/image/cpio.ts";
@@ -276,6 +276,37 @@ describe("the cache", () => {
         async () => "mine",
       ),
     ).toBe("mine");
+  });
+
+  it("takes over from a process of this machine that is gone, before its lock is old, and from no other", async () => {
+    const gone = spawnSync(process.execPath, ["-e", ""]).pid;
+    /** Whether a lock that `holder` took and has not touched for `age` ms goes to us before it is free. */
+    const takesOver = async (holder: string, age: number): Promise<boolean> => {
+      const lock = join(folder, `held-${Math.random()}`);
+      write(join(basename(lock), "holder"), holder);
+      const then = new Date(Date.now() - age);
+      utimesSync(lock, then, then);
+      let isFree = false;
+      const free = setTimeout(() => {
+        isFree = true;
+        rmSync(lock, { recursive: true });
+      }, 500);
+      await withLock(
+        lock,
+        () => {},
+        async () => clearTimeout(free),
+      );
+      expect(statSync(lock, { throwIfNoEntry: false })).toBeUndefined();
+      return !isFree;
+    };
+    expect(await takesOver(`${hostname()} ${gone}`, 10_000)).toBe(true);
+    expect(await takesOver(`${hostname()} ${gone}`, 0)).toBe(false);
+    expect(await takesOver(`${hostname()} ${process.pid}`, 10_000)).toBe(false);
+    expect(await takesOver(`not-${hostname()} ${gone}`, 10_000)).toBe(false);
+    expect(await takesOver("who?", 10_000)).toBe(false);
+    const own = join(folder, "own");
+    const holder = async () => readFileSync(join(own, "holder"), "utf8");
+    expect(await withLock(own, () => {}, holder)).toBe(`${hostname()} ${process.pid}`);
   });
 
   it("offers a build only if it is whole and of this recipe", () => {

@@ -16,6 +16,7 @@ it("the paravirtual one has what Debian's kernel leaves out", () => {
     "PARAVIRT_TIME_ACCOUNTING",
     "HVC_RISCV_SBI",
     "VIRTIO_MEM",
+    "MEMCG",
     "VIRTIO_RTC",
     "FS_DAX",
   ]) {

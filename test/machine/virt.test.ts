@@ -173,7 +173,9 @@ describe("the machine's device tree", () => {
           if (name === "#address-cells" && /aplic|imsics/.test(path)) continue;
           if (!(name in values) && !(name in other)) continue;
           compared.push(`${path} ${name}`);
-          expect(normal(values[name]), `${path} ${name}`).toBe(normal(other[name]));
+          // QEMU's 64-bit window of PCI is not prefetchable, and Linux warns of its size.
+          const wanted = name === "ranges" ? other[name]?.replace("0x3000000 0x04", "0x43000000 0x04") : other[name];
+          expect(normal(values[name]), `${path} ${name}`).toBe(normal(wanted));
         }
         expect("msi-parent" in values, `${path} msi-parent`).toBe("msi-parent" in other);
         if ("riscv,delegate" in values)

@@ -3,8 +3,12 @@
 import { ALL_NAMESPACES, BLOCK_SHIFT, Limit, NAMESPACE, Nvme, PAGE_SIZE, Status, commandAt, errorLogAt, scratchAt } from "./nvme-state";
 import { copyToGuest } from "./nvme-prp";
 
-export const VENDOR: u32 = 0x1b36;
-export const SUBSYSTEM_VENDOR: u32 = 0x1af4;
+/**
+ * Of the function and of its subsystem, in configuration space and in Identify Controller. No maker
+ * has this number ("PV"), and no driver knows it: what binds to an NVMe controller does so by its class.
+ * Those of QEMU's controller make Linux distrust the namespace's identifiers, which there were not unique.
+ */
+export const VENDOR: u32 = 0x5056;
 export const VERSION: u32 = 0x0001_0400;
 
 /** Controller or Namespace Structure, CDW10 bits 7:0. */
@@ -131,7 +135,7 @@ export function identify(s: Nvme): Status {
 
 function identifyController(s: Nvme, page: usize): void {
   store<u16>(page, <u16>VENDOR, Controller.VID);
-  store<u16>(page, <u16>SUBSYSTEM_VENDOR, Controller.SSVID);
+  store<u16>(page, <u16>VENDOR, Controller.SSVID);
   text(page + <usize>Controller.SN, Controller.SN_SIZE, SERIAL, SERIAL_SIZE);
   store<u8>(page + <usize>Controller.SN + SERIAL_SIZE, <u8>(ZERO + s.instance));
   text(page + <usize>Controller.MN, Controller.MN_SIZE, MODEL, MODEL_SIZE);

@@ -23,7 +23,7 @@ import { setIntx } from "../pci/intx";
 import { executeAdmin } from "./nvme-admin";
 import { ErrorEvent, deliverEvents, forgetEvents, reportError } from "./nvme-events";
 import { resetFeatures } from "./nvme-features";
-import { SUBSYSTEM_VENDOR, VENDOR, VERSION, logError } from "./nvme-identify";
+import { VENDOR, VERSION, logError } from "./nvme-identify";
 import { bytesMoved, endFlush, executeIo, pendingTag } from "./nvme-io";
 import {
   Csts, complete, createCompletionQueue, createSubmissionQueue, fatal, fetch, freePending, fulfil, queuesSound, running,
@@ -70,10 +70,9 @@ const enum Cc {
 const CAP_LOW: u32 = (Limit.QUEUE_ENTRIES - 1) | (1 << 16) | (15 << 24);
 const CAP_HIGH: u32 = 1 << 5;
 
-const DEVICE: u32 = 0x0010;
+const DEVICE: u32 = 0x0001;
 const CLASS_NVME: u32 = 0x01_08_02;
-const REVISION: u32 = 2;
-const SUBSYSTEM: u32 = 0x1100;
+const REVISION: u32 = 1;
 const INTA: u32 = 1;
 
 /** Flags of attachNvme: the namespace is write protected; doorbells in memory are offered. */
@@ -110,7 +109,7 @@ export function attachNvme(slot: u32, instance: u32, backend: u32, capacityBytes
   s.instance = instance;
   s.blocks = <u64>capacityBytes >> BLOCK_SHIFT;
   s.powerCycles = 1;
-  addFunction(slot, DeviceKind.NVME, instance, VENDOR, DEVICE, CLASS_NVME, REVISION, SUBSYSTEM_VENDOR, SUBSYSTEM, INTA);
+  addFunction(slot, DeviceKind.NVME, instance, VENDOR, DEVICE, CLASS_NVME, REVISION, VENDOR, DEVICE, INTA);
   addBar(slot, Bar.INDEX, Bar.SIZE, true);
   addMsix(slot, Bar.INDEX, Bar.MSIX_TABLE, Bar.MSIX_PBA, Limit.VECTORS);
   addPowerManagement(slot, 3);

@@ -1,5 +1,5 @@
-// Debian's e1000 and e1000e on their controllers, in one guest with 3 GiB of memory, most of
-// which the 82540EM cannot reach: two networks, a controller each, against hosts that
+// Debian's e1000 and e1000e on their controllers, in one guest with 3 GiB of memory, of which
+// the 82540EM cannot reach the third that lies above 4 GiB: two networks, a controller each, against hosts that
 // answer ARP and ping; and the two wired to each other, across a network namespace.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { NetOffload } from "../../../assembly/abi/net.ts";
@@ -128,13 +128,19 @@ describe("Intel's controllers in Debian", { timeout: 240_000 }, () => {
     // nc ends when its peer has; so whoever takes must not be the first to have said all.
     const enter = "nsenter -t $(cat /tmp/far) -n sh -c";
     await sh(`${enter} 'sleep 90 | nc -l -p 7000 >/tmp/there' >/dev/null 2>&1 & sleep 1; nc 10.5.0.2 7000 </tmp/data`);
-    expect(await sh("sha256sum </tmp/there")).toBe(await sh("cat /tmp/sum"));
+    // Whoever sent has ended; what it sent may still be on its way into the file.
+    const arrived = (path: string) =>
+      sh(`for i in $(seq 300); do [ $(stat -c %s ${path}) = 16000000 ] && break; sleep 0.1; done; sha256sum <${path}`);
+    expect(await arrived("/tmp/there")).toBe(await sh("cat /tmp/sum"));
     await sh(`(sleep 90 | nc -l -p 7001 >/tmp/here) >/dev/null 2>&1 & sleep 1; ${enter} 'nc 10.5.0.1 7001 </tmp/data'`);
-    expect(await sh("sha256sum </tmp/here")).toBe(await sh("cat /tmp/sum"));
+    expect(await arrived("/tmp/here")).toBe(await sh("cat /tmp/sum"));
     // Both ways drivers gave segments that were still to be cut; how many depends on how fast acknowledgements come.
     expect(left.uncut).toBeGreaterThan(0);
     expect(right.uncut).toBeGreaterThan(0);
     expect(left.lost + right.lost).toBe(0);
+    // Linux copied what lay too high for it (swiotlb), at most so much at a time.
+    await sh("mountpoint -q /sys/kernel/debug || mount -t debugfs none /sys/kernel/debug");
+    expect(Number(await sh("cat /sys/kernel/debug/swiotlb/io_tlb_used_hiwater"))).toBeGreaterThan(0);
     expect(await sh(`ethtool -S ${name.e1000}`)).toMatch(/tx_tcp_seg_good: [1-9]/);
   });
 
@@ -165,11 +171,7 @@ describe("Intel's controllers in Debian", { timeout: 240_000 }, () => {
     expect(await sh("ping -c 2 -i 0.2 10.5.0.2")).toContain(" 0% packet loss");
   });
 
-  it("have given the kernel nothing to warn of but that the board sends no messages", async () => {
-    const warnings = await sh("dmesg -r | grep -E '^<[0-4]>' | grep -iE 'e1000|eth|net' || true");
-    const lines = warnings
-      .split("\n")
-      .filter((line) => line !== "" && !/Failed to initialize MSI(-X)? interrupts/.test(line));
-    expect(lines).toEqual([]);
+  it("have given the kernel nothing to warn of", async () => {
+    expect(await sh("dmesg -r | grep -E '^<[0-4]>' | grep -iE 'e1000|eth|net' || true")).toBe("");
   });
 });

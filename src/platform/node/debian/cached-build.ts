@@ -1,7 +1,17 @@
 // Takes a build from the cache or makes it there: by one process at a time, in a folder that
 // goes away, and put in its place only when it is whole.
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statfsSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { Apt } from "./apt.ts";
 import { type BuildRecord, currentBuild, replaceFile, withLock } from "./cache.ts";
@@ -9,6 +19,7 @@ import { DebianGuestError, explainSystemError } from "./debian-error.ts";
 import { PackageStore } from "./package-store.ts";
 
 const MB = 1024 * 1024;
+const KEPT = "kept";
 
 /** Where files are made. */
 export interface Workplace {
@@ -17,6 +28,11 @@ export interface Workplace {
   out: string;
   /** For anything in between. */
   scratch: string;
+  /**
+   * A folder that outlives a build that failed or was interrupted, for the next one to go on with; the first time
+   * it does not exist. What it holds is the maker's to check. A build that succeeds takes it away.
+   */
+  kept: string;
   progress(line: string): void;
 }
 
@@ -67,7 +83,8 @@ async function build(plan: BuildPlan, progress: (line: string) => void): Promise
     if (name.startsWith("building-")) rmSync(join(folder, name), { recursive: true, force: true });
   }
   const { bavail, bsize } = statfsSync(folder);
-  if (bavail * bsize < space * MB) {
+  // What an interrupted build left takes its part of the space already.
+  if (bavail * bsize < space * MB && !existsSync(join(folder, KEPT))) {
     const free = Math.floor((bavail * bsize) / MB);
     throw new DebianGuestError(`${folder} has ${free} MB free: free ${space} MB or set PARAVANE_CACHE`);
   }
@@ -78,11 +95,14 @@ async function build(plan: BuildPlan, progress: (line: string) => void): Promise
     const apt = new Apt({ folder: join(scratch, "apt"), release, architecture: "riscv64", progress });
     await apt.update();
     const packages = new PackageStore(apt, scratch);
-    const kernelVersion = await plan.make({ packages, out, scratch, progress });
+    const kept = join(folder, KEPT);
+    const kernelVersion = await plan.make({ packages, out, scratch, kept, progress });
     const files = Object.fromEntries(readdirSync(out).map((name) => [name, statSync(join(out, name)).size]));
     const record: BuildRecord = { recipe, release, kernelVersion, packages: packages.versions, files };
     writeFileSync(join(out, "guest.json"), `${JSON.stringify(record, null, 2)}\n`);
-    return { folder: install(folder, out, record), record };
+    const installed = install(folder, out, record);
+    rmSync(kept, { recursive: true, force: true });
+    return { folder: installed, record };
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }

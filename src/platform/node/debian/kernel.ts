@@ -1,13 +1,14 @@
 // Builds a kernel for our machine out of Debian's linux-source package, with this machine's
 // cross compiler: with what Debian's own kernel leaves out for guests of a hypervisor, or small.
-// Takes many minutes the first time; after that it comes from the cache.
+// Takes many minutes the first time; after that it comes from the cache. Source and objects lie where a build
+// that was interrupted leaves them to the next.
 import { createHash } from "node:crypto";
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { ParavaneError } from "../../../errors.ts";
-import { defaultCacheDir } from "./cache.ts";
-import { cachedBuild, type Workplace } from "./cached-build.ts";
+import { currentBuild, defaultCacheDir } from "./cache.ts";
+import { type Build, cachedBuild, type Workplace } from "./cached-build.ts";
 import { DebianGuestError } from "./debian-error.ts";
 import { configFragment, type KernelConfigName, missingOptions } from "./kernel-config.ts";
 import { runProgram } from "./run-program.ts";
@@ -41,6 +42,9 @@ const CROSS = "riscv64-linux-gnu-";
 /** MB that source, objects and package take while a kernel is built. */
 const SPACE_NEEDED = 3500;
 const SOURCE_METAPACKAGE = "linux-source";
+const SOURCE_ARCHIVE = /^linux-source-.*\.tar\.\w+$/;
+/** For people who wait. */
+const ABOUT_FILES: Record<KernelConfigName, number> = { paravirt: 1300, small: 1000 };
 
 /** What a build runs, or compiles against, and the Debian packages that hold it. */
 const TOOLS = [
@@ -70,25 +74,44 @@ async function checkTools(): Promise<void> {
   throw new ParavaneError(`building a kernel needs ${names}: run \`apt-get install ${packages}\``);
 }
 
-/**
- * A kernel from the cache or, the first time, built with this machine's compiler.
- * @throws ParavaneError or DebianGuestError if this machine cannot build it; the message says what to do.
- */
-export async function buildKernel(options: KernelOptions = {}): Promise<BuiltKernel> {
-  const { config = "paravirt", release = "trixie", cacheDir = defaultCacheDir(), refresh = false } = options;
+/** What a build is known by in the cache: where it lies, and a hash of how it is made. */
+function placeOf({ config = "paravirt", release = "trixie", cacheDir = defaultCacheDir() }: KernelOptions) {
   const recipe = createHash("sha256")
     .update(JSON.stringify([RECIPE_VERSION, configFragment(config)]))
     .digest("hex")
     .slice(0, 16);
+  return { config, release, recipe, folder: join(cacheDir, "debian", `${release}-kernel-${config}`) };
+}
+
+/**
+ * A kernel from the cache or, the first time, built with this machine's compiler. A build that was interrupted goes on
+ * with what it had compiled.
+ * @throws ParavaneError or DebianGuestError if this machine cannot build it; the message says what to do.
+ */
+export async function buildKernel(options: KernelOptions = {}): Promise<BuiltKernel> {
+  const { config, release, recipe, folder } = placeOf(options);
   const plan = {
     name: `the ${config} kernel`,
-    folder: join(cacheDir, "debian", `${release}-kernel-${config}`),
+    folder,
     release,
     recipe,
     space: SPACE_NEEDED,
-    make: (workplace: Workplace) => make(config, workplace),
+    make: (workplace: Workplace) => make(config, recipe, workplace),
   };
-  const { folder, record } = await cachedBuild(plan, { refresh, progress: options.progress ?? (() => undefined) });
+  const { refresh = false, progress = () => undefined } = options;
+  return describe(await cachedBuild(plan, { refresh, progress }));
+}
+
+/** The kernel if it is in the cache already: nothing is built, downloaded or waited for. */
+export function cachedKernel(
+  options: Pick<KernelOptions, "config" | "release" | "cacheDir"> = {},
+): BuiltKernel | undefined {
+  const { folder, recipe } = placeOf(options);
+  const cached = currentBuild(folder, recipe);
+  return cached && describe(cached);
+}
+
+function describe({ folder, record }: Build): BuiltKernel {
   return {
     kernel: join(folder, "Image"),
     config: join(folder, "config"),
@@ -97,25 +120,28 @@ export async function buildKernel(options: KernelOptions = {}): Promise<BuiltKer
   };
 }
 
-async function make(name: KernelConfigName, { packages, out, scratch, progress }: Workplace): Promise<string> {
+async function make(config: KernelConfigName, recipe: string, workplace: Workplace): Promise<string> {
+  const { out, kept, progress } = workplace;
   await checkTools();
-  const meta = (await packages.show([SOURCE_METAPACKAGE])).get(SOURCE_METAPACKAGE);
-  const wanted = meta?.depends.find((it) => /^linux-source-\d/.test(it));
-  const folder = wanted && (await packages.fetch([wanted])).get(wanted)?.folder;
-  if (!folder) throw new DebianGuestError("the archive has no linux-source: use a mirror that carries it");
-  const archives = readdirSync(join(folder, "usr/src")).filter((it) => /^linux-source-.*\.tar\.\w+$/.test(it));
-  if (archives.length === 0) throw new DebianGuestError(`Debian's package ${wanted} holds no source`);
+  const wanted = await sourcePackage(workplace);
+  const title = `${wanted.name} ${wanted.version}`;
+  const source = join(kept, "source");
+  const objects = join(kept, "objects");
+  // Written when the source is there whole; objects of an older recipe or source would be built on the wrong things.
+  const contents = join(kept, "contents");
+  const theseContents = JSON.stringify([recipe, title]);
+  if (existsSync(contents) && readFileSync(contents, "utf8") === theseContents) {
+    progress(`going on with ${title} where the last build ended`);
+    workplace.packages.reuse(wanted);
+  } else {
+    rmSync(kept, { recursive: true, force: true });
+    for (const path of [source, objects]) mkdirSync(path, { recursive: true });
+    await unpack(wanted, source, workplace);
+    writeFileSync(contents, theseContents);
+  }
 
-  progress(`unpacking ${wanted}`);
-  const source = join(scratch, "source");
-  const objects = join(scratch, "objects");
-  for (const path of [source, objects]) mkdirSync(path);
-  // Of the documentation the build wants its Makefile and Kconfig alone.
-  const tar = ["-xf", join(folder, "usr/src", archives[0]), "-C", source, "--strip-components=1"];
-  await run("tar", [...tar, "--exclude=*/Documentation/*/*"]);
-
-  const fragment = join(scratch, "fragment");
-  writeFileSync(fragment, configFragment(name));
+  const fragment = join(kept, "fragment");
+  writeFileSync(fragment, configFragment(config));
   const build = (target: string, onLine?: (line: string) => void, env: Record<string, string> = {}) =>
     run(
       "make",
@@ -124,22 +150,48 @@ async function make(name: KernelConfigName, { packages, out, scratch, progress }
       // The same source and compiler give the same kernel.
       { KBUILD_BUILD_TIMESTAMP: "1970-01-01", KBUILD_BUILD_USER: "paravane", KBUILD_BUILD_HOST: "paravane", ...env },
     );
-  progress(`configuring ${wanted}: ${name}`);
+  progress(`configuring ${title}: ${config}`);
   await build("allnoconfig", undefined, { KCONFIG_ALLCONFIG: fragment });
-  const config = readFileSync(join(objects, ".config"), "utf8");
-  const missing = missingOptions(name, config);
-  if (missing.length > 0)
-    throw new ParavaneError(`${wanted} does not take ${missing.join(", ")}: this is a bug in paravane`);
+  const settings = readFileSync(join(objects, ".config"), "utf8");
+  const missing = missingOptions(config, settings);
+  if (missing.length > 0) {
+    throw new ParavaneError(`${title} does not take ${missing.join(", ")}: this is a bug in paravane`);
+  }
 
-  progress("compiling, which takes many minutes");
-  let compiled = 0;
+  const about = `about ${ABOUT_FILES[config]} files`;
+  let compiled = countObjects(objects);
+  progress(`compiling ${about}, which takes many minutes${compiled > 0 ? `; ${compiled} are done` : ""}`);
   await build("Image", (line) => {
-    if (/^ {2}CC /.test(line) && ++compiled % 100 === 0) progress(`compiled ${compiled} files`);
+    if (/^ {2}CC /.test(line) && ++compiled % 50 === 0) progress(`compiled ${compiled} of ${about}`);
   });
   copyFileSync(join(objects, "arch/riscv/boot/Image"), join(out, "Image"));
   copyFileSync(join(objects, ".config"), join(out, "config"));
-  const release = join(objects, "include/config/kernel.release");
-  return existsSync(release) ? readFileSync(release, "utf8").trim() : "";
+  return readFileSync(join(objects, "include/config/kernel.release"), "utf8").trim();
+}
+
+/** The newest linux-source package of the release. */
+async function sourcePackage({ packages }: Workplace): Promise<{ name: string; version: string }> {
+  const meta = (await packages.show([SOURCE_METAPACKAGE])).get(SOURCE_METAPACKAGE);
+  const name = meta?.depends.find((it) => /^linux-source-\d/.test(it));
+  const found = name && (await packages.show([name])).get(name);
+  if (!found) throw new DebianGuestError("the archive has no linux-source: use a mirror that carries it");
+  return found;
+}
+
+async function unpack({ name }: { name: string }, source: string, { packages, progress }: Workplace): Promise<void> {
+  const folder = (await packages.fetch([name])).get(name)?.folder;
+  const archives = folder ? readdirSync(join(folder, "usr/src")).filter((it) => SOURCE_ARCHIVE.test(it)) : [];
+  if (!folder || archives.length === 0) throw new DebianGuestError(`Debian's package ${name} holds no source`);
+  progress(`unpacking ${name}`);
+  // Of the documentation the build wants its Makefile and Kconfig alone.
+  const tar = ["-xf", join(folder, "usr/src", archives[0]), "-C", source, "--strip-components=1"];
+  await run("tar", [...tar, "--exclude=*/Documentation/*/*"]);
+}
+
+/** Objects that a compiler made, as against those that the linker made of them. */
+function countObjects(folder: string): number {
+  const files = readdirSync(folder, { recursive: true, encoding: "utf8" });
+  return files.filter((path) => /(^|\/)(?!built-in|vmlinux|\.)[^/]+\.o$/.test(path)).length;
 }
 
 async function run(

@@ -19,6 +19,11 @@ export class PackageStore {
     return Object.fromEntries([...this.#versions].sort(([a], [b]) => (a < b ? -1 : 1)));
   }
 
+  /** Counts a package among those unpacked: what it holds is there from before. */
+  reuse({ name, version }: Pick<AptPackage, "name" | "version">): void {
+    this.#versions.set(name, version);
+  }
+
   show(names: readonly string[]): Promise<Map<string, AptPackage>> {
     return this.#apt.show(names);
   }

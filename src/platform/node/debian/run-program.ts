@@ -1,5 +1,5 @@
 // Runs a program of the host to its end.
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 
 export interface ProgramResult {
   status: number;
@@ -14,6 +14,24 @@ export interface ProgramOptions {
   onLine?(line: string): void;
 }
 
+const running = new Set<ChildProcess>();
+
+function endRunning(): void {
+  for (const child of running) child.kill();
+}
+
+/** Keeps `child` from outliving this process, should that end by itself meanwhile. */
+function watch(child: ChildProcess): void {
+  if (running.size === 0) process.on("exit", endRunning);
+  running.add(child);
+  const forget = () => {
+    running.delete(child);
+    if (running.size === 0) process.off("exit", endRunning);
+  };
+  child.on("close", forget);
+  child.on("error", forget);
+}
+
 /** Rejects only if the program cannot be started (`code` ENOENT: it is not there). */
 export function runProgram(
   program: string,
@@ -26,6 +44,7 @@ export function runProgram(
       env: { ...process.env, LC_ALL: "C", ...env },
       stdio: ["ignore", "pipe", "pipe"],
     });
+    watch(child);
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
     let line = "";
