@@ -6,11 +6,13 @@ import { listExtensions, parseCpu } from "../machine/cpu.ts";
 import { parseCodeCache, parseHotplug, parseMemory } from "../machine/memory-size.ts";
 import { NET_BACKENDS } from "../platform/node/net-backends.ts";
 import type { NodeNetOptions } from "../platform/node/options.ts";
+import { type CheckArguments, check } from "./check.ts";
 import { compareCommand } from "./compare-command.ts";
 import { type DevicesArguments, printDevices } from "./devices.ts";
 import { type DiskArgument, parseDisk } from "./disk-option.ts";
 import { type ExplainArguments, explain } from "./explain.ts";
 import { type GuestArguments, makeGuest, makeKernel } from "./guest.ts";
+import { type HardwareArguments, printHardware } from "./hardware.ts";
 import { parseNet } from "./net-option.ts";
 import { type PmemArgument, parsePmem } from "./pmem-option.ts";
 import { type RunArguments, run } from "./run.ts";
@@ -93,10 +95,17 @@ function tierOptions(): Option[] {
 function irqchipOption(): Option {
   return new Option(
     "--irqchip <kind>",
-    "plic, or aia: messages straight into the harts (MSI-X), and interrupts between them without a call",
-  )
-    .choices(["plic", "aia"])
-    .default("plic");
+    "plic (the default), or aia: messages straight into the harts (MSI-X), and interrupts between them without a call",
+  ).choices(["plic", "aia"]);
+}
+
+const FORMS = ["paravirt", "emulated", "direct"];
+
+function hardwareOption(): Option {
+  return new Option(
+    "--hardware <file>",
+    "a hardware model, as `paravane hardware --json` prints it (default: this host)",
+  );
 }
 
 function seedOption(): Option {
@@ -141,6 +150,18 @@ function withGuestOptions(command: Command): Command {
     .addOption(new Option("--harts <n>", "harts, 1 to 8").default(1).argParser(wholeNumber(1, 8)))
     .addOption(new Option("--cpu <rv64,NAME=off,...>", `takes extensions away: ${extensions.join(" ")}`).argParser(cpu))
     .addOption(irqchipOption())
+    .addOption(
+      new Option(
+        "--prefer <form>",
+        "the form of boot, console, disks and networks that are not told otherwise, where guest and hardware can have it; else another, and a notice",
+      ).choices(FORMS),
+    )
+    .addOption(
+      new Option("--require <form>", "the same, and nothing else: status 3 before the boot where it cannot be").choices(
+        ["paravirt", "emulated"],
+      ),
+    )
+    .addOption(hardwareOption())
     .addOption(
       new Option(
         "--disk <file[,if=nvme|ahci|virtio][,ro|,overlay]>",
@@ -248,6 +269,32 @@ function devicesCommand(): Command {
     .action((options: DevicesArguments) => printDevices(options));
 }
 
+function checkCommand(): Command {
+  return new Command("check")
+    .description(
+      "say before the boot which forms of which functions will work for a guest, what the others lack, and which is best",
+    )
+    .addOption(new Option("--guest <name>", "a guest made for you (the default)").choices(["debian"]))
+    .option("--kernel <file>", "Linux Image or ELF program for riscv64")
+    .option("--initrd <file>", "cpio archives, plain or packed")
+    .option(
+      "--root <folder|image>",
+      "the root file system, a folder or a disk image with ext4; its newest kernel if there is no --kernel",
+    )
+    .option("--firmware <name>", "opensbi, u-boot (OpenSBI, then U-Boot), or a file")
+    .addOption(hardwareOption())
+    .addOption(new Option("--prefer <form>", "where the best form begins (default: direct)").choices(FORMS))
+    .option("--json", "prints JSON: [{function, form, device, works, missing, chosen}]")
+    .action((options: CheckArguments) => check(options));
+}
+
+function hardwareCommand(): Command {
+  return new Command("hardware")
+    .description("print what this host offers its guests: ISA, page sizes, devices with their feature bits")
+    .option("--json", "prints JSON: {schema, isa, pageSizes, devices: [{function, form, device, features}], host}")
+    .action((options: HardwareArguments) => printHardware(options));
+}
+
 /** Runs the command line `args` (without node and script). Ends by throwing Ending where the status is not 0. */
 export async function main(args: string[]): Promise<void> {
   const program = new Command("paravane")
@@ -259,7 +306,9 @@ export async function main(args: string[]): Promise<void> {
     explainCommand(),
     guestCommand(),
     devicesCommand(),
-    compareCommand([irqchipOption(), clockOption(), seedOption()]),
+    checkCommand(),
+    hardwareCommand(),
+    compareCommand([irqchipOption().default("plic"), clockOption(), seedOption()]),
   ];
   for (const command of [program, ...commands]) {
     // Mistakes come back to us as CommanderError; commander itself prints help and version alone.
