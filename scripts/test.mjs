@@ -24,6 +24,7 @@ const PROGRAMS = [
   { program: "qemu-riscv64", packages: ["qemu-user"] },
   { program: "chromium", packages: ["chromium"] },
   { program: "tshark", packages: ["tshark"] },
+  { program: "modprobe", packages: ["kmod"] },
   { program: "dtc", packages: ["device-tree-compiler"] },
   { program: "riscv64-unknown-elf-gcc", packages: ["gcc-riscv64-unknown-elf"] },
   { program: "riscv64-linux-gnu-gcc", packages: ["gcc-riscv64-linux-gnu", "libc6-dev-riscv64-cross"] },

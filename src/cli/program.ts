@@ -4,8 +4,10 @@ import packageJson from "../../package.json" with { type: "json" };
 import { NET_MODELS } from "../guest/net-options.ts";
 import { listExtensions, parseCpu } from "../machine/cpu.ts";
 import { parseCodeCache, parseHotplug, parseMemory } from "../machine/memory-size.ts";
+import { addonNames } from "../platform/node/compat/addons.ts";
 import { NET_BACKENDS } from "../platform/node/net-backends.ts";
 import type { NodeNetOptions } from "../platform/node/options.ts";
+import { type AddonsArguments, addons } from "./addons.ts";
 import { type CheckArguments, check } from "./check.ts";
 import { compareCommand } from "./compare-command.ts";
 import { type DevicesArguments, printDevices } from "./devices.ts";
@@ -288,6 +290,26 @@ function checkCommand(): Command {
     .action((options: CheckArguments) => check(options));
 }
 
+function addonsCommand(): Command {
+  return new Command("addons")
+    .description(
+      "give an initrd modules for paravirtual devices that its kernel's package has, and an agent for commands",
+    )
+    .argument("<initrd>", "cpio archives, plain or packed, with the folder of the kernel's modules")
+    .addOption(
+      new Option("--add <name,...>", `what to add: ${addonNames().join(" ")}`).argParser(
+        (text: string, before: string[] | undefined) => [...(before ?? []), ...text.split(",").filter(Boolean)],
+      ),
+    )
+    .option(
+      "--modules <folder>",
+      "the kernel's modules, lib/modules/VERSION of its package (default: Debian's package)",
+    )
+    .option("--output <file>", "the new initrd (default: the initrd's name with .addons behind it)")
+    .option("--quiet", "no progress on stderr")
+    .action((initrd: string, options: AddonsArguments) => addons(initrd, options));
+}
+
 function hardwareCommand(): Command {
   return new Command("hardware")
     .description("print what this host offers its guests: ISA, page sizes, devices with their feature bits")
@@ -307,6 +329,7 @@ export async function main(args: string[]): Promise<void> {
     guestCommand(),
     devicesCommand(),
     checkCommand(),
+    addonsCommand(),
     hardwareCommand(),
     compareCommand([irqchipOption().default("plic"), clockOption(), seedOption()]),
   ];

@@ -69,6 +69,8 @@ describe("mistakes of usage end with status 2", () => {
     [["run", "--require", "direct"], /--require direct: write paravirt or emulated;/],
     [["check", "--guest", "debian", "--kernel", "Image"], /exclude each other/],
     [["check", "surplus"], /check takes options alone/],
+    [["addons", "initrd"], /nothing to add: write --add/],
+    [["addons", "initrd", "--add", "9p", "--output", "./initrd"], /is the initrd itself/],
     [["guest", "arch"], /guest "arch" is not known: write debian or kernel;/],
   ])("%j", (args, message) => expectFailure(args, 2, message));
 });

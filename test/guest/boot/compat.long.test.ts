@@ -1,11 +1,13 @@
 // The whole matrix: Debian 13's kernel and sid's, one built for this machine if it is there, OpenSBI with U-Boot, each on three
 // hardware models; what was foretold and what came of it. The short form is compat.test.ts.
-import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { unpluggedNet } from "../../../src/backend/unplugged-net.ts";
+import { readCpio, writeCpio } from "../../../src/image/cpio.ts";
 import {
+  addToInitrd,
   buildDebianGuest,
   checkGuest,
   type DebianGuestOptions,
@@ -95,6 +97,21 @@ describe.each(["small", "paravirt"])("the kernel built as %s", (config) => {
   it.skipIf(kernel === undefined).each(NAMES)("on %s", { timeout: BOOT }, async (name) => {
     const { initrd } = await buildDebianGuest();
     await proveLinux({ kernel: kernel as string, initrd }, name);
+  });
+});
+
+describe("an initramfs that lacks modules", () => {
+  it("drives everything when they have been added out of Debian's package", { timeout: BOOT }, async () => {
+    const { kernel, initrd } = await buildDebianGuest();
+    const gone = /\/(net_failover|libahci|9p|nd_pmem|e1000)\.ko$/;
+    const cut = writeCpio([...readCpio(readFileSync(initrd))].filter(({ path }) => !gone.test(path)));
+    const names = ["virtio-net", "9p", "ahci", "pmem", "e1000"];
+    const { initrd: mended, added } = await addToInitrd(cut, { add: names });
+    expect([...added].sort()).toEqual(["9p", "e1000", "libahci", "nd_pmem", "net_failover"]);
+    const verdicts = await checkGuest({ kernel, initrd: mended });
+    const seen = await observe({ kernel, initrd: mended, ...everything(own) }, [...BOARD, ...ATTACHABLE]);
+    expect(compare(verdicts, seen).differ).toEqual([]);
+    for (const id of ["virtio-net", "virtio-9p", "ahci", "virtio-pmem", "e1000"]) expect(seen.driven, id).toContain(id);
   });
 });
 

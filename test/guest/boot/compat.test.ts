@@ -1,12 +1,13 @@
 // Verdicts proved: what the check says of a guest on some hardware, and what happens when it is booted there.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { unpluggedNet } from "../../../src/backend/unplugged-net.ts";
 import { readCpio, writeCpio } from "../../../src/image/cpio.ts";
 import {
+  addToInitrd,
   buildDebianGuest,
   checkGuest,
   createGuest,
@@ -92,6 +93,22 @@ describe("Debian 13", () => {
     });
     const seen = await observe({ ...guest, ...everything() }, [...EMULATED_ROWS, ...VIRTIO_ROWS]);
     expect(compare(verdicts, seen)).toEqual({ differ: [], compared: 20 });
+
+    // The same initramfs with what it lacks, out of the kernel's modules.
+    const store = join(folder, "modules");
+    for (const { path, ...entry } of readCpio(readFileSync(debian.initrd))) {
+      const [, below] = /^usr\/lib\/modules\/[^/]+\/(.*)$/.exec(path) ?? [];
+      if (below === undefined || entry.kind !== "file") continue;
+      mkdirSync(join(store, dirname(below)), { recursive: true });
+      writeFileSync(join(store, below), entry.data);
+    }
+    const { initrd, added } = await addToInitrd(guest.initrd, {
+      add: ["virtio-net", "9p", "ahci", "e1000"],
+      modules: store,
+    });
+    expect([...added].sort()).toEqual(["9p", "e1000", "libahci", "net_failover"]);
+    const after = await checkGuest({ kernel: debian.kernel, initrd });
+    for (const id of ["virtio-net", "virtio-9p", "ahci", "e1000"]) expect(verdictOf(after, id).works, id).toBe(true);
   });
 
   it("on a plain board boots fully virtualized, and what is not there is refused by name", {
