@@ -12,8 +12,10 @@ export interface DriverNeed {
   module: string;
   /** Symbol of Linux's configuration, or "" where nothing switches it. */
   config: string;
-  /** Linux may not have it. */
+  /** Of Linux alone: other programs have no such thing. */
   onlyLinux?: boolean;
+  /** Never a module: `module` is the name under which it is built in. */
+  onlyBuiltin?: boolean;
 }
 
 export interface RowNeeds {
@@ -38,7 +40,7 @@ const BESIDES: Record<string, DriverNeed[]> = {
   ahci: [besides("sd_mod", "BLK_DEV_SD")],
   "virtio-9p": [besides("9p", "9P_FS")],
   "virtio-pmem": [besides("nd_pmem", "BLK_DEV_PMEM")],
-  "sbi-console": [besides("hvc_riscv_sbi", "HVC_RISCV_SBI")],
+  "sbi-console": [{ ...besides("hvc_riscv_sbi", "HVC_RISCV_SBI"), onlyBuiltin: true }],
 };
 
 /** Where Linux matches another node than the device's own. */
@@ -99,7 +101,7 @@ function byBus(
   const each = [...texts("sbi"), ...texts("isa")].map((text) => [text]);
   // A program's own: no driver stands between it and the extension.
   if (/^(none|firmware)/.test(row.driver) && lists.length === 0) return [];
-  return [...lists, ...each].map((ids) => ({ ids, ...driver }));
+  return [...lists.map((ids) => ({ ids, ...driver })), ...each.map((ids) => ({ ids, ...driver, onlyBuiltin: true }))];
 }
 
 /** What the needs of `rows` ask drivers for. */

@@ -37,7 +37,8 @@ const LAST_OF_FORM = ["nvme-dbbuf", "ahci", "sbi-console"];
 const ROWS: readonly CatalogueRow[] = CATALOGUE;
 
 /** Why a driver is not there, or undefined if it is. */
-function lackingDriver({ ids, module, config, onlyLinux }: DriverNeed, drivers: DriverSet): string | undefined {
+function lackingDriver(need: DriverNeed, drivers: DriverSet): string | undefined {
+  const { ids, module, config, onlyLinux } = need;
   if (drivers.kind === "program") {
     if (onlyLinux || ids.length === 0 || ids.some((id) => drivers.inCode.has(id))) return undefined;
     return `code for ${ids[0]}, of which the program shows none`;
@@ -62,7 +63,7 @@ function lackingDriver({ ids, module, config, onlyLinux }: DriverNeed, drivers: 
   if (ids.length === 0 ? isListed : isMatched && (isCode || isListed || !isTold(drivers, hardware))) return undefined;
 
   if (absent !== undefined) return `module ${absent.needs}, which ${absent.module} needs`;
-  return lackingName(drivers, module, config, ids[0]);
+  return lackingName(drivers, need);
 }
 
 /**
@@ -75,7 +76,8 @@ function isTold(drivers: DriverSet, hardware: readonly { bus: string }[]): boole
 }
 
 /** How to call a driver that is not there: by its module, if the kernel was built with one, else by its option. */
-function lackingName(drivers: DriverSet, module: string, config: string, id: string | undefined): string {
+function lackingName(drivers: DriverSet, { ids, module, config, onlyBuiltin = false }: DriverNeed): string {
+  if (onlyBuiltin && config !== "") return `CONFIG_${config} in the kernel`;
   const place = drivers.modules[0]?.source;
   const isPackaged =
     drivers.config?.get(config) === "m" || drivers.modules.some(({ packaged }) => packaged?.has(module));
@@ -86,7 +88,7 @@ function lackingName(drivers: DriverSet, module: string, config: string, id: str
   const knowsAll = drivers.config !== undefined || drivers.modules.some(({ packaged }) => packaged !== undefined);
   if (config !== "" && (knowsAll || module === "")) return `CONFIG_${config} in the kernel`;
   if (module !== "") return `module ${module}, neither built in nor ${place ? `in ${place}` : "in an initramfs"}`;
-  return `a driver for ${id ?? module}`;
+  return `a driver for ${ids[0] ?? module}`;
 }
 
 /** What the hardware lacks for a row, or undefined. */

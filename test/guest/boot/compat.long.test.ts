@@ -119,7 +119,7 @@ describe("OpenSBI and U-Boot", () => {
   /** U-Boot's names of drivers, as `dm tree` prints them, by rows. */
   const DRIVERS: Record<string, string> = {
     ...{ ns16550a: "ns16550_serial", pcie: "pci_generic_ecam", nvme: "nvme", ahci: "ahci_pci" },
-    ...{ "virtio-blk": "virtio-blk", "virtio-net": "virtio-net", "goldfish-rtc": "rtc-goldfish" },
+    ...{ "virtio-blk": "virtio-blk", "virtio-net": "virtio-net", "goldfish-rtc": "rtc_goldfish" },
   };
 
   it.each(NAMES)("on %s", { timeout: BOOT }, async (name) => {
@@ -137,7 +137,7 @@ describe("OpenSBI and U-Boot", () => {
     guest.console.write("virtio scan; nvme scan; scsi scan; dm tree; echo do''ne\n");
     const tree = await until(/\ndone/);
     guest.close();
-    const seen = Object.entries(DRIVERS).map(([id, driver]) => [id, new RegExp(`\\s${driver}\\s`).test(tree)]);
+    const seen = Object.entries(DRIVERS).map(([id, driver]) => [id, new RegExp(`\\]\\s+${driver}\\s`).test(tree)]);
     const foretold = Object.keys(DRIVERS).map((id) => [
       id,
       verdicts.find(({ device }: Verdict) => device === id)?.works,
