@@ -1,5 +1,5 @@
 // The modules of one of Debian's kernels, out of the package of its version.
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Apt } from "./apt.ts";
@@ -13,6 +13,21 @@ export interface KernelPackageOptions {
   /** Debian's code name of the release that has the kernel. Default: trixie. */
   debian?: string;
   progress?(line: string): void;
+}
+
+/**
+ * The folder with the files of kernel package `name`: one package, or from Linux 7.0 on several, put together.
+ * Undefined if the archive does not have it.
+ */
+export async function fetchKernel(packages: PackageStore, name: string): Promise<string | undefined> {
+  const whole = (await packages.fetch([name])).get(name);
+  const parts = whole?.depends.filter((it) => /^linux-(base|binary|modules)-\d/.test(it)) ?? [];
+  if (whole === undefined || parts.length === 0) return whole?.folder;
+  const fetched = await packages.fetch(parts);
+  // The modules are the most by far, so the others are put beside them.
+  const [[, first], ...others] = [...fetched].sort(([a], [b]) => Number(/modules/.test(b)) - Number(/modules/.test(a)));
+  for (const [, { folder }] of others) cpSync(folder, first.folder, { recursive: true });
+  return first.folder;
 }
 
 /**
@@ -34,7 +49,7 @@ export async function withKernelPackage<T>(
   try {
     const apt = new Apt({ folder: join(scratch, "apt"), release: debian, architecture: "riscv64", progress });
     await apt.update();
-    const folder = (await new PackageStore(apt, scratch).fetch([name])).get(name)?.folder;
+    const folder = await fetchKernel(new PackageStore(apt, scratch), name);
     const modules = ["usr/lib/modules", "lib/modules"]
       .map((path) => join(folder ?? "", path, release))
       .find((path) => folder !== undefined && existsSync(path));
