@@ -162,8 +162,8 @@ export async function readDriverSet(images: GuestImages, wanted: Wanted, unpack:
     const found = await readModules(source, release, unpack, interest);
     if (found.modules) modules.push(found.modules);
     otherRelease ??= found.otherRelease;
-    if (config === undefined) {
-      const text = await source.read(`boot/config-${release}`);
+    for (const place of [`boot/config-${release}`, `usr/lib/modules/${release}/config`]) {
+      const text = config === undefined ? await source.read(place) : undefined;
       if (text !== undefined) config = parseConfig(new TextDecoder().decode(text));
     }
   }

@@ -23,6 +23,12 @@ export interface ProgramNeeds {
   align: number;
 }
 
+/**
+ * Names that stand for properties of memory and caches (RVA profiles, "RVA20U64 Mandatory Base" and later ones), and bring no
+ * instruction that a hart could lack: programs built for a profile list them, ISA strings of hardware hardly ever do.
+ */
+const PROPERTIES = ["ziccif", "ziccrse", "ziccamoa", "ziccamoc", "zicclsm", "za64rs", "za128rs", "zic64b"];
+
 /** What an extension brings along: a program for "zaamo" runs where there is "a". */
 const BRINGS: Record<string, readonly string[]> = {
   // Until version 2.1 they were part of it, and strings without versions mean them still.
@@ -108,6 +114,7 @@ export function programNeeds(bytes: Uint8Array): ProgramNeeds | undefined {
   const fromFlags = ["i", ...(flags & FLAG_RVC ? ["c"] : [])];
   if (float >= FLOAT_SINGLE) fromFlags.push("f");
   if (float >= FLOAT_DOUBLE) fromFlags.push("d");
-  const extensions = arch === undefined ? fromFlags : parseIsa(arch);
+  const listed = arch === undefined ? fromFlags : parseIsa(arch);
+  const extensions = listed.filter((name) => !PROPERTIES.includes(name));
   return { extensions, align: Number.isFinite(align) ? align : 0 };
 }

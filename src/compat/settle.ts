@@ -206,7 +206,10 @@ function settleConsole(settling: Settling, options: GuestOptions): Partial<Guest
   }
   // Boot loaders drive the UART: see createGuest().
   if (Array.isArray(options.firmware) && options.firmware.length > 1) return {};
-  const [row] = settling.rank("console", ["virtio-console", "ns16550a"]);
+  const devices = ["virtio-console", "ns16550a"] as const;
+  // A program may speak by SBI alone, or not at all.
+  if (!settling.isLinux && !devices.some((id) => settling.works(id))) return {};
+  const [row] = settling.rank("console", devices);
   return { console: row === "ns16550a" ? "ns16550a" : "virtio" };
 }
 

@@ -15,6 +15,21 @@ const MODEL: HardwareModel = {
   devices: [{ function: "block", form: "emulated", device: "nvme", features: [] }],
 };
 
+/** A program of one segment, and one with attributes. */
+function withAttributes(arch: string): Uint8Array {
+  const text = new TextEncoder().encode(`A\0\0\0\0riscv\0\x01\0\0\0\0\x05${arch}\0`);
+  const program = staticProgram(new Uint8Array(56));
+  const bytes = new Uint8Array(program.length + text.length);
+  bytes.set(program);
+  bytes.set(text, program.length);
+  const view = new DataView(bytes.buffer);
+  view.setUint16(56, 2, true);
+  view.setUint32(64 + 56, 0x7000_0003, true);
+  view.setBigUint64(64 + 56 + 8, BigInt(program.length), true);
+  view.setBigUint64(64 + 56 + 32, BigInt(text.length), true);
+  return bytes;
+}
+
 describe("this host", () => {
   it("offers every row of the catalogue, and virtio's feature bits by name", async () => {
     const model = await hardwareModel();
@@ -156,6 +171,11 @@ describe("an ISA", () => {
     const hostile = cut.slice();
     new DataView(hostile.buffer).setBigUint64(32, 0xffff_ffff_ffff_ff00n, true);
     expect(programNeeds(hostile)).toEqual({ extensions: ["i", "c", "f", "d"], align: 0 });
+  });
+
+  it("is taken from a program's attributes, without the properties of a profile", () => {
+    const arch = "rv64i2p1_m2p0_ziccamoa1p0_ziccif1p0_zicsr2p0_zba1p0";
+    expect(programNeeds(withAttributes(arch))?.extensions).toEqual(["i", "m", "zicsr", "zba"]);
   });
 
   it("limits a hart to what a model has, with all that needs it", () => {

@@ -5,6 +5,7 @@ import { settleForms } from "../../src/compat/settle.ts";
 import type { GuestOptions } from "../../src/guest/options.ts";
 import { CompatibilityError, type HardwareModel, hardwareModel, OptionError } from "../../src/index.ts";
 import { nodePlatform } from "../../src/platform/node/platform.ts";
+import { program } from "../guest/instructions.ts";
 import { wholeKernel } from "./kernel.ts";
 
 const FIRMWARE = new Uint8Array([0x6f, 0, 0, 0]);
@@ -90,6 +91,13 @@ describe("prefer", () => {
         /^network cannot be paravirt \(virtio-net lacks module virtio_net, .*\): takes e1000, emulated$/,
       ),
     ]);
+  });
+});
+
+describe("a program without a driver for any console", () => {
+  it("keeps the default", async () => {
+    const { options, notices } = await settle({ kernel: program(0x6f), prefer: "paravirt" });
+    expect([options.console, notices]).toEqual([undefined, []]);
   });
 });
 

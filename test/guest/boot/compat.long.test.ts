@@ -10,7 +10,6 @@ import {
   addToInitrd,
   buildDebianGuest,
   checkGuest,
-  type DebianGuestOptions,
   type HardwareModel,
   hardwareModel,
   type NodeGuestOptions,
@@ -85,9 +84,9 @@ async function proveLinux(kernel: { kernel: string; initrd: string }, name: stri
 
 const NAMES = Object.keys(MODELS);
 
-describe.each(["trixie", "sid"])("Debian %s", (release) => {
+describe.each(["trixie", "sid"] as const)("Debian %s", (release) => {
   it.each(NAMES)("on %s", { timeout: BOOT }, async (name) => {
-    const guest = await buildDebianGuest({ release: release as DebianGuestOptions["release"] });
+    const guest = await buildDebianGuest({ release });
     await proveLinux(guest, name);
   });
 });
