@@ -1,10 +1,12 @@
 // Names of a Linux kernel's symbols out of its Image (scripts/kallsyms.c, kernel/kallsyms.c):
 //
-//   kallsyms_num_syms      u32, then up to a multiple of 8
+//   kallsyms_num_syms      u32
 //   kallsyms_names         a symbol: length (one byte, or two with 7 bits each), then so many token numbers
 //   kallsyms_markers       u32: where every 256th symbol is in the names
 //   kallsyms_token_table   256 strings
 //   kallsyms_token_index   u16: where each token is in the table
+//
+// Each begins at a multiple of 8, in newer kernels at the next multiple of what it is made of.
 //
 // None of it has a signature. The tokens of the digits stand for themselves, which finds the table;
 // what else there is must agree with it in every word, or there are no names here. Addresses are left out.
@@ -28,7 +30,8 @@ interface Tables {
   count: number;
 }
 
-const align8 = (at: number): number => Math.ceil(at / 8) * 8;
+/** What the parts of the tables begin at multiples of: at first that of old kernels. */
+const ALIGNMENTS = [8, 4, 2];
 
 /** "0", "1" ... "9", each with its zero. */
 const DIGITS = Array.from({ length: 20 }, (_, i) => (i % 2 === 0 ? DIGIT_ZERO + i / 2 : 0));
@@ -45,9 +48,9 @@ function readTokens(bytes: Uint8Array, view: DataView, start: number): string[] 
     tokens.push(String.fromCharCode(...bytes.subarray(at, end)));
     at = end + 1;
   }
-  const index = align8(at);
-  if (index + 2 * TOKENS > bytes.length) return undefined;
-  return places.every((place, i) => view.getUint16(index + 2 * i, true) === place) ? tokens : undefined;
+  const isIndex = (index: number): boolean =>
+    index + 2 * TOKENS <= bytes.length && places.every((place, i) => view.getUint16(index + 2 * i, true) === place);
+  return ALIGNMENTS.some((to) => isIndex(Math.ceil(at / to) * to)) ? tokens : undefined;
 }
 
 /** Goes back from the token table over the markers: ascending words that begin with 0. */
@@ -80,16 +83,18 @@ function findNames(
   const { at: end, words } = markers;
   const last = words[words.length - 1];
   const lowest = Math.max(8, end - last - MOST_TAIL);
-  for (let names = Math.floor((end - last) / 8) * 8; names >= lowest; names -= 8) {
-    const count = view.getUint32(names - 8, true);
-    if (count === 0 || count > MOST_SYMBOLS || Math.ceil(count / MARKER_STEP) !== words.length) continue;
-    let at = names + last;
-    for (let i = (words.length - 1) * MARKER_STEP; i < count && at < end; i++) {
-      const [length, prefix] = lengthAt(bytes, at);
-      at += prefix + length;
+  for (let names = Math.floor((end - last) / 4) * 4; names >= lowest; names -= 4) {
+    // Between the number of names and the first there may be a word of alignment.
+    for (const count of [view.getUint32(names - 8, true), view.getUint32(names - 4, true)]) {
+      if (count === 0 || count > MOST_SYMBOLS || Math.ceil(count / MARKER_STEP) !== words.length) continue;
+      let at = names + last;
+      for (let i = (words.length - 1) * MARKER_STEP; i < count && at < end; i++) {
+        const [length, prefix] = lengthAt(bytes, at);
+        at += prefix + length;
+      }
+      // Behind the last name there is alignment alone.
+      if (at <= end && end - at < 8) return { names, count };
     }
-    // Behind the last name there is alignment alone.
-    if (at <= end && end - at < 8) return { names, count };
   }
   return undefined;
 }
@@ -97,10 +102,10 @@ function findNames(
 function findTables(bytes: Uint8Array, view: DataView): Tables | undefined {
   for (let digits = bytes.indexOf(DIGIT_ZERO); digits >= 0; digits = bytes.indexOf(DIGIT_ZERO, digits + 1)) {
     if (!DIGITS.every((byte, i) => bytes[digits + i] === byte)) continue;
-    // The table begins at a multiple of 8 with as many tokens in between as there are characters below "0".
+    // The table follows words, with as many tokens in between as there are characters below "0".
     let zeros = 0;
     for (let start = digits; start > 0 && digits - start < DIGIT_ZERO * MOST_TOKEN && zeros <= DIGIT_ZERO; start--) {
-      if (start % 8 === 0 && zeros === DIGIT_ZERO) {
+      if (start % 4 === 0 && zeros === DIGIT_ZERO) {
         const tokens = readTokens(bytes, view, start);
         const markers = tokens && readMarkers(view, start);
         const found = markers && findNames(bytes, view, markers);

@@ -42,7 +42,7 @@ export const ikconfig = (config: string): Uint8Array =>
   bytesOf(text("IKCFG_ST"), gzipSync(text(config)), text("IKCFG_ED"));
 
 /** kallsyms: every byte is its own token but 1, which is "__initcall__kmod_". */
-export function kallsyms(symbols: readonly string[]): Uint8Array {
+export function kallsyms(symbols: readonly string[], isNewer = false): Uint8Array {
   const PREFIX = "__initcall__kmod_";
   const tokens = Array.from({ length: 256 }, (_, i) => (i === 1 ? PREFIX : i === 0 ? "" : String.fromCharCode(i)));
   const names: number[] = [];
@@ -58,12 +58,13 @@ export function kallsyms(symbols: readonly string[]): Uint8Array {
     index.push(table.length);
     table.push(...[...token].map((c) => c.charCodeAt(0)), 0);
   }
+  // Newer kernels leave no more room than each part's own alignment takes.
   return bytesOf(
-    words(symbols.length, 0),
-    padded(Uint8Array.from(names), 8),
-    padded(words(...markers), 8),
-    padded(Uint8Array.from(table), 8),
-    padded(new Uint8Array(Uint16Array.from(index).buffer), 8),
+    isNewer ? words(symbols.length) : words(symbols.length, 0),
+    padded(Uint8Array.from(names), isNewer ? 4 : 8),
+    padded(words(...markers), isNewer ? 4 : 8),
+    padded(Uint8Array.from(table), isNewer ? 2 : 8),
+    padded(new Uint8Array(Uint16Array.from(index).buffer), isNewer ? 2 : 8),
   );
 }
 
