@@ -24,6 +24,7 @@ const PROGRAMS = [
   { program: "qemu-riscv64", packages: ["qemu-user"] },
   { program: "chromium", packages: ["chromium"] },
   { program: "tshark", packages: ["tshark"] },
+  { program: "modprobe", packages: ["kmod"] },
   { program: "dtc", packages: ["device-tree-compiler"] },
   { program: "iperf3", packages: ["iperf3"] },
   ...(long

@@ -12,6 +12,15 @@ export class ParavaneError extends Error {
 /** An option has a value that cannot work: the caller can correct it. */
 export class OptionError extends ParavaneError {}
 
+/** A guest and the hardware do not fit, found out before the boot; `missing` says what each form lacks. */
+export class CompatibilityError extends ParavaneError {
+  readonly missing: readonly { function: string; device: string; missing: string }[];
+  constructor(message: string, missing: readonly { function: string; device: string; missing: string }[] = []) {
+    super(message);
+    this.missing = missing;
+  }
+}
+
 /** The machine cannot be set up: the host lacks memory, or a file of the package is missing. */
 export class HostError extends ParavaneError {}
 

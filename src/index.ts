@@ -8,6 +8,8 @@ import type { Guest } from "./guest/guest.ts";
 import { type NodeGuestOptions, resolveOptions } from "./platform/node/options.ts";
 import { nodePlatform } from "./platform/node/platform.ts";
 
+export { type Addons, type AddonsOptions, addToInitrd } from "./platform/node/compat/addons.ts";
+export { type CheckOptions, checkGuest, guestDrivers, hardwareModel } from "./platform/node/compat/check-guest.ts";
 export * from "./platform/node/debian/build.ts";
 export { DebianGuestError } from "./platform/node/debian/debian-error.ts";
 export { type BuiltKernel, buildKernel, type KernelOptions } from "./platform/node/debian/kernel.ts";

@@ -23,6 +23,11 @@ export { overlayDisk } from "./backend/overlay-disk.ts";
 export type { PcapSink } from "./backend/pcap.ts";
 export { createSwitch, type Switch, type SwitchPort, type SwitchPortCounts } from "./backend/switch.ts";
 export type { VsockBackend, VsockStream, VsockStreamEvents } from "./backend/vsock/vsock-backend.ts";
+export type { DriverSet, UserProgram } from "./compat/driver-set.ts";
+export type { FileSource } from "./compat/file-source.ts";
+export type { HardwareDevice, HardwareModel, HostAbilities } from "./compat/hardware-model.ts";
+export { checkHardwareModel, parseHardwareModel } from "./compat/hardware-model.ts";
+export type { Verdict } from "./compat/verdict.ts";
 export type { ExitCount } from "./engine/exit-counters.ts";
 export type {
   EngineStep,
@@ -36,6 +41,7 @@ export type {
 } from "./engine/regions.ts";
 export {
   AgentError,
+  CompatibilityError,
   type CrashSite,
   DiskError,
   Errno,

@@ -6,7 +6,8 @@ import { takeAccess, takeFile } from "./settings.ts";
 
 export interface DiskArgument {
   path: string;
-  if: DiskInterface;
+  /** Undefined where it is left open. */
+  if?: DiskInterface;
   readOnly: boolean;
   overlay: boolean;
   transport?: "mmio" | "pci";
@@ -56,7 +57,8 @@ export function parseDisk(text: string): DiskArgument {
   const interfaces = DISK_INTERFACES.filter((name) => settings.has(`if=${name}`));
   if (interfaces.length > 1) throw new OptionError(`disk ${path} can be ${interfaces.join(" or ")}, not both`);
   const access = takeAccess(file, "disk");
-  const device = interfaces[0] ?? "virtio";
+  const virtio = virtioSettings(settings, path);
+  const device: DiskInterface | undefined = interfaces[0] ?? (Object.keys(virtio).length > 0 ? "virtio" : undefined);
   const doorbellBuffer = settings.has("dbbuf=on");
   if (doorbellBuffer && settings.has("dbbuf=off")) throw new OptionError(`disk ${path}: dbbuf is on or off, not both`);
   if (doorbellBuffer && device !== "nvme") {
@@ -64,9 +66,9 @@ export function parseDisk(text: string): DiskArgument {
   }
   return {
     path,
-    if: device,
+    ...(device && { if: device }),
     ...access,
-    ...virtioSettings(settings, path),
+    ...virtio,
     ...(doorbellBuffer ? { doorbellBuffer } : {}),
   };
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 // The command `paravane`. Whatever goes wrong ends as one line on stderr and a status.
+import { CompatibilityError } from "../errors.ts";
 import { drained, onBrokenPipe } from "./output.ts";
 import { main } from "./program.ts";
 import { Ending, Status, say } from "./status.ts";
@@ -11,7 +12,7 @@ function statusOf(error: unknown): number {
   }
   say(error instanceof Error ? error.message : String(error));
   if (process.env.PARAVANE_DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n`);
-  return Status.FAILURE;
+  return error instanceof CompatibilityError ? Status.COMPATIBILITY : Status.FAILURE;
 }
 
 // Commands that run a guest listen themselves, and flush its disks first.

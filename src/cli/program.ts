@@ -4,13 +4,17 @@ import packageJson from "../../package.json" with { type: "json" };
 import { NET_MODELS } from "../guest/net-options.ts";
 import { listExtensions, parseCpu } from "../machine/cpu.ts";
 import { parseCodeCache, parseHotplug, parseMemory } from "../machine/memory-size.ts";
+import { addonNames } from "../platform/node/compat/addons.ts";
 import { NET_BACKENDS } from "../platform/node/net-backends.ts";
 import type { NodeNetOptions } from "../platform/node/options.ts";
+import { type AddonsArguments, addons } from "./addons.ts";
+import { type CheckArguments, check } from "./check.ts";
 import { compareCommand } from "./compare-command.ts";
 import { type DevicesArguments, printDevices } from "./devices.ts";
 import { type DiskArgument, parseDisk } from "./disk-option.ts";
 import { type ExplainArguments, explain } from "./explain.ts";
 import { type GuestArguments, makeGuest, makeKernel } from "./guest.ts";
+import { type HardwareArguments, printHardware } from "./hardware.ts";
 import { type HypercallsArguments, printHypercalls } from "./hypercalls.ts";
 import { parseNet } from "./net-option.ts";
 import { type PmemArgument, parsePmem } from "./pmem-option.ts";
@@ -95,10 +99,17 @@ function tierOptions(): Option[] {
 function irqchipOption(): Option {
   return new Option(
     "--irqchip <kind>",
-    "plic, or aia: messages straight into the harts (MSI-X), and interrupts between them without a call",
-  )
-    .choices(["plic", "aia"])
-    .default("plic");
+    "plic (the default), or aia: messages straight into the harts (MSI-X), and interrupts between them without a call",
+  ).choices(["plic", "aia"]);
+}
+
+const FORMS = ["paravirt", "emulated", "direct"];
+
+function hardwareOption(): Option {
+  return new Option(
+    "--hardware <file>",
+    "a hardware model, as `paravane hardware --json` prints it (default: this host)",
+  );
 }
 
 function seedOption(): Option {
@@ -143,6 +154,18 @@ function withGuestOptions(command: Command): Command {
     .addOption(new Option("--harts <n>", "harts, 1 to 8").default(1).argParser(wholeNumber(1, 8)))
     .addOption(new Option("--cpu <rv64,NAME=off,...>", `takes extensions away: ${extensions.join(" ")}`).argParser(cpu))
     .addOption(irqchipOption())
+    .addOption(
+      new Option(
+        "--prefer <form>",
+        "the form of boot, console, disks and networks that are not told otherwise, where guest and hardware can have it; else another, and a notice",
+      ).choices(FORMS),
+    )
+    .addOption(
+      new Option("--require <form>", "the same, and nothing else: status 3 before the boot where it cannot be").choices(
+        ["paravirt", "emulated"],
+      ),
+    )
+    .addOption(hardwareOption())
     .addOption(
       new Option(
         "--disk <file[,if=nvme|ahci|virtio][,ro|,overlay]>",
@@ -269,6 +292,52 @@ function devicesCommand(): Command {
     .action((options: DevicesArguments) => printDevices(options));
 }
 
+function checkCommand(): Command {
+  return new Command("check")
+    .description(
+      "say before the boot which forms of which functions will work for a guest, what the others lack, and which is best",
+    )
+    .addOption(new Option("--guest <name>", "a guest made for you (the default)").choices(["debian"]))
+    .option("--kernel <file>", "Linux Image or ELF program for riscv64")
+    .option("--initrd <file>", "cpio archives, plain or packed")
+    .option(
+      "--root <folder|image>",
+      "the root file system, a folder or a disk image with ext4; its newest kernel if there is no --kernel",
+    )
+    .option("--firmware <name>", "opensbi, u-boot (OpenSBI, then U-Boot), or a file")
+    .addOption(hardwareOption())
+    .addOption(new Option("--prefer <form>", "where the best form begins (default: direct)").choices(FORMS))
+    .option("--json", "prints JSON: [{function, form, device, works, missing, chosen}]")
+    .action((options: CheckArguments) => check(options));
+}
+
+function addonsCommand(): Command {
+  return new Command("addons")
+    .description(
+      "give an initrd modules for paravirtual devices that its kernel's package has, and an agent for commands",
+    )
+    .argument("<initrd>", "cpio archives, plain or packed, with the folder of the kernel's modules")
+    .addOption(
+      new Option("--add <name,...>", `what to add: ${addonNames().join(" ")}`).argParser(
+        (text: string, before: string[] | undefined) => [...(before ?? []), ...text.split(",").filter(Boolean)],
+      ),
+    )
+    .option(
+      "--modules <folder>",
+      "the kernel's modules, lib/modules/VERSION of its package (default: Debian's package)",
+    )
+    .option("--output <file>", "the new initrd (default: the initrd's name with .addons behind it)")
+    .option("--quiet", "no progress on stderr")
+    .action((initrd: string, options: AddonsArguments) => addons(initrd, options));
+}
+
+function hardwareCommand(): Command {
+  return new Command("hardware")
+    .description("print what this host offers its guests: ISA, page sizes, devices with their feature bits")
+    .option("--json", "prints JSON: {schema, isa, pageSizes, devices: [{function, form, device, features}], host}")
+    .action((options: HardwareArguments) => printHardware(options));
+}
+
 function hypercallsCommand(): Command {
   return new Command("hypercalls")
     .description("list every call to the hypervisor: its numbers, arguments, specification and cost")
@@ -290,7 +359,10 @@ export async function main(args: string[]): Promise<void> {
     hypercallsCommand(),
     guestCommand(),
     devicesCommand(),
-    compareCommand([irqchipOption(), clockOption(), seedOption()]),
+    checkCommand(),
+    addonsCommand(),
+    hardwareCommand(),
+    compareCommand([irqchipOption().default("plic"), clockOption(), seedOption()]),
   ];
   for (const command of [program, ...commands]) {
     // Mistakes come back to us as CommanderError; commander itself prints help and version alone.

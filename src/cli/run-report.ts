@@ -1,9 +1,10 @@
 // What `paravane run --json` prints: one JSON document on stdout, however the run ends.
 //   power-off                          {"reason":"power-off","status":0,...facts}
 //   a command (--exec)                 {"status":0,"stdout":"...","stderr":"...",...facts}
+//   guest and hardware do not fit      {"reason":"incompatible","status":3,"error":"...","missing":[...]}
 //   crash, timeout, signal, mistakes   {"reason":"panic","status":1,"error":"...","pc":"0x...",...facts}
 // In the last kind `status` is the status of this process.
-import { GuestCrash } from "../errors.ts";
+import { CompatibilityError, GuestCrash } from "../errors.ts";
 import type { Guest } from "../guest/guest.ts";
 import { Ending, Status } from "./status.ts";
 
@@ -24,6 +25,9 @@ export function describe(error: unknown): Record<string, unknown> {
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof Ending) {
     return { reason: REASONS[error.status] ?? "error", status: error.status, error: message || undefined };
+  }
+  if (error instanceof CompatibilityError) {
+    return { reason: "incompatible", status: Status.COMPATIBILITY, error: message, missing: error.missing };
   }
   if (!(error instanceof GuestCrash)) return { reason: "error", status: Status.FAILURE, error: message };
   const { hart, pc, cause, tval, disassembly } = error.site;

@@ -3,6 +3,7 @@ import { ExecError } from "../errors.ts";
 import type { Guest } from "../guest/guest.ts";
 import type { BootKind, ClockKind, ConsoleKind, IrqchipKind, RingKind, TierKind } from "../guest/options.ts";
 import { createGuest } from "../index.ts";
+import type { Form } from "../machine/catalogue-row.ts";
 import type { NodeGuestOptions, NodeNetOptions, NodeVsockOptions } from "../platform/node/options.ts";
 import type { DiskArgument } from "./disk-option.ts";
 import { guestBehind } from "./firmware-option.ts";
@@ -28,6 +29,10 @@ export interface RunArguments {
   harts: number;
   cpu?: string;
   irqchip?: IrqchipKind;
+  prefer?: Form;
+  require?: "paravirt" | "emulated";
+  /** Path of a hardware model. */
+  hardware?: string;
   disk?: DiskArgument[];
   net?: NodeNetOptions[];
   share?: ShareArgument[];
@@ -78,7 +83,8 @@ async function guestOptions(options: RunArguments, { logRegions }: RunVariant): 
     kernel,
     initrd,
     append,
-    boot: firmware === undefined ? "paravirt" : "firmware",
+    // Left open where a form is to be found for it.
+    boot: options.boot ?? (firmware === undefined ? undefined : "firmware"),
     firmware,
     memory,
     harts,
@@ -89,6 +95,9 @@ async function guestOptions(options: RunArguments, { logRegions }: RunVariant): 
     codeCache,
     seed,
     tools,
+    prefer: options.prefer,
+    require: options.require,
+    hardware: options.hardware,
     console: options.console,
     disks: options.disk,
     nets: options.net,

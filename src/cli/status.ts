@@ -4,6 +4,8 @@ export const Status = {
   OK: 0,
   FAILURE: 1,
   USAGE: 2,
+  /** Guest and hardware do not fit. */
+  COMPATIBILITY: 3,
   TIMEOUT: 124,
   HANGUP: 129,
   INTERRUPTED: 130,

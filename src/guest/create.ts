@@ -6,6 +6,7 @@ import type { DiskBackend } from "../backend/disk.ts";
 import { type EntropySource, seededEntropy } from "../backend/entropy.ts";
 import { memoryDisk } from "../backend/memory-disk.ts";
 import { overlayDisk } from "../backend/overlay-disk.ts";
+import { type StandardDevices, settleForms } from "../compat/settle.ts";
 import type { EngineConfig } from "../engine/engine.ts";
 import { type Inspect, loadInspect } from "../engine/inspect.ts";
 import { OptionError } from "../errors.ts";
@@ -213,7 +214,8 @@ function portsOf({ exec, agent, ports: named = [], serial }: GuestOptions): Name
 /** Creates a guest on `platform` and starts it. What stands behind its devices is the guest's from here on, and closed if it cannot be. */
 export async function createGuestOn(platform: Platform, options: GuestOptions, names: ImageNames = {}): Promise<Guest> {
   try {
-    return await create(platform, options, names);
+    const { options: settled, standard } = await settleForms(platform, options);
+    return await create(platform, settled, names, standard);
   } catch (error) {
     const { disks = [], pmem = [], shares = [], nets = [], vsock } = options;
     for (const { backend } of [...disks, ...pmem, ...shares]) backend?.close();
@@ -226,7 +228,12 @@ export async function createGuestOn(platform: Platform, options: GuestOptions, n
   }
 }
 
-async function create(platform: Platform, options: GuestOptions, names: ImageNames): Promise<Guest> {
+async function create(
+  platform: Platform,
+  options: GuestOptions,
+  names: ImageNames,
+  standard: StandardDevices,
+): Promise<Guest> {
   const boot = options.boot ?? (options.firmware === undefined ? "paravirt" : "firmware");
   // A second firmware stage has people to talk to, and drives the UART.
   const hasLoader = Array.isArray(options.firmware) && options.firmware.length > 1;
@@ -373,6 +380,7 @@ async function create(platform: Platform, options: GuestOptions, names: ImageNam
           hotplugTarget: 0,
         },
         virtioFlags: ringFlags(ring),
+        standard,
       },
       bootDisks: loaded === undefined ? 0 : 1,
       console,

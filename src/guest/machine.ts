@@ -6,6 +6,7 @@ import { Machine } from "../../assembly/abi/layout.ts";
 import { NET_PORTS } from "../../assembly/abi/net.ts";
 import type { ShareBackend } from "../backend/9p/share-backend.ts";
 import type { DiskBackend } from "../backend/disk.ts";
+import type { StandardDevices } from "../compat/settle.ts";
 import type { Engine, EngineConfig } from "../engine/engine.ts";
 import { AttachFlag } from "../engine/exports.ts";
 import { HostError, OptionError } from "../errors.ts";
@@ -87,6 +88,8 @@ export interface MachinePlan {
   grants: Grants;
   /** VirtioAttach, for console and entropy source. */
   virtioFlags: number;
+  /** Which of these two there are. */
+  standard: StandardDevices;
 }
 
 /** @throws OptionError if there are more persistent memory devices than the machine takes. */
@@ -227,10 +230,10 @@ export function powerOn(engine: Engine, plan: MachinePlan, isLinkUp: (port: numb
     if (target === undefined) throw new HostError(`${what} does not fit at 0x${gpa.toString(16)}: raise memory`);
     target.set(bytes);
   }
-  exports.attachVirtioMmio(RNG_SLOT, DeviceKind.VIRTIO_RNG, 0, 0, plan.virtioFlags);
+  if (plan.standard.entropy) exports.attachVirtioMmio(RNG_SLOT, DeviceKind.VIRTIO_RNG, 0, 0, plan.virtioFlags);
   const free = new Places();
   attachDisks(engine, plan.disks, free);
-  attachConsole(engine, plan.ports, plan.virtioFlags);
+  if (plan.standard.virtioConsole) attachConsole(engine, plan.ports, plan.virtioFlags);
   attachNets(engine, plan.nets, isLinkUp, free);
   attachShares(engine, plan.shares, free);
   if (plan.vsock !== undefined) attachVsock(engine, plan.vsock);

@@ -1,8 +1,10 @@
 // What a guest can be made of, and the defaults.
 import type { DiskBackend } from "../backend/disk.ts";
+import type { HardwareModel } from "../compat/hardware-model.ts";
 import type { DefinedHypercall } from "../hypercall/define-hypercall.ts";
 import type { Policy } from "../hypercall/policy.ts";
 import type { CallRefusal } from "../hypercall/refusals.ts";
+import type { Form } from "../machine/catalogue-row.ts";
 import type { IrqchipKind } from "../machine/cpu.ts";
 import type { DefinedDevice } from "../machine/define-device.ts";
 import type { ExitInfo } from "./exit-info.ts";
@@ -27,7 +29,8 @@ export interface DiskOptions {
   backend?: DiskBackend;
   /**
    * The device in front of it: an NVMe controller of its own (emulated, at most four), a drive behind the AHCI
-   * controller (emulated, at most six) or virtio-blk (paravirtual, the default).
+   * controller (emulated, at most six) or virtio-blk (paravirtual, the default). With `prefer`, `require` or `hardware` of the guest
+   * the default is what they choose.
    */
   if?: DiskInterface;
   /**
@@ -109,6 +112,16 @@ export interface GuestOptions {
   /** The console that the kernel and the shell use. Default: virtio; ns16550a, which U-Boot drives, behind U-Boot. */
   console?: ConsoleKind;
   disks?: DiskOptions[];
+  /**
+   * The form in which functions are given to the guest where its options leave that open: boot, console, disks, networks.
+   * Where a driver or the hardware lacks something for it, another form is taken, and onNotice is told. "emulated" boots
+   * through firmware. Default: nothing is looked at, and the defaults of each option hold.
+   */
+  prefer?: Form;
+  /** The same, but nothing else will do: createGuest() throws CompatibilityError where that form cannot work. */
+  require?: "paravirt" | "emulated";
+  /** The hardware that the guest is to be given, no more than this host's: what is not in the model is not there. Default: all of this host's. */
+  hardware?: HardwareModel;
   /** Devices of your own, made by defineDevice; at most 16. */
   devices?: DefinedDevice[];
   /** Hypercalls of your own, made by defineHypercall; at most 64. Paravirtual boot only. */

@@ -2,6 +2,8 @@
 // it; nothing else of the library sees Node or the DOM.
 
 import type { NetBackends } from "../backend/net-backends.ts";
+import type { HostAbilities } from "../compat/hardware-model.ts";
+import type { Unpack } from "../compat/initramfs.ts";
 
 export interface Platform {
   /** Milliseconds on a clock that never goes back. Called often: it must be cheap. */
@@ -21,6 +23,12 @@ export interface Platform {
   readonly netBackends: NetBackends;
   /** A module of the package, compiled. */
   loadModule(name: "engine"): Promise<WebAssembly.Module>;
+  /** What this host has, for its hardware model. */
+  abilities?(): Partial<HostAbilities>;
+  /** Unpacks more than gzip. */
+  readonly unpack?: Unpack;
+  /** Firmware for a guest that is to be fully virtualized and brings none of its own; `progress` hears of what takes long. */
+  loadFirmware?(progress: (line: string) => void): Promise<Uint8Array>;
   /** The bytes of one that is instantiated in another way. */
   loadBytes(name: "inspect"): Promise<Uint8Array | ArrayBuffer>;
 }

@@ -151,6 +151,24 @@ function entryOf(path: string, mode: number, data: Uint8Array, major: number, mi
 }
 
 /**
+ * Where the plain archive at `offset` ends: behind its trailer, or where something else than a member of it begins. What
+ * follows may be another archive, packed or not.
+ */
+export function archiveEnd(bytes: Uint8Array, offset: number): number {
+  while (offset + HEADER_SIZE <= bytes.length && isHeader(bytes, offset)) {
+    const nameSize = readHex(bytes, offset + Field.NAMESIZE);
+    const name = offset + HEADER_SIZE;
+    const end = align4(nameSize + HEADER_SIZE) + align4(readHex(bytes, offset + Field.FILESIZE)) + offset;
+    const isTrailer =
+      nameSize === TRAILER.length + 1 &&
+      new TextDecoder().decode(bytes.subarray(name, name + nameSize - 1)) === TRAILER;
+    offset = Math.min(end, bytes.length);
+    if (isTrailer) break;
+  }
+  return offset;
+}
+
+/**
  * Walks one or more plain archives behind each other. File data is a view of `bytes`.
  * @throws ImageError for anything that is cut short, damaged or not newc.
  */

@@ -154,3 +154,29 @@ export function mmuType(extensions: bigint): string {
   if (hasExtension(extensions, Ext.SV57)) return "riscv,sv57";
   return hasExtension(extensions, Ext.SV48) ? "riscv,sv48" : "riscv,sv39";
 }
+
+/** Address-translation modes, the narrowest first: sv39, sv48, sv57. */
+export function translationModes(extensions: bigint): string[] {
+  const wider = ([Ext.SV48, Ext.SV57] as const).filter((ext) => hasExtension(extensions, ext));
+  return ["sv39", ...wider.map((ext) => (ext === Ext.SV48 ? "sv48" : "sv57"))];
+}
+
+/**
+ * The text for parseCpu that asks for what `text` asks, and has of that only what `allowed` names; an extension goes with
+ * what it needs. What no machine can be without stays.
+ */
+export function limitCpu(text: string, allowed: ReadonlySet<string>): string {
+  let extensions = parseCpu(text);
+  const given = extensions;
+  const isAllowed = ({ bit, name }: Extension) => ALWAYS.includes(bit) || allowed.has(name);
+  // What needs something that has gone goes too, until nothing does.
+  for (let before = -1n; before !== extensions; ) {
+    before = extensions;
+    for (const row of ROWS) {
+      const isWhole = row.needs.every((needed) => hasExtension(extensions, EXTENSIONS[needed].bit));
+      if (!isAllowed(row) || !isWhole) extensions &= ~(1n << BigInt(row.bit));
+    }
+  }
+  const gone = ROWS.filter(({ bit }) => hasExtension(given, bit) && !hasExtension(extensions, bit));
+  return [text, ...gone.map(({ name }) => `${name}=off`)].join(",");
+}

@@ -3,7 +3,7 @@ import { parseDisk } from "../../src/cli/disk-option.ts";
 
 describe("--disk", () => {
   it.each([
-    ["a.img", { path: "a.img", if: "virtio", readOnly: false, overlay: false }],
+    ["a.img", { path: "a.img", readOnly: false, overlay: false }],
     ["a.img,if=nvme", { path: "a.img", if: "nvme", readOnly: false, overlay: false }],
     ["a.img,ro,if=virtio", { path: "a.img", if: "virtio", readOnly: true, overlay: false }],
     ["a.img,if=ahci", { path: "a.img", if: "ahci", readOnly: false, overlay: false }],
@@ -24,7 +24,7 @@ describe("--disk", () => {
         notificationData: true,
       },
     ],
-    ["with, comma.img,ro", { path: "with, comma.img", if: "virtio", readOnly: true, overlay: false }],
+    ["with, comma.img,ro", { path: "with, comma.img", readOnly: true, overlay: false }],
   ])("reads %s", (text, expected) => {
     expect(parseDisk(text)).toEqual(expected);
   });

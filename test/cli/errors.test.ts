@@ -70,6 +70,12 @@ describe("mistakes of usage end with status 2", () => {
     [["run", "surplus"], /run takes options alone, and got 1 argument more/],
     [["explain", "main", "other"], /explain takes 1 argument, and got 2/],
     [["explain", "--top", "0"], /whole number from 1/],
+    [["run", "--prefer", "virtual"], /--prefer virtual: write paravirt, emulated or direct;/],
+    [["run", "--require", "direct"], /--require direct: write paravirt or emulated;/],
+    [["check", "--guest", "debian", "--kernel", "Image"], /exclude each other/],
+    [["check", "surplus"], /check takes options alone/],
+    [["addons", "initrd"], /nothing to add: write --add/],
+    [["addons", "initrd", "--add", "9p", "--output", "./initrd"], /is the initrd itself/],
     [["guest", "arch"], /guest "arch" is not known: write debian or kernel;/],
   ])("%j", (args, message) => expectFailure(args, 2, message));
 });
@@ -88,6 +94,19 @@ describe("files that cannot work end with status 1", () => {
     ));
   it("a disk that is not there", () =>
     expectFailure(["run", "--kernel", path("Image"), "--disk", path("none")], 1, /does not exist: create it/));
+  it("a hardware model that is not there, or is none", async () => {
+    await expectFailure(
+      ["check", "--kernel", path("Image"), "--hardware", path("none")],
+      1,
+      /hardware model .* does not exist/,
+    );
+    await expectFailure(["run", "--kernel", path("Image"), "--hardware", path("bzImage")], 1, /is no JSON/);
+  });
+  it("a root file system that is not there, or is none", async () => {
+    await expectFailure(["check", "--root", path("none")], 1, /root .* does not exist/);
+    await expectFailure(["check", "--root", path("Image")], 1, /holds no ext4 file system/);
+    await expectFailure(["check", "--root", folder], 1, /there is no kernel to look at/);
+  });
   it("exec without an initrd", () =>
     expectFailure(["run", "--kernel", path("Image"), "--exec", "true"], 1, /exec needs an initrd/));
 });

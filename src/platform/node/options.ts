@@ -2,6 +2,7 @@
 // Debian guest by name.
 import { readFile } from "node:fs/promises";
 import type { PcapSink } from "../../backend/pcap.ts";
+import { type HardwareModel, parseHardwareModel } from "../../compat/hardware-model.ts";
 import { OptionError } from "../../errors.ts";
 import type { Closable } from "../../guest/close-all.ts";
 import type { ImageNames } from "../../guest/create.ts";
@@ -54,13 +55,15 @@ export interface NodePmemOptions extends PmemOptions {
 /** Contents, or the path of a file that holds them. */
 export type FileOrBytes = string | Uint8Array;
 
-type GivenOtherwise = "kernel" | "initrd" | "firmware" | "disks" | "nets" | "shares" | "vsock" | "pmem";
+type GivenOtherwise = "hardware" | "kernel" | "initrd" | "firmware" | "disks" | "nets" | "shares" | "vsock" | "pmem";
 
 export interface NodeGuestOptions extends Omit<GuestOptions, GivenOtherwise> {
   /** "debian": Debian's kernel and an initramfs made of its packages; kept after the first time. */
   guest?: "debian";
   kernel?: FileOrBytes;
   initrd?: FileOrBytes;
+  /** A hardware model, or the path of a file with one. */
+  hardware?: string | HardwareModel;
   /**
    * "opensbi", "u-boot" (OpenSBI, then U-Boot, then the kernel from a disk: from one of `disks`, else
    * from one made of kernel and initrd), or firmware of your own.
@@ -78,7 +81,8 @@ export interface NodeGuestOptions extends Omit<GuestOptions, GivenOtherwise> {
   tools?: boolean;
 }
 
-async function read(file: FileOrBytes, what: string): Promise<Uint8Array> {
+/** The bytes of a file, or those that were given. `what` names it in messages. */
+export async function read(file: FileOrBytes, what: string): Promise<Uint8Array> {
   if (typeof file !== "string") return file;
   try {
     return await readFile(file);
@@ -88,6 +92,12 @@ async function read(file: FileOrBytes, what: string): Promise<Uint8Array> {
       code === "ENOENT" ? "does not exist" : code === "EISDIR" ? "is a directory" : `cannot be read (${message})`;
     throw new OptionError(`${what} ${file} ${reason}: give the path of a file`, { cause });
   }
+}
+
+/** The hardware model in the file `path`. @throws OptionError if there is none. */
+export async function readHardware(path: string): Promise<HardwareModel> {
+  const what = `hardware model ${path}`;
+  return parseHardwareModel(new TextDecoder().decode(await read(path, "hardware model")), what);
 }
 
 function isOurFirmware(firmware: NodeGuestOptions["firmware"]): firmware is "opensbi" | "u-boot" {
@@ -198,7 +208,7 @@ export async function resolveOptions(
   options: NodeGuestOptions,
   progress: (line: string) => void,
 ): Promise<ResolvedOptions> {
-  const { guest, tools, firmware, disks = [], ...rest } = options;
+  const { guest, tools, firmware, hardware, disks = [], ...rest } = options;
   if (guest !== undefined && guest !== "debian") {
     throw new OptionError(`guest "${guest}" is not known: write debian, or give a kernel`);
   }
@@ -209,18 +219,20 @@ export async function resolveOptions(
   const usesKernel = firmware !== "u-boot" || disks.length === 0;
   const kernel = options.kernel ?? (guest === "debian" && usesKernel ? debian?.kernel : undefined);
   const initrd = options.initrd ?? (guest === "debian" && usesKernel ? debian?.initrd : undefined);
-  const all = tools ? [...disks, { path: debian?.toolsDisk, readOnly: true, if: "virtio" as const }] : disks;
+  const all = tools ? [...disks, { path: debian?.toolsDisk, readOnly: true }] : disks;
   const [kernelBytes, initrdBytes, firmwareBytes] = await Promise.all([
     kernel === undefined ? undefined : read(kernel, "kernel"),
     initrd === undefined ? undefined : read(initrd, "initrd"),
     readFirmware(firmware, debian),
   ]);
+  const model = typeof hardware === "string" ? await readHardware(hardware) : hardware;
   const stages = firmware === undefined || isOurFirmware(firmware) ? [] : [firmware].flat();
   const files = { kernel: kernelBytes, initrd: initrdBytes, firmware: firmwareBytes };
   return {
     options: {
       ...rest,
       ...files,
+      ...(model && { hardware: model }),
       ...(await openPaths({ ...options, disks: all })),
     },
     names: {

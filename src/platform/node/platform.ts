@@ -5,6 +5,9 @@ import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { HostError } from "../../errors.ts";
 import type { Platform } from "../../guest/platform.ts";
+import { nodeAbilities } from "./compat/abilities.ts";
+import { unpack } from "./compat/unpack.ts";
+import { buildDebianGuest } from "./debian/build.ts";
 import { NET_BACKENDS } from "./net-backends.ts";
 
 /** The package's modules, from the bundle (dist/) and from the sources (src/platform/node/). */
@@ -63,4 +66,7 @@ export const nodePlatform: Platform = {
     return module;
   },
   loadBytes: readModule,
+  abilities: nodeAbilities,
+  unpack,
+  loadFirmware: async (progress) => readFile((await buildDebianGuest({ progress })).opensbi.dynamic),
 };

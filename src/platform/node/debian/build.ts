@@ -9,6 +9,7 @@ import { cachedBuild, type Workplace } from "./cached-build.ts";
 import { decompress } from "./deb.ts";
 import { DebianGuestError } from "./debian-error.ts";
 import { initramfs } from "./initramfs.ts";
+import { fetchKernel } from "./kernel-package.ts";
 import { selectModules, WANTED_MODULES } from "./modules.ts";
 import { buildToolsDisk, TOOL_PACKAGES } from "./tools-disk.ts";
 
@@ -37,8 +38,8 @@ const FILES = {
 export interface DebianGuestOptions {
   /** Where guests are kept; $PARAVANE_CACHE or ~/.cache/paravane if left out. */
   cacheDir?: string;
-  /** Debian's code name of the release. */
-  release?: "trixie";
+  /** Debian's code name of the release. Default: trixie. */
+  release?: "trixie" | "sid";
   /** Look for newer packages although there is a build already. */
   refresh?: boolean;
   /** Gets a line of text at each step; nothing at all when the guest comes from the cache. */
@@ -112,7 +113,9 @@ async function make(release: string, { packages, out, scratch, progress }: Workp
       `the archive has no ${KERNEL_METAPACKAGE} in ${release}: use a mirror that carries riscv64`,
     );
   }
-  const fetched = await packages.fetch([kernelPackage, "busybox-static", "opensbi", "u-boot-qemu"]);
+  const fetched = await packages.fetch(["busybox-static", "opensbi", "u-boot-qemu"]);
+  const kernel = await fetchKernel(packages, kernelPackage);
+  if (kernel !== undefined) fetched.set(kernelPackage, { folder: kernel, depends: [] });
   const fileOf = (name: string, path: string): string => {
     const found = fetched.get(name);
     if (!found) throw new DebianGuestError(`the archive has no package ${name} in ${release} for riscv64`);
@@ -130,13 +133,16 @@ async function make(release: string, { packages, out, scratch, progress }: Workp
   );
   const busybox = readFileSync(fileOf("busybox-static", "usr/bin/busybox"));
   writeFileSync(join(out, FILES.initrd), initramfs({ busybox, kernelVersion, modules }));
-  copyFileSync(fileOf(kernelPackage, `boot/vmlinux-${kernelVersion}`), join(out, FILES.kernel));
+  // A plain Image in both places; the second is that of Linux 7.0 and later.
+  const images = [`boot/vmlinux-${kernelVersion}`, `usr/lib/modules/${kernelVersion}/vmlinuz`];
+  const image = images.find((path) => kernel !== undefined && existsSync(join(kernel, path))) ?? images[0];
+  copyFileSync(fileOf(kernelPackage, image), join(out, FILES.kernel));
   copyFileSync(fileOf("opensbi", `${OPENSBI}/fw_dynamic.bin`), join(out, FILES.dynamic));
   copyFileSync(fileOf("opensbi", `${OPENSBI}/fw_jump.bin`), join(out, FILES.jump));
   copyFileSync(fileOf("u-boot-qemu", `${UBOOT}/u-boot.bin`), join(out, FILES.uboot));
 
   progress(`making the disk with ${TOOL_PACKAGES.join(", ")}`);
-  const { image } = await buildToolsDisk((names) => packages.fetch(names));
-  writeFileSync(join(out, FILES.toolsDisk), image);
+  const tools = await buildToolsDisk((names) => packages.fetch(names));
+  writeFileSync(join(out, FILES.toolsDisk), tools.image);
   return kernelVersion;
 }

@@ -18,6 +18,9 @@ export const WANTED_MODULES = [
   ...["crc32c_generic", "ext4", "erofs", "squashfs", "overlay", "loop", "9p", "vmw_vsock_virtio_transport"],
 ];
 
+/** Kernels from 6.14 on have it in another way. */
+const NOT_IN_ALL = ["crc32c_generic"];
+
 interface KernelModule {
   info: ModuleInfo;
   /** Relative to the folder of modules, without a suffix of compression. */
@@ -88,6 +91,7 @@ export async function selectModules(
   for (let name = queue.shift(); name !== undefined; name = queue.shift()) {
     if (modules.has(name) || builtin.has(name)) continue;
     const path = byName.get(name);
+    if (!path && NOT_IN_ALL.includes(name)) continue;
     if (!path) throw new DebianGuestError(`the kernel in ${basename(folder)} has no module ${name}`);
     const data = await read(join(folder, "kernel", path));
     const info = moduleInfo(data);
