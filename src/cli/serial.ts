@@ -4,7 +4,7 @@ import { writeSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import type { Server, Socket } from "node:net";
 import { OptionError } from "../errors.ts";
-import type { Guest } from "../guest/guest.ts";
+import type { Guest, GuestPort } from "../guest/guest.ts";
 import { listenOn } from "../platform/node/unix-socket.ts";
 import type { SerialArgument } from "./serial-option.ts";
 import { say } from "./status.ts";
@@ -29,44 +29,54 @@ function writeTo(stream: Socket, bytes: Uint8Array, guest: Guest): void {
   stream.on("drain", goOn).on("close", goOn);
 }
 
+/** What a program says goes to the guest. One that the guest does not take waits, but not at once: whoever is not read is not seen to go. */
+function pass(socket: Socket, port: GuestPort): void {
+  let waiting = 0;
+  socket.on("data", (bytes) => {
+    waiting += bytes.length;
+    if (waiting > MOST_WAITING) socket.pause();
+    port.write(bytes, () => {
+      waiting -= bytes.length;
+      if (waiting <= MOST_WAITING) socket.resume();
+    });
+  });
+}
+
 class SerialSocket implements SerialEnd {
   readonly #name: string;
   readonly #server: Server;
+  #port: GuestPort | undefined;
   #client: Socket | undefined;
 
   constructor(name: string, server: Server) {
     this.#name = name;
     this.#server = server;
+    // A program may be there before the guest is.
+    server.on("connection", (socket) => this.#take(socket));
   }
 
   connect(guest: Guest): void {
     const port = guest.port(this.#name);
+    this.#port = port;
     // As with a cable: what is said while nobody is at the other end is lost.
     port.onData((bytes) => this.#client && writeTo(this.#client, bytes, guest));
-    this.#server.on("connection", (socket) => {
-      socket.on("error", () => {}); // "close" follows
-      if (this.#client !== undefined) {
-        // A cable has one other end.
-        socket.destroy();
-        return;
-      }
-      this.#client = socket;
-      // Who has nothing more to say leaves, as the next one waits for the cable.
-      socket.on("end", () => socket.destroy());
-      socket.on("close", () => {
-        this.#client = undefined;
-      });
-      let waiting = 0;
-      socket.on("data", (bytes) => {
-        // A guest that does not listen lets the program wait, but not at once: whoever is not read is not seen to go.
-        waiting += bytes.length;
-        if (waiting > MOST_WAITING) socket.pause();
-        port.write(bytes, () => {
-          waiting -= bytes.length;
-          if (waiting <= MOST_WAITING) socket.resume();
-        });
-      });
+    if (this.#client !== undefined) pass(this.#client, port);
+  }
+
+  #take(socket: Socket): void {
+    socket.on("error", () => {}); // "close" follows
+    if (this.#client !== undefined) {
+      // A cable has one other end.
+      socket.destroy();
+      return;
+    }
+    this.#client = socket;
+    // Who has nothing more to say leaves, as the next one waits for the cable.
+    socket.on("end", () => socket.destroy());
+    socket.on("close", () => {
+      this.#client = undefined;
     });
+    if (this.#port !== undefined) pass(socket, this.#port);
   }
 
   close(): void {

@@ -1,6 +1,5 @@
 // The commands `paravane run` and `paravane explain` on Debian's kernel, each run in a process of its own.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -41,38 +40,6 @@ describe("run --exec", () => {
       expect(readFileSync(virtio).toString("latin1", 4096, 4103)).toBe("on-vda\n");
       expect(readFileSync(nvme).toString("latin1", 4096, 4107)).toBe("on-nvme0n1\n");
       expect(readFileSync(overlay).every((byte) => byte === 0)).toBe(true);
-    },
-    BOOT,
-  );
-
-  it(
-    "gives the second serial port a socket",
-    async () => {
-      const socket = join(folder, "talk");
-      const command =
-        "exec 3<>/dev/ttyS1; stty raw -echo <&3; echo ready >&3; head -n 1 <&3; head -c 300000 <&3 | tr -d x | wc -c";
-      const child = start(["run", "--quiet", "--serial", `talk,socket=${socket}`, "--exec", command]);
-      child.stdin.end();
-      const ended = collect(child);
-      const connected = async (): Promise<Socket> => {
-        for (;;) {
-          const client = connect(socket);
-          const isThere = await new Promise((resolve) =>
-            client.once("connect", () => resolve(true)).once("error", () => resolve(false)),
-          );
-          if (isThere) return client;
-          await new Promise((resolve) => setTimeout(resolve, 50));
-        }
-      };
-      const client = await connected();
-      let said = "";
-      client.on("data", (bytes) => {
-        said += bytes;
-        if (said === "ready\n") client.write(`hello\n${"x".repeat(300_000)}`);
-      });
-      expect(await ended).toEqual({ status: 0, stdout: "hello\n0\n", stderr: "" });
-      expect(said).toBe("ready\n");
-      client.destroy();
     },
     BOOT,
   );
