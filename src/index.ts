@@ -26,6 +26,7 @@ export type {
 export { FolderShare } from "./platform/node/share/folder-share.ts";
 export { type StreamNet, type StreamNetOptions, streamNet } from "./platform/node/stream-net.ts";
 export { userNet } from "./platform/node/user-net.ts";
+export { createHypervisor, type HostedGuestOptions, type HostedNetOptions } from "./platform/node/hypervisor.ts";
 export * from "./public.ts";
 
 /**

@@ -41,6 +41,7 @@ export {
   Errno,
   ExecError,
   GuestCrash,
+  GuestStateError,
   HostError,
   OptionError,
   ParavaneError,
@@ -73,6 +74,9 @@ export type {
   FreezeStatus,
   QemuAgent,
 } from "./guest/qemu-agent/qemu-agent.ts";
+export type { GuestStatistics, HostedExecOptions } from "./hypervisor/calls.ts";
+export type { GuestEnd, GuestEvent, GuestState, HostedGuest } from "./hypervisor/hosted-guest.ts";
+export type { Hypervisor, HypervisorOptions } from "./hypervisor/hypervisor.ts";
 export { BootError } from "./machine/boot-error.ts";
 export {
   type CustomDevice,
