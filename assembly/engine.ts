@@ -5,9 +5,9 @@ import { ConsolePort } from "./abi/device";
 import { Exit } from "./abi/exit";
 import { HartAt, Layout, Machine } from "./abi/layout";
 import { ahciHasWork, ahciPoll } from "./devices/block/ahci";
-import { nvmeLook } from "./devices/block/nvme";
+import { nvmeLook, nvmePoll } from "./devices/block/nvme";
 import { resetDevices } from "./devices/reset";
-import { uartFlushAll, uartInput, uartListens } from "./devices/console/ns16550a";
+import { uartFlushAll, uartInput, uartListens, uartPoll } from "./devices/console/ns16550a";
 import { e1000HasWork, e1000Poll } from "./devices/net/e1000";
 import { virtioHasWork, virtioPoll } from "./devices/virtio/service";
 import {
@@ -27,6 +27,8 @@ import { hart, hartCount, hartOf, Mode, switchHart } from "./hart/state";
 import { selectBanks, settleWrites } from "./hart/tlb";
 import { LONE_ENTRY, resetPredecode } from "./code/predecode";
 import { resetRegions } from "./code/regions";
+import { beginPoll } from "./hypercall/devices";
+import { resetParked } from "./hypercall/parked";
 import { interpret } from "./interpreter/fast.gen";
 import { runHarts } from "./interpreter/run";
 import { Entry, SINK_RD } from "./isa/entry";
@@ -34,6 +36,7 @@ import { Op } from "./isa/op.gen";
 import { writeTagsStale } from "./memory/backed";
 import { BOOT_ROM } from "./memory/physical";
 import { sbiConsoleInput } from "./sbi/dbcn";
+import { resetGrants } from "./sbi/grants";
 import { resetSbiState } from "./sbi/state";
 import { resetHeat } from "./translator/heat";
 import { resetLog } from "./translator/log";
@@ -63,6 +66,7 @@ export {
 export { virtioMemPlugged, virtioMemSetPlace, virtioMemSetRequested } from "./devices/memory/virtio-mem";
 export { writeBackAll } from "./memory/backed";
 export { pagesInUse } from "./memory/ram";
+export { hypercallBuffer, hypercallDone } from "./sbi/host-call";
 
 /** Instance of the virtio device that carries the guest's virtio console and ports. */
 const CONSOLE_INSTANCE: u32 = 8;
@@ -84,6 +88,8 @@ export function reset(): void {
   resetPredecode();
   resetDevices();
   resetSbiState();
+  resetGrants();
+  resetParked();
   resetSeed();
   for (let h: u32 = 0; h < hartCount(); h++) {
     switchHart(h);
@@ -118,10 +124,13 @@ export function startHart(h: u32, pc: u64, a0: u64, a1: u64, a2: u64, mode: u32)
 
 /** Runs up to `budget` steps over all harts; why it came back (abi/exit). */
 export function run(budget: i32): i32 {
+  beginPoll();
   virtioPoll();
   if (writeTagsStale()) settleWrites();
   ahciPoll();
   nvmeLook();
+  nvmePoll();
+  uartPoll();
   e1000Poll();
   const exit = runHarts(budget);
   uartFlushAll();

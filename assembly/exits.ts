@@ -72,8 +72,17 @@ export function countBar(kind: u32, instance: u32, direction: ExitDirection, bar
 
 /** A hypercall by extension and function; a guest's nonsense beyond their width is folded. */
 export function countHypercall(eid: u64, fid: u64): void {
+  countCall(ExitKind.HYPERCALL, eid, fid);
+}
+
+/** One that was refused. */
+export function countRefused(eid: u64, fid: u64): void {
+  countCall(ExitKind.REFUSED, eid, fid);
+}
+
+function countCall(kind: ExitKind, eid: u64, fid: u64): void {
   const call: u64 = fid < 0xff ? fid : 0xff;
-  countExit(ExitKind.HYPERCALL, 0, ExitDirection.CALL, ((eid & 0xffff_ffff) << 8) | call);
+  countExit(kind, 0, ExitDirection.CALL, ((eid & 0xffff_ffff) << 8) | call);
 }
 
 export function resetExitCounters(): void {

@@ -67,3 +67,10 @@ export declare function vsockReset(): void;
 /** Fills `length` bytes with entropy: the host's, or the seed's stream. */
 @external("host", "entropy")
 export declare function entropy(address: usize, length: u32): void;
+
+/**
+ * A call that the host serves, by its number in the list of them; its arguments are at HypercallAt.ANSWER, where the answer
+ * is to be. 0: it is there. 1: it comes later, through `hypercallDone(hart, ...)`, and the hart waits.
+ */
+@external("host", "hypercall")
+export declare function hypercall(call: u32, hart: u32): i32;

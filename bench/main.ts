@@ -6,6 +6,7 @@ import { boot } from "./boot.ts";
 import { debianPrograms } from "./debian-programs.ts";
 import { device } from "./device.ts";
 import { fp } from "./fp.ts";
+import { hypercalls } from "./hypercalls.ts";
 import { interpreter } from "./interpreter.ts";
 import { interrupts } from "./interrupts.ts";
 import { linuxKernels } from "./linux-kernels.ts";
@@ -23,6 +24,7 @@ const BENCHMARKS: Record<string, Benchmark> = {
   "systemd-boot": systemdBoot,
   device,
   interrupts,
+  hypercalls,
   memory,
   fp,
 };

@@ -74,6 +74,22 @@ export type {
   FreezeStatus,
   QemuAgent,
 } from "./guest/qemu-agent/qemu-agent.ts";
+export type { ArgumentType, CallArgument, CallCost, CallRow } from "./hypercall/call-row.ts";
+export { CALLS } from "./hypercall/catalogue.ts";
+export {
+  type DefinedHypercall,
+  defineHypercall,
+  type HypercallArguments,
+  type HypercallContext,
+  type HypercallDefinition,
+  type HypercallResult,
+  type HypercallType,
+  type HypercallValues,
+} from "./hypercall/define-hypercall.ts";
+export { hypercallHeader, hypercallStub } from "./hypercall/guest-sources.ts";
+export { type DevicePolicy, type Policy, parsePolicy, type TokenBucket } from "./hypercall/policy.ts";
+export type { CallRefusal, RefusalReason } from "./hypercall/refusals.ts";
+export type { BudgetUse } from "./hypercall/table.ts";
 export type { GuestStatistics, HostedExecOptions } from "./hypervisor/calls.ts";
 export type { GuestEnd, GuestEvent, GuestState, HostedGuest } from "./hypervisor/hosted-guest.ts";
 export type { Hypervisor, HypervisorOptions } from "./hypervisor/hypervisor.ts";

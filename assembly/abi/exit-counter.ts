@@ -16,6 +16,8 @@ export const enum ExitKind {
   /** Exceptions that the hypervisor itself served; the register is the cause. */
   TRAP = 33,
   INTERRUPT = 34,
+  /** Hypercalls that were refused, numbered as those that were served. */
+  REFUSED = 35,
   /** Kinds are below this. */
   COUNT = 64,
 }

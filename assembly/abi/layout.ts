@@ -7,6 +7,7 @@
 //   0x0000_1000  machine-wide state: clock, run record, interrupt lines, options
 //   0x0000_4000  harts that are not running: one 2 KiB image each
 //   0x0000_8000  pages that base registers point to (see hart/base-pages.ts)
+//   0x0000_a000  hypercalls: what is granted, budgets (see abi/hypercall.ts)
 //   0x0001_0000  devices, PAGE apart (see Dev)
 //   0x0006_0000  exit counters
 //   0x0008_0000  static data of the compiled module (asc --memoryBase)
@@ -29,6 +30,9 @@ export const enum Layout {
 
   BASE_PAGES = 0x8000,
   BASE_PAGES_END = 0x8c10,
+
+  HYPERCALLS = 0xa000,
+  HYPERCALLS_END = 0x1_0000,
 
   DEVICES = 0x1_0000,
   DEVICES_END = 0x6_0000,

@@ -22,6 +22,10 @@ export const enum SbiExtension {
   DBCN = 0x4442434e,
   SUSP = 0x53555350,
   STA = 0x535441,
+  /** The hypervisor's own, in the range for firmware: its low bits are the implementation's id (chapter 17). */
+  PARAVANE = 0x0a00_5056,
+  FIRMWARE_FIRST = 0x0a00_0000,
+  FIRMWARE_LAST = 0x0aff_ffff,
 }
 
 /** Error codes, a0 after the ecall (chapter 3). */

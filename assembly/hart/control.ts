@@ -10,6 +10,9 @@ import { flushAddress, flushAll, resetTlb, selectBanks } from "./tlb";
 
 export { HartRequest } from "./state";
 
+/** Bytes of an ecall; there is no compressed one. */
+const ECALL_SIZE: u64 = 4;
+
 /** Where hart `h`'s register block is, running or not. */
 function blockOf(h: u32): usize {
   return h == currentHart() ? <usize>Layout.HART : imageOf(h);
@@ -17,6 +20,19 @@ function blockOf(h: u32): usize {
 
 function setRegister(h: u32, address: usize, value: u64): void {
   store<u64>(blockOf(h) + (address - <usize>Layout.HART), value);
+}
+
+/** The ecall at which hart `h` waits has been answered: it goes on behind it. */
+export function answerCall(h: u32, error: i64, value: u64): void {
+  setRegister(h, <usize>HartAt.X + 80, <u64>error);
+  setRegister(h, <usize>HartAt.X + 88, value);
+  setRegister(h, HartAt.PC, load<u64>(blockOf(h) + (<usize>HartAt.PC - <usize>Layout.HART)) + ECALL_SIZE);
+  hartOf(h).retired++;
+}
+
+/** Register a`n` of hart `h`, running or not: where it is. */
+export function argumentAt(h: u32, n: u32): usize {
+  return blockOf(h) + (<usize>HartAt.X - <usize>Layout.HART) + ((<usize>(10 + n)) << 3);
 }
 
 /** Power-on state of hart `h`: stopped, in M-mode, interrupts off. */

@@ -97,6 +97,15 @@ export function wouldWake(h: u32): bool {
   return ((interruptsPending(h) & s.mie) | supervisorReady(h, s)) != 0;
 }
 
+/** Would the hart take an interrupt before its next instruction? */
+export function wouldTake(h: u32): bool {
+  const s = hartOf(h);
+  const machine = interruptsPending(h) & s.mie & ~s.mideleg;
+  if (machine != 0 && (s.mode != <u32>Mode.M || (s.mstatus & Status.MIE) != 0)) return true;
+  if (s.mode == <u32>Mode.M || (s.mode == <u32>Mode.S && (s.mstatus & Status.SIE) == 0)) return false;
+  return supervisorReady(h, s) != 0;
+}
+
 /** Priority order MEI, MSI, MTI, SEI, SSI, STI (3.1.9). */
 export function mostUrgent(set: u64): u64 {
   if (set & Pending.MEI) return 11;

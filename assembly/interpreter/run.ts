@@ -7,6 +7,8 @@ import { serveRequests } from "../hart/control";
 import { currentHart, hartCount, hartOf, Run, switchHart } from "../hart/state";
 import { selectBanks } from "../hart/tlb";
 import { wouldWake } from "../hart/trap";
+import { isPollDue } from "../hypercall/devices";
+import { isDue, isParked, unpark } from "../hypercall/parked";
 import { batchIsDue, installBatch } from "../translator/modules";
 import { interpret } from "./fast.gen";
 import { nextBias, start, stepsLeft } from "./step";
@@ -22,7 +24,10 @@ function nextRunnable(): u32 {
     const s = hartOf(h);
     if (s.run != <u32>Run.STARTED) continue;
     if (s.waiting) {
-      if (!wouldWake(h)) continue;
+      if (isParked(h)) {
+        if (!isDue(h)) continue;
+        unpark(h);
+      } else if (!wouldWake(h)) continue;
       s.waiting = 0;
       s.suspended = 0;
     }
@@ -37,6 +42,8 @@ export function runHarts(budget: i32): Exit {
   beginRun(budget);
   while (!runIsOver()) {
     updateTimers();
+    // Requests wait for budget that is there by now: run() looks at devices when it is called again.
+    if (isPollDue()) return Exit.BUDGET;
     const h = nextRunnable();
     if (h == <u32>Layout.MAX_HARTS) {
       if (!sleep()) return Exit.IDLE;

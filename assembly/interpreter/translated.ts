@@ -1,6 +1,6 @@
 // From the run loop into translated code and back. The loop comes here with whatever it
 // cannot do: an instruction of the slow path, or the beginning of a region.
-import { SCALE } from "../memory/code-map";
+import { codeDropped, SCALE } from "../memory/code-map";
 import { Machine } from "../abi/layout";
 import { codePageAt, decoded, markHead, pageOfEntry, predecode, slotForPage, wordOf } from "../code/predecode";
 import { nextRegionAt, regionAt, regionDistance, regionPage, RegionState } from "../code/regions";
@@ -8,7 +8,7 @@ import { hasRequests } from "../hart/control";
 import { setSliceLeft, stepsInSlice } from "../hart/counters";
 import { fillJump, jumpEpoch, lookupJump, noteJumpPage } from "../hart/jumps";
 import { leafGlobal, leafSize } from "../hart/mmu";
-import { hart, setPc } from "../hart/state";
+import { currentHart, hart, setPc } from "../hart/state";
 import { lookupInstruction } from "../hart/tlb";
 import { Op, REGION_HEAD } from "../isa/op.gen";
 import { MAX_DEPTH } from "../translator/buffers";
@@ -16,13 +16,14 @@ import { isMisaligned } from "../translator/address";
 import { arrive } from "../translator/heat";
 import { enterFunction } from "../translator/host";
 import { placeOf } from "../translator/insn";
-import { INTERPRET } from "../translator/leave";
+import { HYPERCALL, INTERPRET } from "../translator/leave";
 import { useModule } from "../translator/modules";
 import { noteMiss, SiteReport, takeReport } from "../translator/sites";
 import { isSettled, noteJump } from "../translator/targets";
 import { suits, translateRegion } from "../translator/translate";
 import { interpret } from "./fast.gen";
-import { enter, mustLeave, nextBias, setContinuation, start, step, stepsLeft } from "./step";
+import { sbiCall } from "../sbi/dispatch";
+import { enter, mustLeave, nextBias, resume, setContinuation, start, step, stepsLeft } from "./step";
 import { FEWEST_STEPS, mayEndEarly, renewTurn } from "./turns";
 
 /** What a nested run of the interpreter costs of the host's stack, in calls. */
@@ -143,13 +144,21 @@ function stepAndCount(p: usize, n: i32, bias: i64): usize {
 export function goOn(address: u64, n: i32, calls: i32, to: u64): u64 {
   if (unwinds) return giveUp(address);
   if (calls >= MAX_DEPTH) return unwind(address, n);
+  const isHypercall = (to & HYPERCALL) != 0;
+  if (isHypercall) {
+    to &= ~HYPERCALL;
+    if (hypercall(address & ~INTERPRET, to, n)) {
+      store<u32>(<usize>Machine.STEPS, n - 1);
+      return to;
+    }
+  }
   const outerDepth = depth;
   const outerBack = back;
   const outerMode = backMode;
   depth = calls + NEST;
   back = to;
   backMode = hart().mode;
-  const came = runUntilBack(address, n, to);
+  const came = runUntilBack(address, n, to, isHypercall);
   depth = outerDepth;
   back = outerBack;
   backMode = outerMode;
@@ -172,12 +181,37 @@ function unwind(address: u64, n: i32): u64 {
   return giveUp(address);
 }
 
-/** False if everything is to return. */
-function runUntilBack(address: u64, n: i32, to: u64): bool {
+/**
+ * The call to the hypervisor at `at`, with `n` steps left, as step() does it. True if the code behind can go on at once: nothing
+ * else is to be done before. If not the hart's pc says where to go on.
+ */
+function hypercall(at: u64, to: u64, n: i32): bool {
+  const s = hart();
+  setSliceLeft(<u32>n);
+  setPc(at);
+  s.trapped = 0;
+  s.redirected = 0;
+  if (!sbiCall(currentHart())) return false;
+  if (!s.redirected && !load<u32>(<usize>Machine.ATTENTION) && !codeDropped() && !mustLeave()) return true;
+  setPc(to);
+  return false;
+}
+
+/** Goes on behind a call to the hypervisor that left something to do. As receive(). */
+function afterHypercall(n: i32): usize {
+  setContinuation(n, 0);
+  const p = resume();
+  setContinuation(stepsLeft - 1, nextBias);
+  return p;
+}
+
+/** False if everything is to return. The instruction at `address` is `done` if it was a call to the hypervisor. */
+function runUntilBack(address: u64, n: i32, to: u64, done: bool): bool {
   const epoch = jumpEpoch;
   const at = listenAt(to);
   let p: usize;
-  if (n >= <i32>FEWEST_STEPS || !mayEndEarly() || (address & INTERPRET) != 0) p = receive(address, n);
+  if (done) p = afterHypercall(n);
+  else if (n >= <i32>FEWEST_STEPS || !mayEndEarly() || (address & INTERPRET) != 0) p = receive(address, n);
   else {
     noteTarget(address);
     p = leave(address, n);

@@ -2,7 +2,7 @@
 // extensions, and the machine's id registers, which read as zero here as in the CSRs.
 import { BaseFunction, SbiError, SbiVersion } from "../abi/sbi";
 import { argument, fail, succeed } from "./call";
-import { probeExtension } from "./extensions";
+import { probeExtension } from "./grants";
 
 export function handleBase(fid: u32): bool {
   switch (fid) {

@@ -3,6 +3,7 @@
 import { ConsolePort } from "../abi/device";
 import { DbcnFunction, SbiAt, SbiError } from "../abi/sbi";
 import { consoleOut } from "../host";
+import { spend } from "../hypercall/budget";
 import { dmaRead, dmaWrite, inRam } from "../memory/ram";
 import { argument, fail, succeed } from "./call";
 
@@ -74,7 +75,8 @@ function read(gpa: u64, length: u32): bool {
   return succeed(n);
 }
 
-export function handleDbcn(fid: u32): bool {
+/** What it moves counts against `budget`. */
+export function handleDbcn(fid: u32, budget: u32): bool {
   switch (fid) {
     case DbcnFunction.CONSOLE_WRITE:
     case DbcnFunction.CONSOLE_READ: {
@@ -83,9 +85,11 @@ export function handleDbcn(fid: u32): bool {
       // base_addr_hi is the part of the address above XLEN bits; no RAM is there.
       if (argument(2) != 0 || !inRam(gpa, length)) return fail(SbiError.INVALID_PARAM);
       const n = <u32>min(length, LARGEST);
+      spend(budget, 0, n);
       return fid == DbcnFunction.CONSOLE_WRITE ? write(gpa, n) : read(gpa, n);
     }
     case DbcnFunction.CONSOLE_WRITE_BYTE:
+      spend(budget, 0, 1);
       putByte(argument(0));
       return succeed(0);
     default:

@@ -1,14 +1,15 @@
 // Calls: of translated code by Wasm's own calls, of any other code and of the engine itself by
 // goOn(). Registers are in memory at either, and read anew behind it.
-import { HartAt } from "../abi/layout";
+import { BootMode, HartAt, Machine } from "../abi/layout";
 import { Way } from "../abi/translated";
-import { Hart } from "../hart/state";
+import { Hart, hart, Mode } from "../hart/state";
+import { Op } from "../isa/op.gen";
 import { MAX_DEPTH } from "./buffers";
 import { hasArithmetic, hasDynamicRounding, hasFloat, successor } from "./discover";
 import { writeBack } from "./exits";
 import { Block, blockAt, Insn, lengthOf, registerBit } from "./insn";
 import {
-  CALL, dirty, goOn, IMPORTED_FUNCTIONS, INTERPRET, pushAddressIsCached, pushCachedFunction, pushIsCached, pushState, readRegisters, returnTo, setDirty,
+  CALL, dirty, goOn, HYPERCALL, IMPORTED_FUNCTIONS, INTERPRET, pushAddressIsCached, pushCachedFunction, pushIsCached, pushState, readRegisters, returnTo, setDirty,
 } from "./leave";
 import { ADDRESS, DEPTH, HOST, STEPS } from "./locals";
 import { countWay } from "./log";
@@ -151,13 +152,18 @@ export function emitSystem(b: Block, i: Insn): void {
   i32Const(1);
   byte(Wasm.I32_ADD);
   set(STEPS);
-  goOnBehind(b, i);
+  goOnBehind(b, i, callsHypervisor(i) ? HYPERCALL : 0);
   resume(b);
 }
 
+/** An ecall that lands in sbi/dispatch.ts: the engine makes it without a look at the code behind. */
+function callsHypervisor(i: Insn): bool {
+  return i.op == <u16>Op.ECALL && hart().mode == <u32>Mode.S && load<u32>(<usize>Machine.BOOT) == <u32>BootMode.PARAVIRT;
+}
+
 /** The engine goes on at ADDRESS until it comes to the instruction behind `i`; if it does not, the region is left. */
-function goOnBehind(b: Block, i: Insn): void {
-  goOn(i.pc + lengthOf(i));
+function goOnBehind(b: Block, i: Insn, how: u64 = 0): void {
+  goOn((i.pc + lengthOf(i)) | how);
   pushIsElsewhere(b, i);
   ifThen();
   countWay(Way.RETURNED_ELSEWHERE, i.pc);

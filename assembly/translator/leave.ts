@@ -15,6 +15,8 @@ import { access, byte, end, get, i32Const, i64Const, ifThen, set, tee, unsigned 
 
 /** For an instruction of the interpreter's. */
 export const INTERPRET: u64 = 1;
+/** Of the address that goOn() is to come back to: the instruction is a call to the hypervisor. */
+export const HYPERCALL: u64 = 1;
 
 // What a module imports: the way to go on in the engine, and the way to other translated functions.
 const GO_ON: u32 = 0;

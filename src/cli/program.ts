@@ -11,6 +11,7 @@ import { type DevicesArguments, printDevices } from "./devices.ts";
 import { type DiskArgument, parseDisk } from "./disk-option.ts";
 import { type ExplainArguments, explain } from "./explain.ts";
 import { type GuestArguments, makeGuest, makeKernel } from "./guest.ts";
+import { type HypercallsArguments, printHypercalls } from "./hypercalls.ts";
 import { parseNet } from "./net-option.ts";
 import { type PmemArgument, parsePmem } from "./pmem-option.ts";
 import { type RunArguments, run } from "./run.ts";
@@ -187,6 +188,7 @@ function withGuestOptions(command: Command): Command {
         "the guest's console (default: virtio, behind U-Boot ns16550a); sbi is output only on Debian's kernel",
       ).choices(["ns16550a", "virtio", "sbi"]),
     )
+    .option("--policy <file>", "JSON: what the guest may call, and how much it and its devices may do")
     .option("--exec <command>", "runs a command with /bin/sh -c; its output and status are ours")
     .addOption(new Option("--timeout <seconds>", "ends with status 124 after this time").argParser(seconds))
     .addOption(clockOption())
@@ -248,6 +250,15 @@ function devicesCommand(): Command {
     .action((options: DevicesArguments) => printDevices(options));
 }
 
+function hypercallsCommand(): Command {
+  return new Command("hypercalls")
+    .description("list every call to the hypervisor: its numbers, arguments, specification and cost")
+    .option("--json", "prints JSON: [{eid, fid, name, spec, version, args, returns, served, cost}]")
+    .option("--header", "prints a C header for kernels and programs of a guest")
+    .option("--stub", "prints functions for the GNU assembler")
+    .action((options: HypercallsArguments) => printHypercalls(options));
+}
+
 /** Runs the command line `args` (without node and script). Ends by throwing Ending where the status is not 0. */
 export async function main(args: string[]): Promise<void> {
   const program = new Command("paravane")
@@ -257,6 +268,7 @@ export async function main(args: string[]): Promise<void> {
   const commands = [
     runCommand(),
     explainCommand(),
+    hypercallsCommand(),
     guestCommand(),
     devicesCommand(),
     compareCommand([irqchipOption(), clockOption(), seedOption()]),

@@ -8,6 +8,7 @@ import type { DiskArgument } from "./disk-option.ts";
 import { guestBehind } from "./firmware-option.ts";
 import { writeThrough } from "./output.ts";
 import type { PmemArgument } from "./pmem-option.ts";
+import { readPolicy } from "./policy-option.ts";
 import { RunReport } from "./run-report.ts";
 import type { ShareArgument } from "./share-option.ts";
 import { onSignal } from "./signals.ts";
@@ -37,6 +38,7 @@ export interface RunArguments {
   ring?: RingKind;
   tools?: boolean;
   console?: ConsoleKind;
+  policy?: string;
   exec?: string;
   /** Seconds. */
   timeout?: number;
@@ -95,6 +97,7 @@ async function guestOptions(options: RunArguments, { logRegions }: RunVariant): 
     hotplugMemory: options.hotplugMemory,
     rtc: options.rtc,
     ring: options.ring,
+    policy: options.policy === undefined ? undefined : await readPolicy(options.policy),
     exec: options.exec !== undefined,
     logRegions,
     onNotice: options.quiet ? undefined : say,

@@ -42,6 +42,7 @@ export interface Usage {
 export function causeOf(exit: ExitCount): string {
   const register = exit.register === undefined ? "other" : `0x${exit.register.toString(16)}`;
   if (exit.kind === "hypercall") return `sbi ${exit.name} ${exit.register ?? "other"}`;
+  if (exit.kind === "refused") return `refused sbi ${exit.name} ${exit.register ?? "other"}`;
   if (exit.kind !== "device") return `${exit.kind} ${register}`;
   return `${exit.name} ${exit.direction} ${exit.bar > 0 ? `bar ${exit.bar} ` : ""}${register}`;
 }

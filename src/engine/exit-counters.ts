@@ -6,8 +6,8 @@ import type { Inspect } from "./inspect.ts";
 
 /** How often the guest left itself for one cause. */
 export interface ExitCount {
-  /** A device access, a call to the hypervisor, a trap that it served itself, or an interrupt. */
-  kind: "device" | "hypercall" | "trap" | "interrupt";
+  /** A device access, a call to the hypervisor, one that was refused, a trap that it served itself, or an interrupt. */
+  kind: "device" | "hypercall" | "refused" | "trap" | "interrupt";
   /** The device's or the SBI extension's name. */
   name: string;
   /** Which of several devices of that name. */
@@ -33,6 +33,7 @@ const EXTENSION_NAMES: Record<number, string> = {
   [SbiExtension.DBCN]: "dbcn",
   [SbiExtension.SUSP]: "susp",
   [SbiExtension.STA]: "sta",
+  [SbiExtension.PARAVANE]: "paravane",
 };
 
 const DIRECTIONS = {
@@ -61,11 +62,17 @@ function decode(key: bigint, count: bigint, inspect: Inspect): ExitCount {
       ? { register: undefined, registerName: "other" }
       : { register: number, registerName: `0x${number.toString(16)}` };
   switch (kind) {
-    case ExitKind.HYPERCALL: {
+    case ExitKind.HYPERCALL:
+    case ExitKind.REFUSED: {
       // EID << 8 | FID: an EID has up to 32 bits, so no 32-bit arithmetic here.
       const eid = Math.floor(register / 256);
       const name = lumped ? "other" : extensionName(eid);
-      return { kind: "hypercall", name, ...common, ...at(eid <= SbiExtension.LEGACY_SHUTDOWN ? eid : register % 256) };
+      return {
+        kind: kind === ExitKind.REFUSED ? "refused" : "hypercall",
+        name,
+        ...common,
+        ...at(eid <= SbiExtension.LEGACY_SHUTDOWN ? eid : register % 256),
+      };
     }
     case ExitKind.TRAP:
       return { kind: "trap", name: inspect.exceptionName(register), ...common, ...at(register) };

@@ -107,6 +107,11 @@ export interface EngineExports {
   vsockRoom(instance: number): number;
   vsockGive(instance: number, length: number): void;
 
+  /** The answer to a call that import `hypercall` answered 1 to. 0: that hart waits for none. */
+  hypercallDone(hart: number, error: number, value: bigint): number;
+  /** Where `length` bytes of guest memory at `gpa` lie, to be written now; 0: outside of it. */
+  hypercallBuffer(gpa: bigint, length: number): number;
+
   /** Register `index`: 0-31 x, 32 pc, 33-64 f, 0x1000 + n CSR n. */
   getReg(hart: number, index: number): bigint;
   setReg(hart: number, index: number, value: bigint): void;
@@ -153,4 +158,6 @@ export interface EngineHost {
   customRead(device: number, offset: number, size: number): number;
   /** `value` may be negative: its bits count. */
   customWrite(device: number, offset: number, size: number, value: number): void;
+  /** A call that the host serves: 0 answered at HypercallAt.ANSWER, 1 later through hypercallDone. */
+  hypercall(call: number, hart: number): number;
 }

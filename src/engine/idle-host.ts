@@ -19,5 +19,6 @@ export const idleHost: EngineHost = {
   vsockReset: () => {},
   customRead: () => 0,
   customWrite: () => {},
+  hypercall: () => 0,
   entropy: () => {},
 };

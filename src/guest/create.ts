@@ -9,6 +9,8 @@ import { overlayDisk } from "../backend/overlay-disk.ts";
 import type { EngineConfig } from "../engine/engine.ts";
 import { type Inspect, loadInspect } from "../engine/inspect.ts";
 import { OptionError } from "../errors.ts";
+import { checkHypercalls } from "../hypercall/define-hypercall.ts";
+import { resolvePolicy } from "../hypercall/resolve-policy.ts";
 import { bootDisk, checkRoomForUBoot } from "../image/boot-disk.ts";
 import { concatenateArchives } from "../image/cpio.ts";
 import { readSymbols } from "../image/elf-symbols.ts";
@@ -34,6 +36,7 @@ import {
   type TierKind,
 } from "./options.ts";
 import type { Platform } from "./platform.ts";
+import { checkAgainstPolicy } from "./policy-checks.ts";
 import { AGENT_PORT } from "./qemu-agent/port-name.ts";
 import { checkShares } from "./shares.ts";
 import { checkNoVirtioOptions, checkRing, ringFlags, type VirtioDefaults, virtioDisk } from "./virtio-disk.ts";
@@ -268,6 +271,10 @@ async function create(platform: Platform, options: GuestOptions, names: ImageNam
 
   const devices = options.devices ?? [];
   checkCustomDevices(devices);
+  const hypercalls = options.hypercalls ?? [];
+  checkHypercalls(hypercalls);
+  const grants = resolvePolicy(options.policy, hypercalls, loaded === undefined ? 0 : 1);
+  checkAgainstPolicy(grants, options, boot, ramBytes);
 
   const rngSeed = new Uint8Array(RNG_SEED_BYTES);
   seededEntropy(seed ^ RNG_SEED_SALT).fill(rngSeed);
@@ -340,6 +347,7 @@ async function create(platform: Platform, options: GuestOptions, names: ImageNam
         ports: portsOf(options),
         serial: options.serial,
         devices,
+        grants,
         shares: checkShares(options.shares ?? []),
         vsock: options.vsock && checkVsock(options.vsock),
         pmem,
@@ -361,6 +369,7 @@ async function create(platform: Platform, options: GuestOptions, names: ImageNam
       onNotice: options.onNotice ?? (() => {}),
       onReset: options.onReset ?? (() => {}),
       onOutput: options.onOutput,
+      onRefusal: options.onRefusal,
     });
     if (options.onConsole) guest.console.onData(options.onConsole);
     return guest;

@@ -11,6 +11,10 @@ import { type EngineHost, Register } from "../engine/exports.ts";
 import type { Inspect } from "../engine/inspect.ts";
 import { readRegions, type TranslatedRegion } from "../engine/regions.ts";
 import { AgentError, ExecError, type GuestCrash, HostError, OptionError, ParavaneError } from "../errors.ts";
+import { HostCalls } from "../hypercall/host-calls.ts";
+import { Refusals, refusalCount } from "../hypercall/refusals.ts";
+import type { Grants } from "../hypercall/resolve-policy.ts";
+import { type BudgetUse, devicesToEmulate, readBudgets, writeBudgets, writeGrants } from "../hypercall/table.ts";
 import type { Symbols } from "../image/elf-symbols.ts";
 import { GuestClock } from "./clock.ts";
 import { closeAll } from "./close-all.ts";
@@ -18,6 +22,7 @@ import { ConsolePorts, consoleKindOf, portOf, SERIAL_PORT, virtioPort } from "./
 import { doubleFaultCrash, panicCrash } from "./crash.ts";
 import { type CustomDeviceHandle, CustomDevices } from "./custom-devices.ts";
 import { Disks } from "./disks.ts";
+import { emulateDevices } from "./emulate.ts";
 import { type ExecOptions, type ExecResult, Executor } from "./exec.ts";
 import type { ExitInfo } from "./exit-info.ts";
 import { type MachinePlan, powerOn, VSOCK_INSTANCE } from "./machine.ts";
@@ -68,6 +73,7 @@ export interface GuestParts {
   onNotice(message: string): void;
   onReset(): void;
   onOutput: GuestOptions["onOutput"];
+  onRefusal: GuestOptions["onRefusal"];
 }
 
 const NO_SYMBOLS: Symbols = { low: new Uint32Array(), high: new Uint32Array(), names: [] };
@@ -79,6 +85,7 @@ const PANIC_GRACE = 3;
 const TIME = Register.CSR + 0xc01;
 
 const PAUSED = "paused by the caller";
+const AWAITS_HYPERCALL = "a hypercall's handler is not done";
 
 export class Guest {
   readonly console: GuestConsole;
@@ -90,6 +97,9 @@ export class Guest {
   readonly #ports: ConsolePorts;
   readonly #disks: Disks;
   readonly #devices: CustomDevices;
+  readonly #grants: Grants;
+  readonly #hypercalls: HostCalls;
+  readonly #refusals: Refusals | undefined;
   readonly #nets: Nets;
   readonly #shares: Shares;
   readonly #vsock: VsockDevice | undefined;
@@ -139,6 +149,18 @@ export class Guest {
       },
       ticks: () => this.ticks,
     });
+    this.#grants = plan.grants;
+    this.#hypercalls = new HostCalls(plan.grants.hypercalls, () => this.#engine, {
+      notice: (message) => parts.onNotice(message),
+      wake: () => this.#loop.wake(),
+      // On the virtual clock an answer has to come at the same instruction in every run: at the end of this slice.
+      wait: (waits) => {
+        if (!virtualClock || this.#isOver) return;
+        if (waits) this.#loop.hold(AWAITS_HYPERCALL);
+        else this.#loop.release(AWAITS_HYPERCALL);
+      },
+    });
+    this.#refusals = parts.onRefusal && new Refusals(parts.onRefusal, () => platform.now());
     this.#nets = new Nets(
       plan.nets.map((net) => net.backend),
       { notice: (message) => parts.onNotice(message), wake: () => this.#loop.wake() },
@@ -149,7 +171,8 @@ export class Guest {
     this.#engine = Engine.create(parts.module, plan.config.ramBytes, (bytes) => this.#host(bytes), {
       logRegions: parts.logRegions,
     });
-    this.#loop = new RunLoop(this.#driven(), platform, this.#clock);
+    writeBudgets(this.#engine.view, plan.grants.budgets);
+    this.#loop = new RunLoop(this.#driven(), platform, this.#clock, plan.grants.cpuCap);
     this.console = this.#consoleOf(parts.console);
     if (parts.exec) {
       this.#executor = new Executor({
@@ -350,6 +373,16 @@ export class Guest {
     return regionSource === undefined ? 0 : view.getUint32(regionSource.log + RegionLog.LOST, true);
   }
 
+  /** What is left of each budget of the guest's policy, the guest's own first, and what had to wait or was refused for it. */
+  budgets(): BudgetUse[] {
+    return readBudgets(this.#engine.view, this.#grants.budgets);
+  }
+
+  /** Hypercalls refused so far, told through onRefusal or not. */
+  get refusals(): bigint {
+    return refusalCount(this.#engine.view);
+  }
+
   /** Bytes of linear memory that are not guest RAM. */
   get overheadBytes(): number {
     return this.#engine.bytes.length - this.#engine.ramBytes;
@@ -409,11 +442,21 @@ export class Guest {
       entropy: (address, length) => entropy.fill(at(address, length)),
       customRead: (device, offset, size) => this.#devices.read(device, offset, size),
       customWrite: (device, offset, size, value) => this.#devices.write(device, offset, size, value),
+      hypercall: (call, hart) => this.#hypercalls.serve(call, hart),
     };
   }
 
   #powerOn(): void {
     powerOn(this.#engine, this.#parts.plan, (port) => this.#nets.isUp(port));
+    writeGrants(this.#engine.view, this.#grants);
+  }
+
+  /** Devices that went past their budget are emulated from here on, where the policy says so. */
+  #emulateOverBudget(): void {
+    const names = devicesToEmulate(this.#engine.view, this.#grants.budgets);
+    if (names.length === 0) return;
+    const { plan, bootDisks, onNotice } = this.#parts;
+    for (const line of emulateDevices(plan, names, bootDisks)) onNotice(line);
   }
 
   #output(port: number, bytes: Uint8Array): void {
@@ -445,9 +488,12 @@ export class Guest {
       publish() {
         guest.#memory.arrived();
         guest.#ports.publish();
+        guest.#refusals?.look(engine.view);
       },
       get awaitsCompletion() {
-        return guest.#disks.pending > 0 || guest.#shares.pending > 0 || guest.#nets.size > 0;
+        return (
+          guest.#disks.pending > 0 || guest.#shares.pending > 0 || guest.#nets.size > 0 || guest.#hypercalls.pending > 0
+        );
       },
       handle: (exit) => guest.#handle(exit),
       fail: (error) => guest.#broke(error),
@@ -490,8 +536,10 @@ export class Guest {
         this.#ports.clearInput();
         this.#agent?.connection.restart();
         this.#devices.reset();
+        this.#hypercalls.reset();
         this.#nets.reset();
         this.#shares.reset();
+        this.#emulateOverBudget();
         this.#powerOn();
         this.#parts.onReset();
         return true;
@@ -558,6 +606,7 @@ export class Guest {
       this.#ports.publish();
       this.#agent?.connection.close(new AgentError(`the guest's agent is gone: ${said}`, { cause: error }));
       this.#executor?.close(new ExecError(`the command did not end: ${said}`, { cause: error }));
+      this.#hypercalls.reset();
       this.#memory.end();
       // What was written to persistent memory reaches its disks, as through a mapped file, unless the engine itself failed.
       if (!(error instanceof HostError)) this.#engine.exports.writeBackAll();

@@ -9,6 +9,7 @@ import type { DiskBackend } from "../backend/disk.ts";
 import type { Engine, EngineConfig } from "../engine/engine.ts";
 import { AttachFlag } from "../engine/exports.ts";
 import { HostError, OptionError } from "../errors.ts";
+import type { Grants } from "../hypercall/resolve-policy.ts";
 import type { DefinedDevice } from "../machine/define-device.ts";
 import type { BootPlan } from "../machine/layout.ts";
 import type { MemoryDevices } from "./memory.ts";
@@ -26,14 +27,14 @@ const DISK_SLOTS = 7;
 const CONSOLE_PCI_SLOT = 1;
 const CONSOLE_INSTANCE = 8;
 const FIRST_NVME_PCI_SLOT = 2;
-const NVME_CONTROLLERS = 4;
+export const NVME_CONTROLLERS = 4;
 /** Ranges of memory with a disk behind them. */
 const PMEM_DEVICES = 8;
 const AHCI_PCI_SLOT = 6;
-const AHCI_PORTS = 6;
+export const AHCI_PORTS = 6;
 
 /** Controllers that Intel made. */
-const E1000_CONTROLLERS = 4;
+export const E1000_CONTROLLERS = 4;
 /** The socket device is the last of both, wherever the others end. */
 export const VSOCK_INSTANCE = LAST_INSTANCE;
 
@@ -79,6 +80,8 @@ export interface MachinePlan {
   /** What is behind persistent memory; the host's numbers of these go on after those of `disks`. */
   pmem: readonly DiskBackend[];
   memory: MemoryDevices;
+  /** What the guest may call, and how much it may do. */
+  grants: Grants;
   /** VirtioAttach, for console and entropy source. */
   virtioFlags: number;
 }

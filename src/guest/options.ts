@@ -1,5 +1,8 @@
 // What a guest can be made of, and the defaults.
 import type { DiskBackend } from "../backend/disk.ts";
+import type { DefinedHypercall } from "../hypercall/define-hypercall.ts";
+import type { Policy } from "../hypercall/policy.ts";
+import type { CallRefusal } from "../hypercall/refusals.ts";
 import type { IrqchipKind } from "../machine/cpu.ts";
 import type { DefinedDevice } from "../machine/define-device.ts";
 import type { ExitInfo } from "./exit-info.ts";
@@ -108,6 +111,10 @@ export interface GuestOptions {
   disks?: DiskOptions[];
   /** Devices of your own, made by defineDevice; at most 16. */
   devices?: DefinedDevice[];
+  /** Hypercalls of your own, made by defineHypercall; at most 64. Paravirtual boot only. */
+  hypercalls?: DefinedHypercall[];
+  /** What the guest may call, which devices it may have, and how much of it all: checked as if it came from a stranger. Default: everything. */
+  policy?: Policy;
   /** Network devices, at most eight. Default: none. */
   nets?: NetOptions[];
   /** Folders that the guest can mount, at most eight. Default: none. */
@@ -156,6 +163,8 @@ export interface GuestOptions {
   onOutput?(port: OutputPort, bytes: Uint8Array): void;
   /** Things worth telling a person that are no errors, one line each. */
   onNotice?(message: string): void;
+  /** A hypercall was refused: an audit record. At most 32 a second are told, after the guest's turn. */
+  onRefusal?(refusal: CallRefusal): void;
   /** Called for each restart that the guest asked for. */
   onReset?(): void;
 }

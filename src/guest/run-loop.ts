@@ -21,6 +21,9 @@ const TIMER_LIMIT = 1.6;
 const TIMER_SLACK = 1;
 const LONGEST_SLEEP = 10_000;
 
+/** What a guest with a cap may save up of its share while it sleeps, in ms of running. */
+const MOST_CREDIT = 20;
+
 /** What the loop drives. */
 export interface Driven {
   /** Hands pending input and completions to the guest. True if something was handed over. */
@@ -52,11 +55,17 @@ export class RunLoop {
   #holds = new Set<string>();
   #ended = false;
   #turnIsOver = false;
+  /** Share of the time in which the guest may run, up to 1. */
+  readonly #cap: number;
+  /** Milliseconds that it ran more than its share, as of `#sharedAt` of the host's time. */
+  #ahead = 0;
+  #sharedAt = 0;
   #cancelTimer: (() => void) | undefined;
   /** Host time at which the sleep is to end. */
   #wakeAt = 0;
 
-  constructor(driven: Driven, platform: Platform, clock: GuestClock | undefined) {
+  constructor(driven: Driven, platform: Platform, clock: GuestClock | undefined, cap = 1) {
+    this.#cap = cap;
     this.#driven = driven;
     this.#platform = platform;
     this.#clock = clock;
@@ -111,12 +120,29 @@ export class RunLoop {
   #schedule(): void {
     if (this.#state !== "stopped" || this.#ended || this.#holds.size > 0) return;
     this.#state = "scheduled";
-    this.#platform.yieldToHost(() => this.#turn());
+    const rest = this.#restBeforeTurn();
+    if (rest === 0) this.#platform.yieldToHost(() => this.#turn());
+    else this.#platform.startTimer(rest, () => this.#turn());
+  }
+
+  /** Milliseconds that a guest with a cap has to rest before its next turn: until it has no more than its share. */
+  #restBeforeTurn(): number {
+    if (this.#cap >= 1) return 0;
+    const now = this.#platform.now();
+    this.#ahead = Math.max(this.#ahead - (now - this.#sharedAt) * this.#cap, -MOST_CREDIT);
+    this.#sharedAt = now;
+    return this.#ahead <= 0 ? 0 : Math.ceil(this.#ahead / this.#cap);
+  }
+
+  /** The guest ran from `begin` to now: it had its share of that time, and the rest is owed. */
+  #ran(begin: number): void {
+    if (this.#cap < 1) this.#ahead += this.#platform.now() - begin;
   }
 
   #turn(): void {
     this.#state = "running";
     let sleeps = false;
+    const begin = this.#platform.now();
     try {
       sleeps = this.#slices();
       this.#driven.publish();
@@ -125,6 +151,7 @@ export class RunLoop {
       this.#driven.fail(error);
     }
     this.#state = "stopped";
+    this.#ran(begin);
     if (this.#ended || this.#holds.size > 0) return;
     if (sleeps) this.#sleep();
     else this.#schedule();

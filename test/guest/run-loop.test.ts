@@ -3,6 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { Exit } from "../../assembly/abi/exit.ts";
 import { GuestClock } from "../../src/guest/clock.ts";
+import type { Platform } from "../../src/guest/platform.ts";
 import { type Driven, RunLoop } from "../../src/guest/run-loop.ts";
 import { nodePlatform } from "../../src/platform/node/platform.ts";
 
@@ -47,6 +48,46 @@ describe("the run loop", () => {
     expect(atEnd).toBeGreaterThan(5);
     await sleep(20);
     expect(slices).toBe(atEnd);
+  });
+
+  it.each([0.1, 0.25, 0.9])("gives a guest with a cap of %d of a core that share of the time", (cap) => {
+    let now = 1000;
+    let ran = 0;
+    let next = () => {};
+    const platform: Platform = {
+      ...nodePlatform,
+      now: () => now,
+      yieldToHost: (task) => {
+        next = task;
+      },
+      startTimer: (ms, task) => {
+        next = () => {
+          now += ms;
+          task();
+        };
+        return () => {};
+      },
+    };
+    const loop = new RunLoop(
+      scripted(() => {
+        now += 0.5;
+        ran += 0.5;
+        return Exit.BUDGET;
+      }),
+      platform,
+      new GuestClock(() => now),
+      cap,
+    );
+    loop.start();
+    for (let turn = 0; turn < 1000; turn++) next();
+    expect(ran / (now - 1000)).toBeGreaterThan(cap * 0.85);
+    expect(ran / (now - 1000)).toBeLessThan(cap * 1.02);
+    // A guest that slept has no more than a moment of its share saved up.
+    now += 100_000;
+    const [before, since] = [ran, now];
+    while (now - since < 200) next();
+    expect(ran - before).toBeLessThan(200 * cap + 20 + 8);
+    loop.end();
   });
 
   it("sleeps until the deadline without slices in between, and is not early", async () => {

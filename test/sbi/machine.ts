@@ -46,6 +46,11 @@ export class SbiMachine {
   readonly exports: Record<string, Export>;
   /** What the console put out, by port. */
   output: { port: number; text: string }[] = [];
+  /** The host's clock. */
+  ticks = 1000;
+  onHypercall: (call: number, hart: number) => number = () => {
+    throw new Error("SBI asked the host for a call");
+  };
 
   private constructor(module: WebAssembly.Module) {
     const never = () => {
@@ -53,7 +58,8 @@ export class SbiMachine {
     };
     const host = {
       ...Object.fromEntries(Object.keys(idleHost).map((name) => [name, never])),
-      now: () => 1000,
+      now: () => this.ticks,
+      hypercall: (call: number, hart: number) => this.onHypercall(call, hart),
       consoleOut: (port: number, at: number, length: number) => {
         this.output.push({ port, text: new TextDecoder().decode(new Uint8Array(this.memory.buffer, at, length)) });
       },
@@ -88,6 +94,14 @@ export class SbiMachine {
 
   setRegister(n: number, value: bigint): void {
     this.view.setBigUint64(HartAt.X + 8 * n, value & MASK, true);
+  }
+
+  pc(): bigint {
+    return this.view.getBigUint64(HartAt.PC, true);
+  }
+
+  setPc(address: number): void {
+    this.view.setBigUint64(HartAt.PC, BigInt(address), true);
   }
 
   /** The running hart's ecall. Numbers below 0 are their 64-bit two's complement. */

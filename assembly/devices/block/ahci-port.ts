@@ -5,6 +5,8 @@
 //
 // So that a driver cannot hold the host, one write moves a bounded number of bytes through a
 // bounded number of descriptors; what is left goes on in ahciPoll(), between slices.
+import { DeviceSlot } from "../../abi/hypercall";
+import { mayServe, noteHeld, served } from "../../hypercall/devices";
 import { busMaster } from "../pci/function";
 import { dmaRead, dmaWrite } from "../../memory/ram";
 import { execute, pioBlock, Power, readsErrorLog } from "./ahci-command";
@@ -60,11 +62,14 @@ export function serve(p: PortState): void {
   p.more = 0;
   let moved: u32 = 0;
   while (p.ci != 0 && ready(p)) {
-    if (moved >= MOST_BYTES || entriesRead >= MOST_ENTRIES) {
+    const budgeted = mayServe(DeviceSlot.DISK + p.backend);
+    if (!budgeted) noteHeld(DeviceSlot.DISK + p.backend);
+    if (!budgeted || moved >= MOST_BYTES || entriesRead >= MOST_ENTRIES) {
       p.more = 1;
       return;
     }
     take(p, nextSlot(p));
+    served(DeviceSlot.DISK + p.backend, bytesFound);
     moved += bytesFound;
   }
 }

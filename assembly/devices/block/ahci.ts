@@ -13,7 +13,9 @@
 // BIOS/OS handoff, the IDE mode with its I/O ports; ATAPI drives; hot plug. Left out too is
 // the ICH9's MSI capability: it has nowhere to send messages while the board has a PLIC.
 import { DeviceKind } from "../../abi/device";
+import { DeviceSlot } from "../../abi/hypercall";
 import { diskFlush } from "../../host";
+import { mayServe } from "../../hypercall/devices";
 import { Pci, addBar, addFunction, addPowerManagement, configSet16, configSet8, functionAt } from "../pci/function";
 import { flushTag } from "./ahci-data";
 import { finish, forget, serve } from "./ahci-port";
@@ -124,9 +126,11 @@ export function ahciPoll(): void {
 
 /** True if ahciPoll() would find something to do. */
 export function ahciHasWork(): bool {
-  let more: u32 = 0;
-  for (let i: u32 = 0; i < <u32>Limit.PORTS; i++) more |= portAt(i).more;
-  return more != 0;
+  for (let i: u32 = 0; i < <u32>Limit.PORTS; i++) {
+    const p = portAt(i);
+    if (p.more != 0 && mayServe(DeviceSlot.DISK + p.backend)) return true;
+  }
+  return false;
 }
 
 /** The host has finished a flush that it answered with 1. False if no drive here has this backend. */

@@ -44,6 +44,7 @@ let length: u32 = 0;
 /** Executes the command in commandAt(s), fetched from `sqId`. */
 export function executeIo(s: Nvme, sqId: u32): Status {
   const c = commandAt(s);
+  length = 0;
   if (c.flags != 0) return Status.INVALID_FIELD;
   if (c.nsid != NAMESPACE && !(c.nsid == ALL_NAMESPACES && c.opcode == <u8>Opcode.FLUSH)) return Status.INVALID_NAMESPACE;
   switch (<u32>c.opcode) {
@@ -62,6 +63,11 @@ export function executeIo(s: Nvme, sqId: u32): Status {
     default:
       return Status.INVALID_OPCODE;
   }
+}
+
+/** What the command executed last had to do with, in bytes. */
+export function bytesMoved(): u32 {
+  return length;
 }
 
 /** Sets offset and length from a command's block range; `limit` is the most bytes it may have. */

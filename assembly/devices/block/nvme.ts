@@ -14,7 +14,9 @@
 // Left out: controller memory buffer, subsystem reset, weighted arbitration, and pages
 // other than 4 KiB; CAP offers none of them.
 import { DeviceKind } from "../../abi/device";
+import { DeviceSlot } from "../../abi/hypercall";
 import { diskFlush } from "../../host";
+import { isBudgeted, mayServe, noteHeld, served } from "../../hypercall/devices";
 import { addMsix, clearMsix } from "../pci/msix";
 import { Pci, addBar, addExpress, addFunction, addPowerManagement, functionAt } from "../pci/function";
 import { setIntx } from "../pci/intx";
@@ -22,7 +24,7 @@ import { executeAdmin } from "./nvme-admin";
 import { ErrorEvent, deliverEvents, forgetEvents, reportError } from "./nvme-events";
 import { resetFeatures } from "./nvme-features";
 import { SUBSYSTEM_VENDOR, VENDOR, VERSION, logError } from "./nvme-identify";
-import { endFlush, executeIo, pendingTag } from "./nvme-io";
+import { bytesMoved, endFlush, executeIo, pendingTag } from "./nvme-io";
 import {
   Csts, complete, createCompletionQueue, createSubmissionQueue, fatal, fetch, freePending, fulfil, queuesSound, running,
   setHead, setTail, updateInterrupt,
@@ -318,15 +320,33 @@ export function nvmeLook(): void {
   }
 }
 
+/** Goes on with commands that were left on their queues for want of budget. */
+export function nvmePoll(): void {
+  for (let i: u32 = 0; i < <u32>Limit.CONTROLLERS; i++) {
+    const s = controllerAt(i);
+    if (s.attached == 0 || !isBudgeted(DeviceSlot.DISK + s.backend) || !running(s)) continue;
+    for (let id: u32 = 1; id < <u32>Limit.QUEUES; id++) {
+      if (sqAt(s, id).size != 0 && sqAt(s, id).head != sqAt(s, id).tail) serve(s, id);
+    }
+    if (hasShadow(s)) askForDoorbells(s);
+    updateInterrupt(s);
+  }
+}
+
 /** Executes what a submission queue holds, at most as many commands as it has entries. */
 function serve(s: Nvme, id: u32): void {
   const sq = sqAt(s, id);
   const c = commandAt(s);
   for (let left = sq.size; left != 0; left--) {
-    if (id != 0 && freePending(s) == <u32>Limit.PENDING) return;
+    if (id != 0 && (freePending(s) == <u32>Limit.PENDING || sq.head == sq.tail)) return;
+    if (id != 0 && !mayServe(DeviceSlot.DISK + s.backend)) {
+      noteHeld(DeviceSlot.DISK + s.backend);
+      return;
+    }
     if (!fetch(s, sq)) return;
     s.result = 0;
     const status = id == 0 ? executeAdmin(s) : executeIo(s, id);
+    if (id != 0) served(DeviceSlot.DISK + s.backend, bytesMoved());
     if (id == 0 && hasShadow(s)) askForDoorbells(s); // queues may have come
     if (status == Status.PENDING) continue;
     if (status != Status.SUCCESS) logError(s, id, c.id, status, c.nsid, <u64>c.cdw10 | (<u64>c.cdw11 << 32));

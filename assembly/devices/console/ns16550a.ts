@@ -15,6 +15,8 @@
 // Left out: parity, framing and break, which this line never has; OUT2 does not gate the
 // interrupt, as on other boards without a PC's wiring. Overrun can only happen in loopback,
 // for input waits with the host while the FIFO is full.
+import { DeviceSlot } from "../../abi/hypercall";
+import { isBudgeted, mayServe, noteHeld, served } from "../../hypercall/devices";
 import { ConsolePort, Dev } from "../../abi/device";
 import { Irq } from "../../abi/memory-map";
 import { consoleOut } from "../../host";
@@ -213,7 +215,12 @@ function take(s: Ns16550a): u32 {
 function transmit(s: Ns16550a, byte: u8): void {
   if ((s.mcr & MCR_LOOPBACK) != 0) {
     receive(s, byte);
+  } else if (!mayServe(DeviceSlot.CONSOLE)) {
+    // The transmitter said that it is not empty: what is written all the same is lost, as in a 16550.
+    noteHeld(DeviceSlot.CONSOLE);
+    return;
   } else {
+    served(DeviceSlot.CONSOLE, 1);
     store<u8>(changetype<usize>(s) + TX_BUFFER + s.txCount, byte);
     if (++s.txCount == TX_SIZE || byte == LINE_FEED) flush(s);
   }
@@ -235,11 +242,24 @@ function trigger(s: Ns16550a): u32 {
   }
 }
 
+/** Is there budget for another byte? While there is none the transmitter is busy. */
+// @ts-ignore: decorator
+@inline
+function transmits(): bool {
+  return mayServe(DeviceSlot.CONSOLE);
+}
+
+/** Goes on with what waited for budget: a driver may wait for the transmitter. */
+export function uartPoll(): void {
+  if (!isBudgeted(DeviceSlot.CONSOLE)) return;
+  for (let port: u32 = 0; port < UARTS; port++) updateIrq(state(port));
+}
+
 /** The interrupt of highest priority that is enabled and pending (data sheet, table IV). */
 function interrupt(s: Ns16550a): u32 {
   if ((s.ier & <u32>Ier.LINE_STATUS) != 0 && s.overrun != 0) return Iir.LINE_STATUS;
   if ((s.ier & <u32>Ier.RECEIVED) != 0 && s.rxCount != 0) return s.rxCount >= trigger(s) ? Iir.RECEIVED : Iir.TIMEOUT;
-  if ((s.ier & <u32>Ier.THR_EMPTY) != 0 && s.thrPending != 0) return Iir.THR_EMPTY;
+  if ((s.ier & <u32>Ier.THR_EMPTY) != 0 && s.thrPending != 0 && transmits()) return Iir.THR_EMPTY;
   if ((s.ier & <u32>Ier.MODEM_STATUS) != 0 && (s.msr & 0xf) != 0) return Iir.MODEM_STATUS;
   return Iir.NONE;
 }
@@ -268,7 +288,7 @@ export function uartRead(port: u32, offset: u32): u32 {
     case Reg.MCR:
       return s.mcr;
     case Reg.LSR:
-      value = Lsr.THR_EMPTY | Lsr.TRANSMITTER_EMPTY;
+      value = transmits() ? Lsr.THR_EMPTY | Lsr.TRANSMITTER_EMPTY : 0;
       if (s.rxCount != 0) value |= Lsr.DATA_READY;
       else if (s.polls < LISTENING_POLLS) s.polls++;
       if (s.overrun == 0) return value;

@@ -14,6 +14,8 @@
 //
 // Left out: segmentation of UDP, and the 82574's second queue.
 import { NetGso, NetHeader, NetHeaderFlag, NET_FRAME_MAX } from "../../abi/net";
+import { DeviceSlot } from "../../abi/hypercall";
+import { mayServe, noteHeld, served } from "../../hypercall/devices";
 import { dmaRead, dmaWrite } from "../../memory/ram";
 import { busMaster } from "../pci/function";
 import { fold, sumBytes, sumRange, swap16 } from "./e1000-checksum";
@@ -111,12 +113,15 @@ export function transmit(s: E1000): void {
   let reports = false;
   let delayed = true;
   while (s.tdh != s.tdt) {
-    if (done >= WORK || bytes >= WORK_BYTES) {
+    const budgeted = mayServe(DeviceSlot.NET + s.port);
+    if (!budgeted) noteHeld(DeviceSlot.NET + s.port);
+    if (!budgeted || done >= WORK || bytes >= WORK_BYTES) {
       s.txWork = 1;
       break;
     }
     if (gather(s, size) == Gathered.NOTHING) break;
     bytes += frameLength;
+    served(DeviceSlot.NET + s.port, frameLength);
     if (frameSound && frameLength != 0) sendFrame(s);
     // What re-entered from netSend() receives; it sends nothing.
     for (let i = s.tdh; i != frameEnd; i = i + 1 == size ? 0 : i + 1) {

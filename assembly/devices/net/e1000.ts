@@ -7,7 +7,9 @@
 import { DeviceKind } from "../../abi/device";
 import { NET_PORTS, NetOffload } from "../../abi/net";
 import { ticks } from "../../clock";
+import { DeviceSlot } from "../../abi/hypercall";
 import { netReady } from "../../host";
+import { mayServe } from "../../hypercall/devices";
 import { Pci, functionAt } from "../pci/function";
 import { interruptReset, timersDue } from "./e1000-interrupt";
 import { nvmInit, nvmMacHigh, nvmMacLow } from "./e1000-nvm";
@@ -202,7 +204,10 @@ export function e1000Poll(): void {
 
 /** True if e1000Poll() would find something to do. */
 export function e1000HasWork(): bool {
-  for (let i: u32 = 0; i < <u32>Limit.CONTROLLERS; i++) if (controllerAt(i).txWork != 0) return true;
+  for (let i: u32 = 0; i < <u32>Limit.CONTROLLERS; i++) {
+    const s = controllerAt(i);
+    if (s.txWork != 0 && mayServe(DeviceSlot.NET + s.port)) return true;
+  }
   return false;
 }
 

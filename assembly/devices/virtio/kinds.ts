@@ -1,7 +1,9 @@
 // What each kind of virtio device does at the points where the common part asks. One more
 // device is one more case here.
 import { DeviceKind } from "../../abi/device";
+import { DeviceSlot } from "../../abi/hypercall";
 import { VirtioAttach, VirtioFeature, VirtioId } from "../../abi/virtio";
+import { mayServe, noteHeld, served } from "../../hypercall/devices";
 import * as blk from "../block/virtio-blk";
 import * as pmem from "../block/virtio-pmem";
 import * as serial from "../console/virtio-console";
@@ -198,8 +200,32 @@ export function roomAdded(d: VirtioDevice, queue: u32): void {
   if (d.kind == <u32>DeviceKind.VIRTIO_NET) netRoomAdded(d, queue);
 }
 
-/** False while the device can take no more chains. */
+/** What a device's requests count against; DeviceSlot.COUNT: nothing. */
+function budgetSlot(d: VirtioDevice): u32 {
+  switch (d.kind) {
+    case DeviceKind.VIRTIO_BLK: return DeviceSlot.DISK + min<u32>(d.backend, DeviceSlot.DISKS - 1);
+    case DeviceKind.VIRTIO_NET: return DeviceSlot.NET + min<u32>(d.backend, DeviceSlot.NETS - 1);
+    case DeviceKind.VIRTIO_CONSOLE: return DeviceSlot.CONSOLE;
+    default: return DeviceSlot.COUNT;
+  }
+}
+
+/** A request was taken, which moves so many bytes. */
+export function countServed(d: VirtioDevice, bytes: u64): void {
+  const slot = budgetSlot(d);
+  if (slot != <u32>DeviceSlot.COUNT) served(slot, bytes);
+}
+
+/** A request has to wait. */
+export function countHeld(d: VirtioDevice): void {
+  const slot = budgetSlot(d);
+  if (slot != <u32>DeviceSlot.COUNT) noteHeld(slot);
+}
+
+/** False while the device can take no more chains, or has no budget for one. */
 export function canServe(d: VirtioDevice): bool {
+  const slot = budgetSlot(d);
+  if (slot != <u32>DeviceSlot.COUNT && !mayServe(slot)) return false;
   if (d.kind == <u32>DeviceKind.VIRTIO_9P) return fs.canServe(d);
   if (d.kind == <u32>DeviceKind.VIRTIO_PMEM) return pmem.canServe(d);
   return d.kind != <u32>DeviceKind.VIRTIO_BLK || blk.canServe(d);

@@ -3,9 +3,9 @@
 // hold the host, a kick takes at most as many chains as the queue has entries and moves a
 // bounded number of bytes; what is left is flagged and goes on at the next kick or in
 // virtioPoll(), which the run loop calls between slices; so is an interrupt that may wait.
-import { Pop, armNotification, popChain, pushUsed, silenceNotification } from "./queue";
+import { Pop, armNotification, hasAvailable, popChain, pushUsed, silenceNotification } from "./queue";
 import { VIRTIO_DEVICES, VirtioDevice, chainAt, deviceAt, interruptForQueue, needsReset, queueAt, queueLive, running } from "./device";
-import { canServe, mayOwe, queuesOf, roomAdded, serveChain, servedAtKick } from "./kinds";
+import { canServe, countHeld, countServed, mayOwe, queuesOf, roomAdded, serveChain, servedAtKick } from "./kinds";
 import { Served } from "./served";
 
 /** Bytes after which a kick takes no further chain. */
@@ -34,6 +34,7 @@ export function serveQueue(d: VirtioDevice, queue: u32): void {
   for (;;) {
     if (chains >= q.size || d.work >= KICK_BYTES || !canServe(d)) {
       d.pending |= 1 << queue;
+      if (hasAvailable(q)) countHeld(d);
       break;
     }
     const c = chainAt(d);
@@ -48,6 +49,7 @@ export function serveQueue(d: VirtioDevice, queue: u32): void {
     }
     chains++;
     d.work += <u64>c.readableBytes + c.writableBytes;
+    countServed(d, <u64>c.readableBytes + c.writableBytes);
     const head = c.head; // serving one queue may take a chain of another
     const written = serveChain(d, queue);
     if (written == Served.HELD) continue;
