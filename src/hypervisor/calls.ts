@@ -23,6 +23,8 @@ export interface GuestStatistics {
   busySeconds: number;
   /** Exits since its start, of all kinds. */
   exits: number;
+  /** Hypercalls that were refused. */
+  refusals: number;
   memory: MemoryUsage;
 }
 
@@ -47,6 +49,7 @@ export const CALLS = {
     seconds: guest.seconds,
     busySeconds,
     exits: guest.counters().reduce((sum, { count }) => sum + Number(count), 0),
+    refusals: Number(guest.refusals),
     memory: guest.memory(),
   }),
 } as const;

@@ -2,6 +2,7 @@
 // says what happens. Nothing in here knows of other guests.
 import type { ExitInfo } from "../guest/exit-info.ts";
 import type { Guest } from "../guest/guest.ts";
+import type { CallRefusal } from "../hypercall/refusals.ts";
 import { CALLS, type CallName } from "./calls.ts";
 import { type Channel, type PortLike, portChannel } from "./channel.ts";
 import { type News, Outbox } from "./outbox.ts";
@@ -37,6 +38,7 @@ export interface GuestListeners {
   onConsole(bytes: Uint8Array): void;
   onNotice(message: string): void;
   onReset(): void;
+  onRefusal(refusal: CallRefusal): void;
 }
 
 /** What a guest's worker needs of its host. */
@@ -55,6 +57,7 @@ export function serveGuest<Config extends HostedConfig>(channel: Channel, host: 
     onConsole: (bytes) => outbox.console(bytes),
     onNotice: (message) => outbox.notice(message),
     onReset: () => outbox.reset(),
+    onRefusal: (refusal) => outbox.refusal(refusal),
   };
   let guest: Guest | undefined;
 

@@ -3,6 +3,7 @@
 // reservation until it is destroyed.
 import { type GuestCrash, GuestStateError, HostError, OptionError } from "../errors.ts";
 import type { ExitInfo } from "../guest/exit-info.ts";
+import type { CallRefusal } from "../hypercall/refusals.ts";
 import type { CallAnswer, CallArguments, CallName, GuestStatistics, HostedExecOptions } from "./calls.ts";
 import type { Channel, Movable, PortLike } from "./channel.ts";
 import type { FromWorker, HostedConfig, ToWorker } from "./guest-worker.ts";
@@ -40,6 +41,8 @@ export type GuestEvent =
   /** Output of its consoles. `lost` bytes before it came faster than they were read. */
   | { type: "console"; guest: string; bytes: Uint8Array; lost: number }
   | { type: "notice"; guest: string; message: string }
+  /** A hypercall was refused: an audit record. */
+  | { type: "refusal"; guest: string; refusal: CallRefusal }
   /** The guest restarted itself. */
   | { type: "reset"; guest: string };
 
@@ -354,10 +357,11 @@ export class HostedGuest<Config extends HostedConfig = HostedConfig> {
     return call;
   }
 
-  #tell({ console: bytes, consoleLost: lost, notices, noticesLost, resets }: News): void {
+  #tell({ console: bytes, consoleLost: lost, notices, noticesLost, resets, refusals }: News): void {
     const guest = this.id;
     for (const message of notices) this.#parts.emit({ type: "notice", guest, message });
     if (noticesLost > 0) this.#parts.emit({ type: "notice", guest, message: `${noticesLost} more like these` });
+    for (const refusal of refusals) this.#parts.emit({ type: "refusal", guest, refusal });
     for (let n = 0; n < resets; n++) this.#parts.emit({ type: "reset", guest });
     if (bytes.length === 0) return;
     const tail = new Uint8Array(Math.min(TAIL, this.#tail.length + bytes.length));

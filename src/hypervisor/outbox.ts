@@ -2,9 +2,12 @@
 // likes; here it is one message at a time, each of bounded size, and the next only once
 // the last was read. What does not fit is dropped, oldest first, and counted.
 
+import type { CallRefusal } from "../hypercall/refusals.ts";
+
 /** Bytes of console output that wait. */
 const CONSOLE_BYTES = 0x4_0000;
 const MOST_NOTICES = 64;
+const MOST_REFUSALS = 64;
 
 export interface News {
   type: "news";
@@ -14,6 +17,7 @@ export interface News {
   notices: string[];
   noticesLost: number;
   resets: number;
+  refusals: CallRefusal[];
 }
 
 export class Outbox {
@@ -25,6 +29,7 @@ export class Outbox {
   #notices: string[] = [];
   #noticesLost = 0;
   #resets = 0;
+  #refusals: CallRefusal[] = [];
   #awaitsAnswer = false;
   #isDue = false;
 
@@ -54,6 +59,12 @@ export class Outbox {
     this.#soon();
   }
 
+  /** The guest's own counters have those that are not told. */
+  refusal(refusal: CallRefusal): void {
+    if (this.#refusals.length < MOST_REFUSALS) this.#refusals.push(refusal);
+    this.#soon();
+  }
+
   reset(): void {
     this.#resets++;
     this.#soon();
@@ -71,7 +82,7 @@ export class Outbox {
   }
 
   get #hasNews(): boolean {
-    return this.#bytes > 0 || this.#notices.length > 0 || this.#resets > 0;
+    return this.#bytes > 0 || this.#notices.length > 0 || this.#resets > 0 || this.#refusals.length > 0;
   }
 
   #soon(): void {
@@ -98,6 +109,7 @@ export class Outbox {
       notices: this.#notices,
       noticesLost: this.#noticesLost,
       resets: this.#resets,
+      refusals: this.#refusals,
     };
     this.#pieces = [];
     this.#bytes = 0;
@@ -105,6 +117,7 @@ export class Outbox {
     this.#notices = [];
     this.#noticesLost = 0;
     this.#resets = 0;
+    this.#refusals = [];
     this.#post(news);
   }
 }

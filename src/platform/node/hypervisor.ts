@@ -20,7 +20,7 @@ export interface HostedNetOptions extends Omit<NodeNetOptions, "backend" | "pcap
   pcap?: string;
 }
 
-type NotPlain = "nets" | "devices" | "onConsole" | "onOutput" | "onNotice" | "onReset";
+type NotPlain = "nets" | "devices" | "hypercalls" | "onConsole" | "onOutput" | "onNotice" | "onReset" | "onRefusal";
 
 /** What a hosted guest is made of: createGuest()'s options, as far as they are plain data. Files are given by path. */
 export interface HostedGuestOptions extends Omit<NodeGuestOptions, NotPlain> {

@@ -1,8 +1,9 @@
 // A guest as the API describes it, piece by piece, before it is created; and what that comes to
 // as options.
+import type { DevicePolicy } from "../../../hypercall/policy.ts";
 import type { HostedGuestOptions, HostedNetOptions } from "../hypervisor.ts";
 import type { NodeDiskOptions } from "../options.ts";
-import type { Balloon, BootSource, Drive, MachineConfig, NetworkInterface, Vsock } from "./schemas.ts";
+import type { Balloon, BootSource, Drive, MachineConfig, NetworkInterface, RateLimiter, Vsock } from "./schemas.ts";
 import { RequestError } from "./validate.ts";
 
 /** As in Firecracker: what a guest has if nothing is said. */
@@ -65,8 +66,20 @@ export class GuestDraft {
       vsock: vsock && { path: vsock.uds_path, cid: vsock.guest_cid },
       balloon: this.balloon !== undefined,
       exec: boot.guest !== undefined || boot.initrd_path !== undefined,
-      policy: this.policy,
+      policy: this.#wholePolicy(),
     };
+  }
+
+  /** The policy, with the rate limiters of drives and interfaces as budgets of those devices. */
+  #wholePolicy(): HostedGuestOptions["policy"] {
+    const devices: Record<string, DevicePolicy> = { ...this.policy?.devices };
+    const add = (name: string, limiter: RateLimiter | undefined) => {
+      if (limiter === undefined) return;
+      devices[name] = { ...devices[name], operations: limiter.ops, bytes: limiter.bandwidth };
+    };
+    for (const [n, { rate_limiter }] of this.orderedDrives.entries()) add(`disk${n}`, rate_limiter);
+    for (const [n, { tx_rate_limiter }] of [...this.interfaces.values()].entries()) add(`net${n}`, tx_rate_limiter);
+    return this.policy === undefined && Object.keys(devices).length === 0 ? undefined : { ...this.policy, devices };
   }
 }
 
@@ -74,7 +87,14 @@ function diskOf({ path_on_host, is_read_only, is_overlay, interface: kind }: Dri
   return { path: path_on_host, readOnly: is_read_only, overlay: is_overlay, if: kind };
 }
 
-function netOf({ host_dev_name: name, guest_mac, guest_address, mtu, model, settings }: NetworkInterface): HostedNetOptions {
+function netOf({
+  host_dev_name: name,
+  guest_mac,
+  guest_address,
+  mtu,
+  model,
+  settings,
+}: NetworkInterface): HostedNetOptions {
   const to = name.startsWith(SWITCH) ? { switch: name.slice(SWITCH.length) } : { backend: name, settings };
   return { ...to, mac: guest_mac, address: guest_address, mtu, model };
 }

@@ -76,13 +76,14 @@ export const networkInterface = object({
   /** "user", "switch:NAME", or another backend of this host. */
   host_dev_name: text(64, '"user" or "switch:NAME"'),
   guest_mac: maybe(text(17, "a MAC address")),
-  rx_rate_limiter: maybe(rateLimiter),
   tx_rate_limiter: maybe(rateLimiter),
   mtu: maybe(whole(68, 65_535)),
   /** Our own: the device, an address for the Debian guest, settings of the backend. */
   model: maybe(choice("virtio", "e1000", "e1000e")),
   guest_address: maybe(text(64, 'an address such as "10.0.0.1/24"')),
-  settings: maybe(v.record(text(32, "a name"), v.array(text(256, "a value"), "write a list of values"), "write an object of lists")),
+  settings: maybe(
+    v.record(text(32, "a name"), v.array(text(256, "a value"), "write a list of values"), "write an object of lists"),
+  ),
 });
 export type NetworkInterface = v.InferOutput<typeof networkInterface>;
 
