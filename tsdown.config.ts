@@ -16,7 +16,12 @@ const common = {
 export default defineConfig([
   {
     ...common,
-    entry: { index: "src/index.ts", cli: "src/cli/main.ts" },
+    entry: {
+      index: "src/index.ts",
+      cli: "src/cli/main.ts",
+      "guest-worker": "src/platform/node/guest-worker.ts",
+      "switch-worker": "src/platform/node/switch-worker.ts",
+    },
     platform: "node",
     dts: { entry: "src/index.ts", tsconfig: "src/platform/node/tsconfig.json" },
     tsconfig: "src/platform/node/tsconfig.json",

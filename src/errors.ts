@@ -24,6 +24,9 @@ export class CompatibilityError extends ParavaneError {
 /** The machine cannot be set up: the host lacks memory, or a file of the package is missing. */
 export class HostError extends ParavaneError {}
 
+/** A hosted guest is not in a state in which that can be done. */
+export class GuestStateError extends ParavaneError {}
+
 /** Negative error numbers that disk backends answer the engine with (Linux's numbers). */
 export const Errno = { IO: -5, NO_SPACE: -28, READ_ONLY: -30 } as const;
 

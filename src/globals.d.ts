@@ -15,3 +15,7 @@ declare function structuredClone<T>(value: T): T;
 
 declare function atob(base64: string): string;
 declare function btoa(binary: string): string;
+
+declare function queueMicrotask(step: () => void): void;
+declare function setTimeout(step: () => void, milliseconds: number): unknown;
+declare function clearTimeout(timer: unknown): void;

@@ -16,6 +16,7 @@ export { type BuiltKernel, buildKernel, type KernelOptions } from "./platform/no
 export type { KernelConfigName } from "./platform/node/debian/kernel-config.ts";
 export { buildRootDisk, type RootDisk } from "./platform/node/debian/root-disk.ts";
 export { fileDisk } from "./platform/node/file-disk.ts";
+export { createHypervisor, type HostedGuestOptions, type HostedNetOptions } from "./platform/node/hypervisor.ts";
 export type {
   FileOrBytes,
   NodeDiskOptions,

@@ -47,6 +47,7 @@ export {
   Errno,
   ExecError,
   GuestCrash,
+  GuestStateError,
   HostError,
   OptionError,
   ParavaneError,
@@ -95,6 +96,9 @@ export { hypercallHeader, hypercallStub } from "./hypercall/guest-sources.ts";
 export { type DevicePolicy, type Policy, parsePolicy, type TokenBucket } from "./hypercall/policy.ts";
 export type { CallRefusal, RefusalReason } from "./hypercall/refusals.ts";
 export type { BudgetUse } from "./hypercall/table.ts";
+export type { GuestStatistics, HostedExecOptions } from "./hypervisor/calls.ts";
+export type { GuestEnd, GuestEvent, GuestState, HostedGuest } from "./hypervisor/hosted-guest.ts";
+export type { Hypervisor, HypervisorOptions } from "./hypervisor/hypervisor.ts";
 export { BootError } from "./machine/boot-error.ts";
 export {
   type CustomDevice,

@@ -3,7 +3,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from "commander
 import packageJson from "../../package.json" with { type: "json" };
 import { NET_MODELS } from "../guest/net-options.ts";
 import { listExtensions, parseCpu } from "../machine/cpu.ts";
-import { parseCodeCache, parseHotplug, parseMemory } from "../machine/memory-size.ts";
+import { parseCodeCache, parseHotplug, parseMemory, parseSize } from "../machine/memory-size.ts";
 import { addonNames } from "../platform/node/compat/addons.ts";
 import { NET_BACKENDS } from "../platform/node/net-backends.ts";
 import type { NodeNetOptions } from "../platform/node/options.ts";
@@ -20,6 +20,7 @@ import { parseNet } from "./net-option.ts";
 import { type PmemArgument, parsePmem } from "./pmem-option.ts";
 import { type RunArguments, run } from "./run.ts";
 import { parseSerial } from "./serial-option.ts";
+import { parseListen, type ServeArguments, serve } from "./serve.ts";
 import { parseShare, type ShareArgument } from "./share-option.ts";
 import { Ending, Status } from "./status.ts";
 import { usageMessage } from "./usage.ts";
@@ -338,6 +339,26 @@ function hardwareCommand(): Command {
     .action((options: HardwareArguments) => printHardware(options));
 }
 
+function serveCommand(): Command {
+  return new Command("serve")
+    .description("offer guests over HTTP, in Firecracker's shape: GET /openapi.json describes it")
+    .option("--socket <path>", "listens on a Unix socket")
+    .addOption(new Option("--listen <host:port>", "listens on TCP; needs a token").argParser(checked(parseListen)))
+    .option("--token-file <file>", "a file with the token that requests carry (or PARAVANE_TOKEN)")
+    .addOption(
+      new Option(
+        "--memory <size>",
+        "what all guests may take together (default: nine tenths of this machine)",
+      ).argParser(
+        checked((text: string) => {
+          parseSize(text, "memory");
+          return text;
+        }),
+      ),
+    )
+    .action((options: ServeArguments) => serve(options));
+}
+
 function hypercallsCommand(): Command {
   return new Command("hypercalls")
     .description("list every call to the hypervisor: its numbers, arguments, specification and cost")
@@ -357,6 +378,7 @@ export async function main(args: string[]): Promise<void> {
     runCommand(),
     explainCommand(),
     hypercallsCommand(),
+    serveCommand(),
     guestCommand(),
     devicesCommand(),
     checkCommand(),

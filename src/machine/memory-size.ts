@@ -38,7 +38,7 @@ export function parseHotplug(size: number | string): number {
 }
 
 /** Bytes that a size asks for: a number with K, M or G, MiB without. @throws OptionError if it is none. */
-function parseSize(text: string, what: string): number {
+export function parseSize(text: string, what: string): number {
   const match = /^(\d+(?:\.\d+)?)([KMG]?)(?:i?B)?$/i.exec(text.trim());
   if (match === null)
     throw new OptionError(`${what} "${text}" is not a size: write a number of MiB, or one with K, M or G, as in 512M`);

@@ -1,0 +1,60 @@
+// What the hypervisor asks of a guest in its worker, by name: arguments and answers are plain data.
+import type { ExitCount } from "../engine/exit-counters.ts";
+import type { ExecResult } from "../guest/agent.ts";
+import type { Guest } from "../guest/guest.ts";
+import type { MemoryStats, MemoryUsage } from "../guest/memory.ts";
+
+/** A command's settings that are plain data. */
+export interface HostedExecOptions {
+  /** Standard input of the command; /dev/null if left out. */
+  stdin?: Uint8Array;
+  /** Host milliseconds after which it is no longer waited for. */
+  timeout?: number;
+  /** Most bytes of output to collect; past it the command fails. 64 MiB if left out. */
+  outputLimit?: number;
+}
+
+export interface GuestStatistics {
+  /** Instructions that all harts have retired. */
+  instructions: number;
+  /** Guest time since its start. */
+  seconds: number;
+  /** Host time in which the guest ran, in seconds. */
+  busySeconds: number;
+  /** Exits since its start, of all kinds. */
+  exits: number;
+  /** Hypercalls that were refused. */
+  refusals: number;
+  memory: MemoryUsage;
+}
+
+/** By name: what is called with a guest and the arguments. */
+export const CALLS = {
+  ready: (guest: Guest) => guest.ready(),
+  exec: (guest: Guest, command: string, options: HostedExecOptions): Promise<ExecResult> =>
+    guest.exec(command, options),
+  pause: (guest: Guest) => guest.pause(),
+  resume: (guest: Guest) => guest.resume(),
+  close: (guest: Guest) => guest.close(),
+  powerOff: (guest: Guest, grace: number) => guest.powerOff(grace),
+  write: (guest: Guest, data: Uint8Array) => guest.console.write(data),
+  resize: (guest: Guest, columns: number, rows: number) => guest.console.resize(columns, rows),
+  counters: (guest: Guest): ExitCount[] => guest.counters(),
+  setBalloon: (guest: Guest, bytes: number) => guest.setBalloon(bytes),
+  memoryStats: (guest: Guest): Promise<MemoryStats> => guest.memoryStats(),
+  setHotplugMemory: (guest: Guest, bytes: number) => guest.setHotplugMemory(bytes),
+  resizeDisk: (guest: Guest, disk: number, bytes: number) => guest.resizeDisk(disk, bytes),
+  statistics: (guest: Guest, busySeconds: number): GuestStatistics => ({
+    instructions: guest.instructions,
+    seconds: guest.seconds,
+    busySeconds,
+    exits: guest.counters().reduce((sum, { count }) => sum + Number(count), 0),
+    refusals: Number(guest.refusals),
+    memory: guest.memory(),
+  }),
+} as const;
+
+export type CallName = keyof typeof CALLS;
+type Rest<T> = T extends (guest: Guest, ...rest: infer R) => unknown ? R : never;
+export type CallArguments<Name extends CallName> = Rest<(typeof CALLS)[Name]>;
+export type CallAnswer<Name extends CallName> = Awaited<ReturnType<(typeof CALLS)[Name]>>;

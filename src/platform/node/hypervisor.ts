@@ -1,0 +1,111 @@
+// Guests in worker threads.
+import { existsSync, statSync } from "node:fs";
+import { totalmem } from "node:os";
+import { fileURLToPath } from "node:url";
+import { MessageChannel, Worker } from "node:worker_threads";
+import { HostError } from "../../errors.ts";
+import type { Channel, Movable, PortLike } from "../../hypervisor/channel.ts";
+import type { WorkerHandle } from "../../hypervisor/hosted-guest.ts";
+import { Hypervisor, type HypervisorHost, type HypervisorOptions } from "../../hypervisor/hypervisor.ts";
+import { MIB, parseCodeCache, parseHotplug, parseMemory } from "../../machine/memory-size.ts";
+import type { NodeGuestOptions, NodeNetOptions } from "./options.ts";
+
+/** A network device of a hosted guest: on a backend that its own worker opens, or on a switch of the hypervisor's. */
+export interface HostedNetOptions extends Omit<NodeNetOptions, "backend" | "pcap"> {
+  /** The name of a backend, such as "user". */
+  backend?: string;
+  /** The name of a switch: guests that name the same one see each other. */
+  switch?: string;
+  /** A file. */
+  pcap?: string;
+}
+
+type NotPlain = "nets" | "devices" | "hypercalls" | "onConsole" | "onOutput" | "onNotice" | "onReset" | "onRefusal";
+
+/** What a hosted guest is made of: createGuest()'s options, as far as they are plain data. Files are given by path. */
+export interface HostedGuestOptions extends Omit<NodeGuestOptions, NotPlain> {
+  nets?: HostedNetOptions[];
+}
+
+/** Heap that JavaScript of a guest's worker may use: guests are WebAssembly, which is not part of it. */
+const WORKER_HEAP_MIB = 512;
+/** The engine's own memory (see bench/memory.ts). */
+const ENGINE_BYTES = 24 * MIB;
+const FOLDERS = ["./", "../../../dist/"];
+
+function workerFile(name: string): string {
+  for (const folder of FOLDERS) {
+    const path = fileURLToPath(new URL(`${folder}${name}.js`, import.meta.url));
+    if (existsSync(path)) return path;
+  }
+  throw new HostError(`${name}.js is missing beside the library: install the package anew, or run npm run build`);
+}
+
+function startWorker(name: string): WorkerHandle {
+  const worker = new Worker(workerFile(name), { resourceLimits: { maxOldGenerationSizeMb: WORKER_HEAP_MIB } });
+  let isTold = false;
+  const channel: Channel = {
+    post: (message, transfer = []) => worker.postMessage(message, transfer as readonly Movable[] as ArrayBuffer[]),
+    listen: (listener) => void worker.on("message", listener),
+    close: () => {},
+  };
+  return {
+    channel,
+    onFailure(listener) {
+      worker.on("error", (error) => {
+        if (!isTold) listener(error);
+        isTold = true;
+      });
+      worker.on("exit", (code) => {
+        if (!isTold) listener(new Error(`it ended with status ${code}`));
+        isTold = true;
+      });
+    },
+    terminate() {
+      isTold = true;
+      void worker.terminate();
+    },
+  };
+}
+
+const sizeOf = (size: number | string, parse: (text: string) => number) =>
+  typeof size === "number" ? size : parse(size);
+
+function bytesOf({ memory = "512M", hotplugMemory, pmem = [], codeCache = "16M" }: HostedGuestOptions): number {
+  const persistent = pmem.map(({ path, bytes }) => {
+    if (bytes !== undefined) return bytes.length;
+    // A file that is not there is told when it is opened.
+    return path !== undefined && existsSync(path) ? statSync(path).size : 0;
+  });
+  return (
+    sizeOf(memory, parseMemory) +
+    (hotplugMemory === undefined ? 0 : parseHotplug(hotplugMemory)) +
+    persistent.reduce((sum, size) => sum + size, 0) +
+    parseCodeCache(codeCache) +
+    ENGINE_BYTES
+  );
+}
+
+const host: HypervisorHost<HostedGuestOptions> = {
+  startGuestWorker: () => startWorker("guest-worker"),
+  startSwitchWorker: () => startWorker("switch-worker"),
+  createPorts() {
+    const { port1, port2 } = new MessageChannel();
+    return [port1, port2] as unknown as [PortLike, PortLike];
+  },
+  bytesOf,
+  get memory() {
+    // A control group may leave less than the machine has.
+    const most = process.constrainedMemory() ?? 0;
+    const all = most > 0 ? Math.min(most, totalmem()) : totalmem();
+    return Math.floor(all * 0.9);
+  },
+};
+
+/**
+ * A hypervisor: guests in workers of their own, with a bound on the memory that they take together.
+ * @throws OptionError if `memory` is no number of bytes.
+ */
+export function createHypervisor(options: HypervisorOptions = {}): Hypervisor<HostedGuestOptions> {
+  return new Hypervisor(host, options);
+}
