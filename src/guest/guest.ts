@@ -3,10 +3,9 @@ import { Exit } from "../../assembly/abi/exit.ts";
 import { Machine } from "../../assembly/abi/layout.ts";
 import { Timebase } from "../../assembly/abi/memory-map.ts";
 import { RegionLog } from "../../assembly/abi/translated.ts";
-import { DiscardKind, type DiskBackend } from "../backend/disk.ts";
+import type { DiskBackend } from "../backend/disk.ts";
 import type { EntropySource } from "../backend/entropy.ts";
-import { Pieces } from "../backend/pieces.ts";
-import { Engine, SCRATCH_SIZE } from "../engine/engine.ts";
+import { Engine } from "../engine/engine.ts";
 import { type ExitCount, readExitCounters } from "../engine/exit-counters.ts";
 import { type EngineHost, Register } from "../engine/exports.ts";
 import type { Inspect } from "../engine/inspect.ts";
@@ -22,9 +21,9 @@ import { closeAll } from "./close-all.ts";
 import { ConsolePorts, consoleKindOf, portOf, SERIAL_PORT, virtioPort } from "./console-ports.ts";
 import { doubleFaultCrash, panicCrash } from "./crash.ts";
 import { type CustomDeviceHandle, CustomDevices } from "./custom-devices.ts";
-import type { VirtioReach } from "./custom-virtio.ts";
 import { Disks } from "./disks.ts";
 import { emulateDevices } from "./emulate.ts";
+import { engineHost, virtioReach } from "./engine-host.ts";
 import { type ExecOptions, type ExecResult, Executor } from "./exec.ts";
 import type { ExitInfo } from "./exit-info.ts";
 import { type MachinePlan, powerOn, VSOCK_INSTANCE } from "./machine.ts";
@@ -153,7 +152,13 @@ export class Guest {
         this.#loop.wake();
       },
       ticks: () => this.ticks,
-      virtio: (index) => this.#virtioReach(index),
+      virtio: (index) =>
+        virtioReach(index, plan, {
+          engine: () => this.#engine,
+          isOver: () => this.#isOver,
+          ticks: () => this.ticks,
+          wake: () => this.#loop.wake(),
+        }),
     });
     this.#grants = plan.grants;
     this.#hypercalls = new HostCalls(plan.grants.hypercalls, () => this.#engine, {
@@ -427,72 +432,19 @@ export class Guest {
   }
 
   #host(bytes: Uint8Array): EngineHost {
-    const { entropy } = this.#parts;
-    const clock = this.#clock;
-    const at = (address: number, length: number) => bytes.subarray(address >>> 0, (address >>> 0) + (length >>> 0));
-    return {
-      now: clock ? () => clock.now() : () => 0,
-      consoleOut: (port, address, length) => this.#output(port, at(address, length)),
-      diskRead: (disk, offset, address, length) => this.#disks.read(disk, offset, at(address, length)),
-      diskWrite: (disk, offset, address, length) => this.#disks.write(disk, offset, at(address, length)),
-      diskFlush: (disk, tag) => this.#disks.flush(disk, tag),
-      diskDiscard: (disk, offset, length, kind) =>
-        this.#disks.discard(disk, offset, length, kind === DiscardKind.WRITE_ZEROES ? kind : DiscardKind.DISCARD),
-      netSend: (port, pieces, count, header) => this.#nets.send(port, pieces >>> 0, count, header >>> 0),
-      netReady: (port) => this.#nets.ready(port),
-      shareRequest: (share, tag, pieces, readable, writable) =>
-        this.#shares.request(this.#engine, share, tag, pieces >>> 0, readable, writable),
-      vsockPacket: (pieces, count) => this.#vsock?.packet(pieces >>> 0, count),
-      vsockReady: () => this.#vsock?.ready(),
-      vsockReset: () => this.#vsock?.reset(),
-      entropy: (address, length) => entropy.fill(at(address, length)),
-      customRead: (device, offset, size) => this.#devices.read(device, offset, size),
-      customWrite: (device, offset, size, value) => this.#devices.write(device, offset, size, value),
-      hypercall: (call, hart) => this.#hypercalls.serve(call, hart),
-      customRequest: (device, queue, tag, pieces, readable, writable) => {
-        const { view } = this.#engine;
-        const list = (at: number, count: number) => Pieces.list(bytes, view, at >>> 0, count);
-        const request = list(pieces, readable);
-        return this.#devices.virtio(device)?.request(queue, tag, request, list(pieces + 8 * readable, writable)) ?? 0;
-      },
-      customRoom: (device, queue) => this.#devices.virtio(device)?.room(queue),
-      customConfigWritten: (device, offset, size) => this.#devices.virtio(device)?.configWritten(offset, size),
-      customReset: (device) => this.#devices.virtio(device)?.reset(),
-    };
-  }
-
-  #virtioReach(index: number): VirtioReach {
-    const engine = () => this.#engine;
-    // There is none yet while it is attached.
-    const instance = () => this.#parts.plan.customInstances.get(index) ?? -1;
-    return {
-      most: SCRATCH_SIZE,
-      ticks: () => this.ticks,
-      give: (queue, bytes) => {
-        if (this.#isOver) return -1;
-        const { exports } = engine();
-        const given = exports.virtioCustomGive(instance(), queue, Machine.SCRATCH, engine().writeScratch(bytes));
-        this.#loop.wake();
-        return given;
-      },
-      done: (tag, bytes) => {
-        if (this.#isOver) return;
-        engine().exports.customRequestDone(tag, Machine.SCRATCH, engine().writeScratch(bytes));
-        this.#loop.wake();
-      },
-      config: () => {
-        const at = engine().exports.virtioCustomConfig(instance()) >>> 0;
-        const { definition } = this.#parts.plan.devices[index];
-        const size = definition.form === "virtio" ? (definition.config?.length ?? 0) : 0;
-        return engine().bytes.slice(at, at + size);
-      },
-      setConfig: (offset, bytes, notify) => {
-        if (this.#isOver) return;
-        const length = engine().writeScratch(bytes);
-        engine().exports.virtioCustomSetConfig(instance(), offset, Machine.SCRATCH, length, notify ? 1 : 0);
-        this.#loop.wake();
-      },
-    };
+    return engineHost({
+      bytes,
+      engine: () => this.#engine,
+      clock: this.#clock,
+      entropy: this.#parts.entropy,
+      disks: this.#disks,
+      nets: this.#nets,
+      shares: this.#shares,
+      vsock: this.#vsock,
+      devices: this.#devices,
+      hypercalls: this.#hypercalls,
+      output: (port, output) => this.#output(port, output),
+    });
   }
 
   #powerOn(): void {
