@@ -2,43 +2,12 @@
 import * as v from "valibot";
 import { OptionError } from "../errors.ts";
 import { checkMemory, parseMemory } from "../machine/memory-size.ts";
+import { byName, choice, object, pathText, shown, whole } from "../validate.ts";
 
 /** 1 TiB, or as many operations. */
 const MOST_TOKENS = 2 ** 40;
 const MOST_MILLISECONDS = 86_400_000;
 const MOST_NAMES = 256;
-
-function whole(least: number, most: number) {
-  const message = `write a whole number from ${least} to ${most}`;
-  return v.pipe(v.number(message), v.integer(message), v.minValue(least, message), v.maxValue(most, message));
-}
-
-/** Arrays, dates and the like are no objects here, though a validator would look into them. */
-function plain(message: string) {
-  return v.custom<Record<string, unknown>>((value) => {
-    if (typeof value !== "object" || value === null) return false;
-    const prototype = Object.getPrototypeOf(value);
-    return prototype === Object.prototype || prototype === null;
-  }, message);
-}
-
-/** An object with these members and no others. */
-function object<const Members extends v.ObjectEntries>(members: Members) {
-  const message = `write an object with ${Object.keys(members).join(", ")}`;
-  return v.pipe(plain(message), v.strictObject(members, message));
-}
-
-/** An object of values by name. */
-function byName<
-  const Key extends v.BaseSchema<string, string, v.BaseIssue<unknown>>,
-  const Value extends v.BaseSchema<unknown, unknown, v.BaseIssue<unknown>>,
->(key: Key, value: Value, message: string) {
-  return v.pipe(plain(message), v.record(key, value, message));
-}
-
-function choice<const Choices extends readonly [string, ...string[]]>(...choices: Choices) {
-  return v.picklist(choices, `write ${choices.map((it) => `"${it}"`).join(" or ")}`);
-}
 
 const bucket = object({
   size: whole(1, MOST_TOKENS),
@@ -120,34 +89,10 @@ const FORBIDDEN_KEYS = new Set(["__proto__", "constructor", "prototype"]);
 /** A policy is at most this deep. */
 const DEPTH = 6;
 
-function shown(value: unknown): string {
-  if (value === undefined) return "missing";
-  let text: string;
-  try {
-    text =
-      typeof value === "bigint" || typeof value === "number" ? String(value) : (JSON.stringify(value) ?? typeof value);
-  } catch {
-    text = `a ${typeof value} that is no JSON`;
-  }
-  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
-}
-
-const PLAIN_KEY = /^[A-Za-z_][A-Za-z0-9_]*$/;
-
-/** "calls.budgets.dbcn", or "policy" itself. */
-export function pathText(keys: readonly unknown[]): string {
-  const parts = keys.map((key, n) => {
-    if (typeof key === "number") return `[${key}]`;
-    const text = shown(key);
-    return typeof key === "string" && PLAIN_KEY.test(key) ? `${n > 0 ? "." : ""}${key}` : `[${text}]`;
-  });
-  return parts.length > 0 ? parts.join("") : "policy";
-}
-
 /** @throws OptionError that says where, what, and what to write. */
 export function policyError(keys: readonly unknown[], value: unknown, instead: string, cause?: unknown): OptionError {
   const where = pathText(keys);
-  const subject = where === "policy" ? "the policy" : `policy: ${where}`;
+  const subject = where === "" ? "the policy" : `policy: ${where}`;
   return new OptionError(`${subject} is ${shown(value)}: ${instead}`, { cause });
 }
 

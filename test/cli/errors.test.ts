@@ -56,7 +56,6 @@ describe("mistakes of usage end with status 2", () => {
     [["run", "--net", "none,modle=virtio"], /setting "modle" is not known: write/],
     [["run", "--pmem", "x.img,if=nvme"], /"if=nvme" is not known: write ro, overlay/],
     [["run", "--serial", "talk,tcp=1"], /serial setting "tcp=1" is not known: write socket=PATH or file=PATH/],
-    [["run", "--serial", "talk,file=/none/x"], /serial \/none\/x cannot be written .*: name another file/],
     [["run", "--hotplug-memory", "3M"], /cannot be: write a multiple of 2M/],
     [["guest", "kernel", "--config", "huge"], /--config huge: write paravirt or small;/],
     [["guest", "kernel", "--release", "bookworm"], /--release bookworm: write trixie or sid;/],
@@ -92,6 +91,13 @@ describe("files that cannot work end with status 1", () => {
       1,
       /initrd of 80\.0 MiB does not fit .* raise --memory to/,
     ));
+  it("a file for the serial port that cannot be written", () =>
+    expectFailure(
+      ["run", "--serial", "talk,file=/none/x"],
+      1,
+      /serial \/none\/x cannot be written .*: name another file/,
+    ));
+
   it("a disk that is not there", () =>
     expectFailure(["run", "--kernel", path("Image"), "--disk", path("none")], 1, /does not exist: create it/));
   it("a hardware model that is not there, or is none", async () => {

@@ -36,7 +36,7 @@ const CONSOLE_BAR = 0x4001_0000;
 const NOBODYS: [from: number, to: number][] = [
   [0, Layout.HART],
   [Layout.HART + Layout.HART_SIZE, Layout.MACHINE],
-  [Layout.BASE_PAGES_END, Layout.DEVICES],
+  [Layout.BASE_PAGES_END, Layout.HYPERCALLS],
   [Layout.EXIT_COUNTERS_END, Layout.STATIC_DATA],
   [Layout.STATIC_DATA + (1 << 18), Layout.STATIC_DATA_END], // the module's data end long before
   [Layout.RAM + GUEST_BYTES, Layout.RAM + GUEST_BYTES + (1 << 20)],

@@ -1,6 +1,7 @@
 // The bodies of the API, in the shape that Firecracker gave them; what is our own says so.
 import * as v from "valibot";
-import { choice, flag, object, text, whole } from "./validate.ts";
+import { choice, object, whole } from "../../../validate.ts";
+import { flag, text } from "./validate.ts";
 
 const PATH = 4096;
 const path = text(PATH, "the path of a file");
