@@ -53,13 +53,10 @@ function readTokens(bytes: Uint8Array, view: DataView, start: number): string[] 
   return ALIGNMENTS.some((to) => isIndex(Math.ceil(at / to) * to)) ? tokens : undefined;
 }
 
-/** Goes back from the token table over the markers: ascending words that begin with 0. */
-function readMarkers(view: DataView, table: number): { at: number; words: number[] } | undefined {
-  let at = table - 4;
-  // One word of alignment.
-  if (at >= 8 && view.getUint32(at, true) === 0) at -= 4;
+/** Goes back from where the markers end over all of them: ascending words that begin with 0. */
+function readMarkers(view: DataView, end: number): { at: number; words: number[] } | undefined {
   const words: number[] = [];
-  for (; at >= 0 && words.length <= MOST_SYMBOLS / MARKER_STEP; at -= 4) {
+  for (let at = end - 4; at >= 0 && words.length <= MOST_SYMBOLS / MARKER_STEP; at -= 4) {
     const word = view.getUint32(at, true);
     if (words.length > 0 && word >= words[words.length - 1]) return undefined;
     words.push(word);
@@ -88,12 +85,13 @@ function findNames(
     for (const count of [view.getUint32(names - 8, true), view.getUint32(names - 4, true)]) {
       if (count === 0 || count > MOST_SYMBOLS || Math.ceil(count / MARKER_STEP) !== words.length) continue;
       let at = names + last;
-      for (let i = (words.length - 1) * MARKER_STEP; i < count && at < end; i++) {
+      let i = (words.length - 1) * MARKER_STEP;
+      for (; i < count && at < end; i++) {
         const [length, prefix] = lengthAt(bytes, at);
         at += prefix + length;
       }
       // Behind the last name there is alignment alone.
-      if (at <= end && end - at < 8) return { names, count };
+      if (i === count && at <= end && end - at < 8) return { names, count };
     }
   }
   return undefined;
@@ -107,9 +105,12 @@ function findTables(bytes: Uint8Array, view: DataView): Tables | undefined {
     for (let start = digits; start > 0 && digits - start < DIGIT_ZERO * MOST_TOKEN && zeros <= DIGIT_ZERO; start--) {
       if (start % 4 === 0 && zeros === DIGIT_ZERO) {
         const tokens = readTokens(bytes, view, start);
-        const markers = tokens && readMarkers(view, start);
-        const found = markers && findNames(bytes, view, markers);
-        if (tokens && markers && found) return { tokens, ...found, end: markers.at };
+        // Behind the markers there may be a word of alignment, which looks like the first of them.
+        for (const end of tokens === undefined ? [] : [start, start - 4]) {
+          const markers = readMarkers(view, end);
+          const found = markers && findNames(bytes, view, markers);
+          if (tokens && markers && found) return { tokens, ...found, end: markers.at };
+        }
       }
       if (bytes[start - 1] === 0) zeros++;
     }

@@ -4,7 +4,7 @@
 import { CompatibilityError, OptionError } from "../errors.ts";
 import type { DiskOptions, GuestOptions, NetOptions } from "../guest/options.ts";
 import type { Platform } from "../guest/platform.ts";
-import type { CatalogueId } from "../machine/catalogue.ts";
+import { CATALOGUE, type CatalogueId } from "../machine/catalogue.ts";
 import type { Form } from "../machine/catalogue-row.ts";
 import { limitCpu } from "../machine/cpu.ts";
 import { readGuestDrivers } from "./check-guest.ts";
@@ -31,6 +31,9 @@ const SBI_BOOT: readonly CatalogueId[] = ["sbi-timer", "sbi-ipi", "sbi-hsm", "sb
 const FIRMWARE_BOOT: readonly CatalogueId[] = ["clint-timer", "clint-ipi"];
 /** As many of each as the machine takes (guest/machine.ts). */
 const MOST = { virtio: Number.POSITIVE_INFINITY, nvme: 4, ahci: 6 } as const;
+
+/** What an SBI extension's name stands behind in the catalogue's `compatible`. */
+const SBI = "sbi:";
 
 /** Interfaces of disks and models of network devices, by the catalogue's rows. */
 const DISK_ROWS = { "virtio-blk": "virtio", nvme: "nvme", "nvme-dbbuf": "nvme", ahci: "ahci" } as const;
@@ -257,6 +260,16 @@ function settleNets(settling: Settling, nets: readonly NetOptions[]): NetOptions
   });
 }
 
+/** Calls of SBI extensions that the machine serves and the model does not offer are not granted. */
+function settleCalls(settling: Settling, policy: GuestOptions["policy"]): Partial<GuestOptions> {
+  const missing = CATALOGUE.filter(({ id, transport }) => transport === "sbi" && !settling.offers(id)).flatMap(
+    ({ compatible }) =>
+      compatible.flatMap((text) => (text.startsWith(SBI) ? [text.slice(SBI.length).toLowerCase()] : [])),
+  );
+  if (missing.length === 0) return {};
+  return { policy: { ...policy, calls: { ...policy?.calls, deny: [...(policy?.calls?.deny ?? []), ...missing] } } };
+}
+
 function checkForms({ prefer, require }: GuestOptions): void {
   if (prefer !== undefined && !FORMS.includes(prefer)) {
     throw new OptionError(`prefer "${prefer}" is no form: write ${FORMS.join(", ")}`);
@@ -290,13 +303,17 @@ export async function settleForms(platform: Platform, options: GuestOptions): Pr
   }
   for (const { row, what, isWanted } of SINGLE_ROWS) if (isWanted(options)) settling.named(what, row);
   const irqchip = options.irqchip ?? (settling.prefersDirect && settling.works("aia") ? "aia" : undefined);
+  const boot = await settleBoot(settling, options, platform);
+  // Behind firmware there are no calls to the hypervisor.
+  const callsUs = (boot.firmware ?? options.firmware) === undefined && options.boot !== "firmware";
   const settled: GuestOptions = {
     ...options,
-    ...(await settleBoot(settling, options, platform)),
+    ...boot,
     ...settleConsole(settling, options),
     ...(irqchip && { irqchip }),
     ...(options.disks && { disks: settleDisks(settling, options.disks) }),
     ...(options.nets && { nets: settleNets(settling, options.nets) }),
+    ...(callsUs && settleCalls(settling, options.policy)),
     cpu: limitCpu(options.cpu ?? "rv64", withModes(hardware)),
   };
   const standard = { virtioConsole: settling.offers("virtio-console"), entropy: settling.offers("virtio-rng") };

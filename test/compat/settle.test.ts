@@ -3,9 +3,9 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { unpluggedNet } from "../../src/backend/unplugged-net.ts";
 import { settleForms } from "../../src/compat/settle.ts";
 import type { GuestOptions } from "../../src/guest/options.ts";
-import { CompatibilityError, type HardwareModel, hardwareModel, OptionError } from "../../src/index.ts";
+import { CompatibilityError, createGuest, type HardwareModel, hardwareModel, OptionError } from "../../src/index.ts";
 import { nodePlatform } from "../../src/platform/node/platform.ts";
-import { program } from "../guest/instructions.ts";
+import { addi, ECALL, lui, program, systemReset } from "../guest/instructions.ts";
 import { wholeKernel } from "./kernel.ts";
 
 const FIRMWARE = new Uint8Array([0x6f, 0, 0, 0]);
@@ -178,5 +178,28 @@ describe("hardware", () => {
     const { options } = await settle({ hardware: { ...hardware, isa }, cpu: "rv64,zba=off" });
     expect(options.cpu).toMatch(/^rv64,zba=off,zbb=off,.*sstc=off/);
     expect(options.cpu).not.toMatch(/sv48|zbs/);
+  });
+});
+
+describe("calls of SBI", () => {
+  const PMU = 0x50_4d55;
+  /** Asks for the number of counters, and switches itself off. */
+  const asker = () =>
+    program(lui(17, (PMU + 0x800) >>> 12), addi(17, 17, (PMU << 20) >> 20), addi(16, 0, 0), ECALL, ...systemReset(0));
+
+  it("that the model does not offer are not granted", async () => {
+    const options = { memory: "16M", kernel: asker() };
+    const refusals = async (given: HardwareModel) => {
+      const guest = await createGuest({ ...options, hardware: given });
+      await guest.wait();
+      return guest.refusals;
+    };
+    expect(await refusals(hardware)).toBe(0n);
+    expect(await refusals(without(/^sbi-pmu$/))).toBe(1n);
+  });
+
+  it("are denied beside what a policy denies", async () => {
+    const { options } = await settle({ hardware: without(/^sbi-pmu$/), policy: { calls: { deny: ["sta"] } } });
+    expect(options.policy).toEqual({ calls: { deny: ["sta", "pmu"] } });
   });
 });
