@@ -129,6 +129,21 @@ export const enum Machine {
   SCRATCH = 0x2000, // 8 KiB for test and diagnostic calls from the host
 }
 
+/** A hart's software TLB (hart/tlb.ts): banks for U, S, S with SUM set, and whatever else; of each, entries for loads, then for stores. */
+export const enum Tlb {
+  BANKS = 4,
+  BANK = 0x8000,
+  WRITE_HALF = 0x4000,
+  /** Of an entry, which begins with its page. */
+  ADDEND = 8,
+}
+
+/** An entry of the jump caches (hart/jumps.ts), which begin at Layout.TRANSLATOR, hart 0's first. */
+export const enum Jump {
+  TAG = 0,
+  FUNCTION = 8,
+}
+
 /** Tables of hart/base-pages.ts: for each mode and register an entry for loads and one for stores. */
 export const enum BasePage {
   PAGE = 0,

@@ -12,15 +12,15 @@
 // Code pages and devices never get a write (or any) tag: they take the slow way.
 import { staleFrom, staleTo, writeTagsGone } from "../memory/backed";
 import { SCALE } from "../memory/code-map";
-import { Layout } from "../abi/layout";
+import { Layout, Tlb } from "../abi/layout";
 import { forgetBasePages, useBasePages } from "./base-pages";
 import { clearJumps, clearJumpsOn, clearNonGlobalJumps, regionBit, regionsOf, resetJumps } from "./jumps";
 import { endPlain } from "./plain";
 import { currentHart, Hart, hart, hartCount, hartOf, Mode } from "./state";
 import { Status } from "./bits";
 
-const BANK: u32 = 0x8000;
-export const WRITE_HALF: u32 = 0x4000;
+const BANK: u32 = Tlb.BANK;
+export const WRITE_HALF: u32 = Tlb.WRITE_HALF;
 const INSTRUCTION_BANKS: u32 = 0x2_0000;
 const INSTRUCTION_BANK: u32 = 0x1000;
 const LOG: u32 = 0x2_3000;

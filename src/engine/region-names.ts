@@ -1,5 +1,5 @@
 // Names for what is a number in translated code: locals, and addresses of the hart's state.
-import { BasePage, HartAt, Layout, Machine } from "../../assembly/abi/layout.ts";
+import { BasePage, HartAt, Jump, Layout, Machine, Tlb } from "../../assembly/abi/layout.ts";
 import { FixedLocal, HartField, LocalKey, RegionLog } from "../../assembly/abi/translated.ts";
 import type { Inspect } from "./inspect.ts";
 
@@ -24,6 +24,10 @@ const FIELDS: Record<Exclude<HartField, HartField.COUNT>, string> = {
   [HartField.RESERVED_VALUE]: "reservedValue",
   [HartField.RESERVED_SIZE]: "reservedSize",
 };
+
+/** Of the TLB. */
+const BANKS = ["tlbU", "tlbS", "tlbSum", "tlbOther"];
+const WIDEST_GROUP = 1024;
 
 /** What stands before a register's name in the name of a local. */
 const LOCALS: Record<number, string> = {
@@ -69,6 +73,21 @@ export function addressNames(view: DataView, log: number, inspect: Inspect): Map
     names.set(at + BasePage.PAGE, `${what}Page.${register}`);
     names.set(at + BasePage.ADDEND, `${what}Addend.${register}`);
   }
+  // Where there is one hart, its tables are at known places.
+  for (let bank = 0; bank < Tlb.BANKS; bank++) {
+    for (const [at, what] of [
+      [0, "load"],
+      [Tlb.WRITE_HALF, "store"],
+    ] as const) {
+      const entry = Layout.TLB + bank * Tlb.BANK + at;
+      names.set(entry, `${BANKS[bank]}.${what}Page`);
+      names.set(entry + Tlb.ADDEND, `${BANKS[bank]}.${what}Addend`);
+    }
+  }
+  names.set(Layout.TRANSLATOR + Jump.TAG, "jump.tag");
+  names.set(Layout.TRANSLATOR + Jump.FUNCTION, "jump.function");
+  // Loads of M-mode that need no TLB, of a group that spans so much.
+  for (let n = 0; n < WIDEST_GROUP; n++) names.set(Layout.RAM + n, n === 0 ? "ram" : `ram.${n}`);
   for (let field = 0; field < HartField.COUNT; field++) {
     names.set(view.getUint32(log + RegionLog.FIELDS + 4 * field, true), FIELDS[field as keyof typeof FIELDS]);
   }
