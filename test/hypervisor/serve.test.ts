@@ -113,7 +113,7 @@ describe("mistakes", () => {
       400,
       "vcpu_count is 9: write a whole number from 1 to 8",
     ],
-    ["PUT", "/machine-config", { vcpu_count: 1 }, 400, "mem_size_mib is missing"],
+    ["PUT", "/machine-config", { vcpu_count: 1 }, 400, "mem_size_mib is missing: add it"],
     ["PUT", "/machine-config", { vcpu_count: 1, mem_size_mib: 16, smt: true }, 400, "smt is not known"],
     ["PUT", "/drives/a", { drive_id: "b", path_on_host: "x" }, 400, 'drive_id is "b", and the path says "a"'],
     [

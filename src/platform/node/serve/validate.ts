@@ -21,7 +21,8 @@ export function check<Schema extends v.GenericSchema>(schema: Schema, body: unkn
     throw new RequestError(400, `${where} is not known: ${issue.message}`);
   }
   const value = issue.path?.at(-1)?.origin === "key" ? undefined : issue.input;
-  throw new RequestError(400, `${where === "" ? "the body" : where} is ${shown(value)}: ${issue.message}`);
+  const advice = value === undefined && issue.type === "strict_object" ? "add it" : issue.message;
+  throw new RequestError(400, `${where === "" ? "the body" : where} is ${shown(value)}: ${advice}`);
 }
 
 // --- what schemas are made of ---
