@@ -59,3 +59,27 @@ export function pathText(keys: readonly unknown[]): string {
   });
   return parts.join("");
 }
+
+/** What a schema found wrong, as a message tells it. */
+export interface Mistake {
+  keys: unknown[];
+  /** What stands there; undefined if something is missing. */
+  value: unknown;
+  /** There is no member of that name; `message` says which there are. */
+  isUnknown: boolean;
+  message: string;
+}
+
+export function mistakeOf(issue: v.BaseIssue<unknown>): Mistake {
+  const keys = (issue.path ?? []).map((item) => item.key);
+  const isObject = issue.type === "strict_object";
+  // A key that cannot be is its own value; one that is missing has none.
+  const isKey = issue.path?.at(-1)?.origin === "key" && !isObject;
+  return {
+    keys,
+    value: isKey ? keys.at(-1) : issue.input,
+    // An unknown member has the message of the object that it is in; its own value says nothing.
+    isUnknown: isObject && issue.expected === "never",
+    message: issue.message,
+  };
+}

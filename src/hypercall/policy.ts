@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import { OptionError } from "../errors.ts";
 import { checkMemory, parseMemory } from "../machine/memory-size.ts";
-import { byName, choice, object, pathText, shown, whole } from "../validate.ts";
+import { byName, choice, mistakeOf, object, pathText, shown, whole } from "../validate.ts";
 
 /** 1 TiB, or as many operations. */
 const MOST_TOKENS = 2 ** 40;
@@ -118,15 +118,9 @@ export function parsePolicy(input: unknown): Policy {
   refuseForbiddenKeys(input);
   const result = v.safeParse(policy, input, { abortEarly: true });
   if (!result.success) {
-    const [issue] = result.issues;
-    const keys = (issue.path ?? []).map((item) => item.key);
-    // An unknown member has the message of the object that it is in; its own value says nothing.
-    if (issue.type === "strict_object" && issue.expected === "never") {
-      throw new OptionError(`policy: ${pathText(keys)} is not known: ${issue.message}`);
-    }
-    // A key that cannot be is its own value; one that is missing has none.
-    const isKey = issue.path?.at(-1)?.origin === "key" && issue.type !== "strict_object";
-    throw policyError(keys, isKey ? keys.at(-1) : issue.input, issue.message);
+    const { keys, value, isUnknown, message } = mistakeOf(result.issues[0]);
+    if (isUnknown) throw new OptionError(`policy: ${pathText(keys)} is not known: ${message}`);
+    throw policyError(keys, value, message);
   }
   const { calls, devices, guest } = result.output;
   for (const [name, budget] of Object.entries(calls?.budgets ?? {})) checkBucketsOf(budget, ["calls", "budgets", name]);

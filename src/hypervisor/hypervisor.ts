@@ -26,6 +26,13 @@ export interface HypervisorOptions {
 const MIB = 1024 * 1024;
 const mib = (bytes: number) => `${Math.round(bytes / MIB)} MiB`;
 
+/** @throws OptionError unless a guest can have that name. */
+export function checkGuestName(id: string): void {
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(id)) {
+    throw new OptionError(`"${id}" is no name for a guest: write letters, digits, ".", "_" or "-", at most 64`);
+  }
+}
+
 /** Holds guests, each in a worker of its own. Make one with createHypervisor(). */
 export class Hypervisor<Config extends HostedConfig = HostedConfig> {
   /** Bytes that all guests together may take. */
@@ -65,9 +72,7 @@ export class Hypervisor<Config extends HostedConfig = HostedConfig> {
    */
   create(id: string, config: Config): HostedGuest<Config> {
     if (this.#isClosed) throw new HostError("the hypervisor is closed: make another");
-    if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(id)) {
-      throw new OptionError(`"${id}" is no name for a guest: write letters, digits, ".", "_" or "-", at most 64`);
-    }
+    checkGuestName(id);
     if (this.#guests.has(id)) throw new OptionError(`there is a guest ${id}: choose another name, or destroy it first`);
     const bytes = this.#host.bytesOf(config);
     const left = this.memory - this.reserved;

@@ -2,7 +2,7 @@
 import { statSync } from "node:fs";
 import { OptionError } from "../../../errors.ts";
 import type { HostedGuest } from "../../../hypervisor/hosted-guest.ts";
-import type { Hypervisor } from "../../../hypervisor/hypervisor.ts";
+import { checkGuestName, type Hypervisor } from "../../../hypervisor/hypervisor.ts";
 import type { HostedGuestOptions } from "../hypervisor.ts";
 import { GuestDraft } from "./draft.ts";
 import { RequestError } from "./validate.ts";
@@ -40,9 +40,7 @@ export class ServedGuests {
   describe(id: string): ServedGuest {
     const known = this.#guests.get(id);
     if (known !== undefined) return known;
-    if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(id)) {
-      throw new RequestError(400, `"${id}" is no name for a guest: write letters, digits, ".", "_" or "-", at most 64`);
-    }
+    checkGuestName(id);
     if (this.#guests.size >= MOST_GUESTS) {
       throw new RequestError(400, `there are ${MOST_GUESTS} guests already: DELETE one first`);
     }

@@ -1,7 +1,7 @@
 // Checks what came over the API: the first mistake is told by its path, its value, and what could
 // be written instead.
 import * as v from "valibot";
-import { pathText, shown } from "../../../validate.ts";
+import { mistakeOf, pathText, shown } from "../../../validate.ts";
 
 export class RequestError extends Error {
   readonly status: 400 | 401 | 403 | 404 | 405 | 409 | 413;
@@ -15,13 +15,10 @@ export class RequestError extends Error {
 export function check<Schema extends v.GenericSchema>(schema: Schema, body: unknown): v.InferOutput<Schema> {
   const result = v.safeParse(schema, body, { abortEarly: true });
   if (result.success) return result.output;
-  const [issue] = result.issues;
-  const where = pathText((issue.path ?? []).map(({ key }) => key));
-  if (issue.type === "strict_object" && issue.expected === "never") {
-    throw new RequestError(400, `${where} is not known: ${issue.message}`);
-  }
-  const value = issue.path?.at(-1)?.origin === "key" ? undefined : issue.input;
-  const advice = value === undefined && issue.type === "strict_object" ? "add it" : issue.message;
+  const { keys, value, isUnknown, message } = mistakeOf(result.issues[0]);
+  const where = pathText(keys);
+  if (isUnknown) throw new RequestError(400, `${where} is not known: ${message}`);
+  const advice = value === undefined && result.issues[0].type === "strict_object" ? "add it" : message;
   throw new RequestError(400, `${where === "" ? "the body" : where} is ${shown(value)}: ${advice}`);
 }
 
