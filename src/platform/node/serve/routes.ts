@@ -1,8 +1,9 @@
 // The API as a table: Firecracker's paths for one guest, and what is our own. Each is there at the root, for the
 // guest `default`, and under /guests/{id}.
-import type { GenericSchema } from "valibot";
+import type { GenericSchema, InferOutput } from "valibot";
 import { GuestStateError } from "../../../errors.ts";
 import { parsePolicy } from "../../../hypercall/policy.ts";
+import type { GuestDraft } from "./draft.ts";
 import type { ServedGuest, ServedGuests } from "./guests.ts";
 import * as body from "./schemas.ts";
 import { check, RequestError } from "./validate.ts";
@@ -69,6 +70,22 @@ async function act({ guests, id, body: given }: RouteRequest): Promise<undefined
   }
 }
 
+/** Says one thing of a guest that was not started. */
+function part<Schema extends GenericSchema>(
+  path: string,
+  summary: string,
+  schema: Schema,
+  put: (draft: GuestDraft, value: InferOutput<Schema>) => void,
+): Route {
+  return {
+    ...{ method: "PUT", path, summary, body: schema },
+    serve({ guests, id, body: given }) {
+      put(guests.draftOf(id), check(schema, given));
+      return undefined;
+    },
+  };
+}
+
 const textOf = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 
 const firecracker: Route[] = [
@@ -79,32 +96,18 @@ const firecracker: Route[] = [
     serve: ({ guests, id }) => infoOf(guests.describe(id)),
   },
   { method: "PUT", path: "/actions", summary: "Starts, stops or resets the guest", body: body.action, serve: act },
-  {
-    method: "PUT",
-    path: "/boot-source",
-    summary: "What the guest boots",
-    body: body.bootSource,
-    serve({ guests, id, body: given }) {
-      guests.draftOf(id).boot = check(body.bootSource, given);
-      return undefined;
-    },
-  },
+  part("/boot-source", "What the guest boots", body.bootSource, (draft, value) => {
+    draft.boot = value;
+  }),
   {
     method: "GET",
     path: "/machine-config",
     summary: "Harts and memory",
     serve: ({ guests, id }) => guests.describe(id).draft.machine,
   },
-  {
-    method: "PUT",
-    path: "/machine-config",
-    summary: "Gives harts and memory",
-    body: body.machineConfig,
-    serve({ guests, id, body: given }) {
-      guests.draftOf(id).machine = check(body.machineConfig, given);
-      return undefined;
-    },
-  },
+  part("/machine-config", "Gives harts and memory", body.machineConfig, (draft, value) => {
+    draft.machine = value;
+  }),
   {
     method: "PATCH",
     path: "/machine-config",
@@ -162,26 +165,12 @@ const firecracker: Route[] = [
       return undefined;
     },
   },
-  {
-    method: "PUT",
-    path: "/vsock",
-    summary: "Sockets between guest and host",
-    body: body.vsock,
-    serve({ guests, id, body: given }) {
-      guests.draftOf(id).vsock = check(body.vsock, given);
-      return undefined;
-    },
-  },
-  {
-    method: "PUT",
-    path: "/balloon",
-    summary: "Gives the guest a memory balloon",
-    body: body.balloon,
-    serve({ guests, id, body: given }) {
-      guests.draftOf(id).balloon = check(body.balloon, given);
-      return undefined;
-    },
-  },
+  part("/vsock", "Sockets between guest and host", body.vsock, (draft, value) => {
+    draft.vsock = value;
+  }),
+  part("/balloon", "Gives the guest a memory balloon", body.balloon, (draft, value) => {
+    draft.balloon = value;
+  }),
   {
     method: "PATCH",
     path: "/balloon",
