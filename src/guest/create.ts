@@ -260,6 +260,7 @@ async function create(
   const { placed, loaded } = await readImages(options, boot, names);
 
   let { initrd } = options;
+  let overlay: Uint8Array | undefined;
   const isLinux = loaded !== undefined || placed.kernel?.kind === "linux";
   // Over PCI an interrupt costs an exit less, with messages two. Firmware and small kernels look at the mmio slots.
   const transport = isLinux && boot === "paravirt" ? "pci" : "mmio";
@@ -272,21 +273,24 @@ async function create(
       );
     }
     if (initrd === undefined) throw new OptionError("exec needs an initrd with /bin/sh and /bin/busybox: give one");
-    initrd = concatenateArchives(initrd, execOverlay());
+    overlay = execOverlay();
   }
 
   const { nets: netsGiven = [] } = options;
   const addresses = netsGiven.map((net, number) => ({ mac: macOf(net, number), way: addressWay(net, platform) }));
   if (initrd !== undefined && isLinux && addresses.some(({ way }) => way !== "dhcp")) {
-    initrd = concatenateArchives(initrd, networkOverlay(addresses));
+    const network = networkOverlay(addresses);
+    overlay = overlay === undefined ? network : concatenateArchives(overlay, network);
   }
 
   const append = options.append ?? defaultCommandLine(console, exec, boardParameters(irqchip, netsGiven));
   const disksGiven = [...(options.disks ?? [])];
   if (loaded !== undefined) {
+    if (initrd !== undefined && overlay !== undefined) initrd = concatenateArchives(initrd, overlay);
     checkRoomForUBoot(loaded, initrd, ramBytes);
     disksGiven.unshift({ bytes: bootDisk({ kernel: loaded.bytes, initrd, append }), readOnly: true });
     initrd = undefined;
+    overlay = undefined;
   }
 
   const devices = options.devices ?? [];
@@ -313,6 +317,7 @@ async function create(
     },
     ...placed,
     initrd,
+    overlay,
   });
 
   const pmem = (options.pmem ?? []).map(openPmem);

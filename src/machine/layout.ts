@@ -21,6 +21,8 @@ export interface BootInput {
   /** What runs in S-mode; firmware that needs nothing after it may be without. */
   kernel?: BootImage;
   initrd?: Uint8Array;
+  /** An archive to go behind the initrd, at a multiple of 4 bytes, as if it were its end. */
+  overlay?: Uint8Array;
   /** What runs in M-mode first; required for boot "firmware", refused otherwise. */
   firmware?: ElfImage | RawImage;
   /** The firmware is OpenSBI's fw_jump, or built like it: it copies the device tree to 0x8220_0000. */
@@ -97,20 +99,24 @@ function checkApart(pieces: Piece[]): void {
   }
 }
 
-function placeInitrd(bytes: Uint8Array, others: Piece[], ramBytes: number): Piece {
+/** Initrd and overlay apart: to join them would copy what may be large. */
+function placeInitrd(bytes: Uint8Array, overlay: Uint8Array | undefined, others: Piece[], ramBytes: number): Piece[] {
   if (bytes.length === 0) throw new BootError("initrd is empty: leave it out or fetch it again");
   const free = alignUp(Math.max(RAM, ...others.map(end)), ALIGN);
   const wanted = Math.max(free, INITRD_LOWEST);
+  const size = overlay === undefined ? bytes.length : alignUp(bytes.length, 4) + overlay.length;
   // A small machine cannot keep the distance that fw_jump wants.
-  const gpa = wanted + bytes.length <= RAM + ramBytes ? wanted : free;
-  const initrd = { what: "initrd", gpa, bytes, size: bytes.length };
-  if (end(initrd) > RAM + ramBytes) {
-    const size = (bytes.length / MIB).toFixed(1);
+  const gpa = wanted + size <= RAM + ramBytes ? wanted : free;
+  if (gpa + size > RAM + ramBytes) {
     throw new BootError(
-      `initrd of ${size} MiB does not fit behind the kernel in ${ramBytes / MIB} MiB of RAM: ${advice(end(initrd))}`,
+      `initrd of ${(size / MIB).toFixed(1)} MiB does not fit behind the kernel in ${ramBytes / MIB} MiB of RAM: ${advice(gpa + size)}`,
     );
   }
-  return initrd;
+  const pieces = [{ what: "initrd", gpa, bytes, size: bytes.length }];
+  if (overlay !== undefined) {
+    pieces.push({ what: "initrd's overlay", gpa: gpa + size - overlay.length, bytes: overlay, size: overlay.length });
+  }
+  return pieces;
 }
 
 function placeDeviceTree(bytes: Uint8Array, others: Piece[], ramBytes: number): Piece {
@@ -161,14 +167,14 @@ export function planBoot(input: BootInput): BootPlan {
 
   let range: { start: number; end: number } | undefined;
   if (input.initrd !== undefined) {
-    const initrd = placeInitrd(input.initrd, pieces, ramBytes);
-    if (input.firmwareJumps && initrd.gpa < INITRD_LOWEST) {
+    const initrd = placeInitrd(input.initrd, input.overlay, pieces, ramBytes);
+    range = { start: initrd[0].gpa, end: end(initrd.at(-1)!) };
+    if (input.firmwareJumps && range.start < INITRD_LOWEST) {
       throw new BootError(
-        `fw_jump puts the device tree at ${hex(JUMP_DEVICE_TREE)}, over the initrd: ${advice(INITRD_LOWEST + initrd.size)}`,
+        `fw_jump puts the device tree at ${hex(JUMP_DEVICE_TREE)}, over the initrd: ${advice(INITRD_LOWEST + range.end - range.start)}`,
       );
     }
-    range = { start: initrd.gpa, end: end(initrd) };
-    pieces.push(initrd);
+    pieces.push(...initrd);
   }
 
   const tree = placeDeviceTree(machineDeviceTree({ ...machine, initrd: range }), pieces, ramBytes);

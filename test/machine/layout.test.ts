@@ -53,6 +53,15 @@ describe("paravirtual boot", () => {
     expect(plan.pieces.map((piece) => piece.what)).toEqual(["kernel", "initrd", "device tree"]);
   });
 
+  it("puts an overlay behind the initrd as if it were its end", () => {
+    const plan = planBoot(input({ initrd: new Uint8Array(3 * MIB + 5), overlay: new Uint8Array(100) }));
+    checkPlan(plan, 512 * MIB);
+    expect(plan.initrd).toEqual({ start: 0x8240_0000, end: 0x8270_0008 + 100 });
+    expect(plan.pieces.find(({ what }) => what === "initrd's overlay")?.gpa).toBe(0x8270_0008);
+    const whole = { initrd: new Uint8Array(3 * MIB), overlay: new Uint8Array(2 * MIB) };
+    expect(() => planBoot(input(whole, 36))).toThrow(/initrd of 5.0 MiB does not fit/);
+  });
+
   it("puts an initrd behind a kernel that reaches far", () => {
     const plan = planBoot(input({ kernel: { ...DEBIAN, imageSize: 100 * MIB + 1 }, initrd: new Uint8Array(1) }));
     expect(plan.initrd?.start).toBe(RAM + 104 * MIB);
