@@ -14,6 +14,7 @@
 //   0x0010_0000  software TLBs, 160 KiB a hart
 //   0x0024_0000  map from physical page to predecoded slot, 2 bytes a page
 //   0x003d_0000  bookkeeping of memory: see Backed and Layout.BALLOON
+//   0x0040_8000  which pages TLBs have write tags for: see Layout.WRITE_TAGS
 //   0x0041_0000  staging: console rings, DMA bounce, boot ROM
 //   0x0050_0000  predecoded instructions (8-byte entries), bounded, evicting
 //   0x0160_0000  the translator: jump caches, regions, the module under construction
@@ -29,7 +30,7 @@ export const enum Layout {
   MAX_HARTS = 8,
 
   BASE_PAGES = 0x8000,
-  BASE_PAGES_END = 0x8c10,
+  BASE_PAGES_END = 0x8c20,
 
   HYPERCALLS = 0xa000,
   HYPERCALLS_END = 0x1_0000,
@@ -56,6 +57,10 @@ export const enum Layout {
   /** A bit for each page of memory that is in the balloon (devices/memory/balloon-pages.ts). */
   BALLOON = 0x3f_0000,
   BALLOON_END = 0x40_8000,
+
+  /** A byte for each page of host memory, by a hash: may a TLB let stores into it through (hart/tlb.ts)? */
+  WRITE_TAGS = 0x40_8000,
+  WRITE_TAGS_END = 0x41_0000,
 
   STAGING = 0x41_0000,
   STAGING_END = 0x50_0000,

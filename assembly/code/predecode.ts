@@ -1,6 +1,6 @@
 // The predecode cache: a pool of slots (memory/code-map), each the entries of one 4 KiB code
-// page, decoded as they are first run. Bounded: when the pool is used up, a clock hand evicts pages that nothing entered
-// through the instruction TLB since it last came by.
+// page, decoded as they are first run. Bounded: when the pool is used up, a clock hand evicts pages that nothing
+// entered through the instruction TLB since it last came by, some at once.
 import { Ext } from "../abi/ext";
 import { Layout, Machine } from "../abi/layout";
 import { decode } from "../isa/decode.gen";
@@ -20,13 +20,22 @@ export const SLOTS: u32 = <u32>((<usize>Layout.CODE_POOL_END - <usize>Layout.COD
 /** A lone entry, for an instruction that straddles two pages. */
 export const LONE_ENTRY: usize = <usize>Layout.CODE_POOL_END - 64;
 
+/** Most instructions that are decoded at once. */
+const MOST_AHEAD: i32 = 16;
+
 /** The clock's hand, and how many slots were ever used: hart-local, can be lost. */
 let hand: u32 = 0;
 let used: u32 = 0;
 
+/** Slots that were evicted together, since each time the instruction TLBs are emptied; u16 their numbers. */
+const MOST_FREED: u32 = 32;
+const FREED: usize = memory.data(64);
+let freed: u32 = 0;
+
 export function resetPredecode(): void {
   hand = 0;
   used = 0;
+  freed = 0;
   memory.fill(<usize>Layout.CODE_MAP, 0, <usize>Layout.CODE_MAP_END - <usize>Layout.CODE_MAP);
 }
 
@@ -60,18 +69,34 @@ export function slotForPage(index: u32): usize {
 
 function takeSlot(): u32 {
   if (used < SLOTS) return ++used;
-  while (true) {
+  if (freed == 0) evictSlots();
+  freed--;
+  return load<u16>(FREED + (<usize>freed << 1));
+}
+
+/** The hand may come by again before there are enough. */
+function isFreed(slot: u32): bool {
+  for (let n: u32 = 0; n < freed; n++) if (load<u16>(FREED + (<usize>n << 1)) == slot) return true;
+  return false;
+}
+
+function evictSlots(): void {
+  while (freed < MOST_FREED) {
     hand = hand >= SLOTS ? 1 : hand + 1;
     const at = slotAddress(hand);
     const index = load<u32>(at, PAGE_AT);
-    if (slotOf(index) != hand) return hand; // its page was rewritten: nothing refers to it
-    if (load<u32>(at, PAGE_AT + 4) == 0) {
+    // Unless its page was rewritten, and nothing refers to it any more.
+    if (slotOf(index) == hand) {
+      if (load<u32>(at, PAGE_AT + 4) != 0) {
+        store<u32>(at, 0, PAGE_AT + 4);
+        continue;
+      }
       setSlot(index, hasRegions(index) ? REGIONS_ONLY : 0);
-      forgetSlots();
-      return hand;
-    }
-    store<u32>(at, 0, PAGE_AT + 4);
+    } else if (isFreed(hand)) continue;
+    store<u16>(FREED + (<usize>freed << 1), <u16>hand);
+    freed++;
   }
+  forgetSlots();
 }
 
 /** What was dropped is forgotten everywhere: by the instruction TLBs and by translated code. */
@@ -101,9 +126,22 @@ export function decoded(word: u32): Decoded {
   return d;
 }
 
-/** Decodes the instruction that entry `p` stands for. */
+/** Decodes the instruction that entry `p` stands for, and those that always run behind it. */
 export function predecode(p: usize): void {
   const slot = slotOfEntry(p);
+  const first = p;
+  let goesOn = true;
+  for (let n = 0; n < MOST_AHEAD && goesOn && p < slot + ENTRIES && load<u16>(p) == <u16>Op.UNDECODED; n++) {
+    goesOn = predecodeOne(p, slot);
+    p += <usize>sizeOf(load<u16>(p)) << SCALE;
+  }
+  for (let at = first; at < p; at += <usize>sizeOf(load<u16>(at)) << SCALE) pairWithNext(at, slot);
+  if (first >= slot + 8) pairWithNext(first - 8, slot);
+  if (first >= slot + 16) pairWithNext(first - 16, slot);
+}
+
+/** True if the next instruction is part of the same block. */
+function predecodeOne(p: usize, slot: usize): bool {
   const offset = <u32>(p - slot) >> SCALE;
   const index = load<u32>(slot, PAGE_AT);
   const host = hostOfIndex(index) + offset;
@@ -111,7 +149,7 @@ export function predecode(p: usize): void {
   markCode(slot, offset);
   if (offset == 4094 && (low & 3) == 3) {
     changetype<Entry>(p).op = <u16>Op.CROSSES_PAGE;
-    return;
+    return false;
   }
   const d = decoded(offset == 4094 ? low : load<u32>(host));
   const long = <u32>d.op;
@@ -132,9 +170,7 @@ export function predecode(p: usize): void {
   if (beginsRegion(index, offset)) op |= REGION_HEAD;
   d.op = <u16>op;
   pack(d, changetype<Entry>(p));
-  pairWithNext(p, slot);
-  if (p >= slot + 8) pairWithNext(p - 8, slot);
-  if (p >= slot + 16) pairWithNext(p - 16, slot);
+  return !jumps && !(op & SLOW_ONLY);
 }
 
 /** Entry `p` does the next one too, if they are a frequent pair and nothing is to be looked at in between. */

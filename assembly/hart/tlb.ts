@@ -13,7 +13,7 @@
 import { staleFrom, staleTo, writeTagsGone } from "../memory/backed";
 import { SCALE } from "../memory/code-map";
 import { Layout, Tlb } from "../abi/layout";
-import { forgetBasePages, useBasePages } from "./base-pages";
+import { forgetBasePages, resetBasePages, useBasePages } from "./base-pages";
 import { clearJumps, clearJumpsOn, clearNonGlobalJumps, regionBit, regionsOf, resetJumps } from "./jumps";
 import { endPlain } from "./plain";
 import { currentHart, Hart, hart, hartCount, hartOf, Mode } from "./state";
@@ -83,7 +83,7 @@ function clearInstructionTlb(h: u32): void {
 export function resetTlb(h: u32): void {
   for (let bank: u32 = 0; bank < 4; bank++) clearBank(base(h) + bank * BANK);
   clearInstructionTlb(h);
-  forgetBasePages();
+  resetBasePages();
   resetJumps(h);
   const s = hartOf(h);
   s.tlbLogCount = 0;
@@ -104,6 +104,7 @@ export function fill(va: u64, host: usize, write: bool, global: bool, sizeLog2: 
     s.tlbLogCount++;
   }
   if (sizeLog2 > 12) countSuperpage(va, sizeLog2);
+  if (write) store<u8>(writeTagAt(host), 1);
   store<u64>(at, page);
   store<u32>(at, <u32>host - <u32>page, 8);
   store<u32>(at, (global ? GLOBAL : 0) | (sizeLog2 << 8), 12);
@@ -194,9 +195,38 @@ function clearIfPiece(at: u32, va: u64): void {
   if (size > 12 && ((load<u64>(at) ^ va) >> size) == 0) store<u64>(at, EMPTY);
 }
 
+/** Where Layout.WRITE_TAGS says whether some TLB may let stores into the host page through. */
+// @ts-ignore: decorator
+@inline
+function writeTagAt(host: usize): usize {
+  return <usize>Layout.WRITE_TAGS + ((host >> 12) & (<usize>Layout.WRITE_TAGS_END - <usize>Layout.WRITE_TAGS - 1));
+}
+
+/** Searches in vain since WRITE_TAGS was last made anew, and how many are allowed. */
+let vain: u32 = 0;
+const MOST_VAIN: u32 = 64;
+
 /** Takes every hart's fast write tag for the host page away: it now holds predecoded code. */
 export function forbidFastWrites(hostPage: usize): void {
-  forbidWritesBetween(hostPage, hostPage + 4096);
+  // Pages of code come and go by the thousand where there is much, and hardly any was ever written.
+  if (load<u8>(writeTagAt(hostPage)) == 0) return;
+  if (forbidWritesBetween(hostPage, hostPage + 4096) || ++vain < MOST_VAIN) return;
+  vain = 0;
+  findWriteTags();
+}
+
+/** WRITE_TAGS as the TLBs are, without what they have lost since. */
+function findWriteTags(): void {
+  memory.fill(<usize>Layout.WRITE_TAGS, 0, <usize>Layout.WRITE_TAGS_END - <usize>Layout.WRITE_TAGS);
+  forgetBasePages(); // they may know pages that the TLBs do not hold any more
+  for (let h: u32 = 0; h < hartCount(); h++) {
+    const origin = base(h);
+    for (let i: u32 = 0, n = hartOf(h).tlbLogCount; i < n; i++) {
+      const at = origin + (<u32>load<u16>(origin + LOG + (i << 1)) << 4);
+      if (((at - origin) & WRITE_HALF) == 0 || load<u64>(at) == EMPTY) continue;
+      store<u8>(writeTagAt(<usize>(load<u32>(at) + load<u32>(at, 8))), 1);
+    }
+  }
 }
 
 /** Takes away the fast write tags of pages that were written back (memory/backed.ts): their next store is to be seen. */
@@ -205,8 +235,9 @@ export function settleWrites(): void {
   writeTagsGone();
 }
 
-/** Takes every hart's fast write tags for host pages from `from` up to `to` away. */
-function forbidWritesBetween(from: usize, to: usize): void {
+/** Takes every hart's fast write tags for host pages from `from` up to `to` away. Was there one? */
+function forbidWritesBetween(from: usize, to: usize): bool {
+  let found = false;
   forgetBasePages();
   for (let h: u32 = 0; h < hartCount(); h++) {
     const origin = base(h);
@@ -215,9 +246,12 @@ function forbidWritesBetween(from: usize, to: usize): void {
       const at = origin + (<u32>load<u16>(origin + LOG + (i << 1)) << 4);
       if (((at - origin) & WRITE_HALF) == 0) continue;
       const tag = load<u64>(at);
-      if (tag != EMPTY && <u32>tag + load<u32>(at, 8) - <u32>from < <u32>(to - from)) store<u64>(at, EMPTY);
+      if (tag == EMPTY || <u32>tag + load<u32>(at, 8) - <u32>from >= <u32>(to - from)) continue;
+      store<u64>(at, EMPTY);
+      found = true;
     }
   }
+  return found;
 }
 
 // --- instruction side ---

@@ -8,7 +8,7 @@
 // do, but far more to write. Loads of M-mode that reach memory as it is need a comparison alone. An access that was seen to change pages all the time (sites.ts) has no use of it. What
 // the TLB does not know, or a group that crosses into another page, is the interpreter's.
 import { BasePage, Gpa, Layout } from "../abi/layout";
-import { basePage } from "../hart/base-pages";
+import { basePage, basePagesWritten } from "../hart/base-pages";
 import { Hart, hart } from "../hart/state";
 import { fixedBank, WRITE_HALF } from "../hart/tlb";
 import { Decoded } from "../isa/entry";
@@ -293,6 +293,9 @@ function keepPage(page: u32, write: bool): void {
   get(HOST);
   access(Wasm.I32_LOAD, entryOffset(write) + 8);
   access(Wasm.I32_STORE, page + <u32>BasePage.ADDEND);
+  i32Const(0);
+  i32Const(1);
+  access(Wasm.I32_STORE, basePagesWritten(hart().mode));
 }
 
 /** Is the address that the plain access `d` is about to use no multiple of its size? */

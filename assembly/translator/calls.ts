@@ -9,7 +9,7 @@ import { hasArithmetic, hasDynamicRounding, hasFloat, successor } from "./discov
 import { writeBack } from "./exits";
 import { Block, blockAt, Insn, lengthOf, registerBit } from "./insn";
 import {
-  CALL, dirty, goOn, HYPERCALL, IMPORTED_FUNCTIONS, INTERPRET, pushAddressIsCached, pushCachedFunction, pushIsCached, pushState, readRegisters, returnTo, setDirty,
+  callTranslated, dirty, goOn, HYPERCALL, INTERPRET, pushAddressIsCached, pushCachedFunction, pushIsCached, pushState, readRegisters, returnTo, setDirty,
 } from "./leave";
 import { ADDRESS, DEPTH, HOST, STEPS } from "./locals";
 import { countWay } from "./log";
@@ -75,7 +75,9 @@ export function emitCall(b: Block, i: Insn): void {
     // As long as this region is good for its address it is so for that of its own beginning: no need to look.
     pushMayNest();
     beginCall();
-    call(IMPORTED_FUNCTIONS + upcomingPlace());
+    byte(Wasm.CALL);
+    unsigned(upcomingPlace());
+    orElse();
   } else {
     pushIsCached(target);
     callCached();
@@ -102,7 +104,7 @@ function pushMayNest(): void {
   byte(Wasm.I32_LT_S);
 }
 
-/** If the i32 on the stack is not zero the function at ADDRESS is called with what this leaves there; else what follows call() is done. */
+/** If the i32 on the stack is not zero the function at ADDRESS is called with what this leaves there; else what follows orElse() is done. */
 function beginCall(): void {
   ifThen();
   get(STEPS);
@@ -112,10 +114,8 @@ function beginCall(): void {
   get(ADDRESS);
 }
 
-/** Calls function `index` of the module. */
-function call(index: u32): void {
-  byte(Wasm.CALL);
-  unsigned(index);
+/** It came back; what follows is done if the call could not be made. */
+function orElse(): void {
   set(STEPS);
   set(ADDRESS);
   byte(Wasm.ELSE);
@@ -127,7 +127,8 @@ function callCached(): void {
   byte(Wasm.I32_AND);
   beginCall();
   pushCachedFunction();
-  call(CALL);
+  callTranslated();
+  orElse();
 }
 
 /** A call came back, or could not be made: ADDRESS says where to go on. That should be the next instruction. */

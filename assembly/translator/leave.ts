@@ -18,10 +18,23 @@ export const INTERPRET: u64 = 1;
 /** Of the address that goOn() is to come back to: the instruction is a call to the hypervisor. */
 export const HYPERCALL: u64 = 1;
 
-// What a module imports: the way to go on in the engine, and the way to other translated functions.
-const GO_ON: u32 = 0;
-export const CALL: u32 = 1;
-export const IMPORTED_FUNCTIONS: u32 = 2;
+/** What a module's table holds: the way to go on in the engine, and the way to other translated functions. */
+const enum Element { GO_ON = 0, CALL = 1 }
+export const ELEMENTS: u32 = 2;
+/** Their types, and that of translated functions. */
+export const enum FunctionType { TRANSLATED = 0, GO_ON = 1, CALL = 2 }
+
+/** Calls what is on the stack behind its arguments: the way to other translated functions. */
+export function callTranslated(opcode: Wasm = Wasm.CALL_INDIRECT): void {
+  throughTable(opcode, Element.CALL, FunctionType.CALL);
+}
+
+function throughTable(opcode: Wasm, element: u32, type: FunctionType): void {
+  i32Const(element);
+  byte(opcode);
+  unsigned(type);
+  byte(0); // the only table
+}
 
 /** Registers that are not as the hart's block has them, where code is being emitted. */
 export let dirty: u64 = 0;
@@ -112,8 +125,7 @@ export function goOn(back: u64): void {
   get(STEPS);
   get(DEPTH);
   pushPc(back);
-  byte(Wasm.CALL);
-  unsigned(GO_ON);
+  throughTable(Wasm.CALL_INDIRECT, Element.GO_ON, FunctionType.GO_ON);
   set(ADDRESS);
   i32Const(0);
   access(Wasm.I32_LOAD, Machine.STEPS);
@@ -213,7 +225,6 @@ function tailCall(pc: u64, way: Way): void {
   get(DEPTH);
   get(ADDRESS);
   pushCachedFunction();
-  byte(Wasm.RETURN_CALL);
-  unsigned(CALL);
+  callTranslated(Wasm.RETURN_CALL_INDIRECT);
   end();
 }

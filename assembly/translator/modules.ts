@@ -12,15 +12,20 @@ import { forgetFunctions, installModule } from "./host";
 import { writeLocals } from "./locals";
 import { keepRecord, loggedBytes } from "./log";
 import { Section, Type, Wasm } from "./wasm";
-import { IMPORTED_FUNCTIONS } from "./leave";
+import { ELEMENTS, FunctionType } from "./leave";
 import { byte, cursor, moveTo, unsigned } from "./writer";
 
 /** Functions of a module. */
-const MOST_FUNCTIONS: u32 = 32;
-/** A batch is installed when it is this old, in slices; where the translator is under test, at once. */
-const PATIENCE: u32 = 60;
-/** Host memory that a byte of WebAssembly takes, about: itself, and two machine codes of some three times its size. */
-const HOST_BYTES: u32 = 8;
+const MOST_FUNCTIONS: u32 = 64;
+/**
+ * A batch is installed when it is this old, in slices; sooner if one of its regions runs as often again as made it worth translating, or is
+ * to take another's place; where the translator is under test, at once. Code of few modules is denser: each lies somewhere
+ * else in the host's memory, with page tables of its own.
+ */
+const PATIENCE: u32 = 2000;
+const HURRY: u32 = 60;
+/** Host memory that a byte of WebAssembly takes: itself, machine code of 2.7 times its size, and 1.7 times that where it is compiled twice. */
+const HOST_BYTES: u32 = 6;
 /** A batch of this size is installed at once: the host compiles some 10 KiB a millisecond. */
 const ENOUGH_BYTES: usize = 0x8000;
 /** Functions translated in one slice, so that none takes long. */
@@ -46,6 +51,8 @@ let current: u32 = 0;
 let pending: u32 = 0;
 let end: usize = MODULE + HEADER_SIZE;
 let age: u32 = 0;
+/** Slices that the batch may wait. */
+let patience: u32 = PATIENCE;
 /** Functions that joined it in this slice. */
 let joined: u32 = 0;
 /** Bytes of the batch that are there for the log alone, which are not held against the code cache. */
@@ -96,6 +103,7 @@ export function addFunction(id: u32): void {
   if (pending == 0) {
     current = takeModule();
     age = 0;
+    patience = load<u32>(<usize>Machine.TIER) == <u32>Tier.TRANSLATOR ? 1 : PATIENCE;
   }
   const bodyEnd = cursor;
   // Size, locals, code, end: the size has a fixed width of five bytes.
@@ -118,6 +126,11 @@ export function addFunction(id: u32): void {
   joined++;
 }
 
+/** A region of the batch is waited for. */
+export function hurry(atOnce: bool): void {
+  patience = min(patience, atOnce ? 1 : HURRY);
+}
+
 /** An unsigned number in five bytes of LEB128. */
 function writeFixed(at: usize, value: u32): void {
   for (let i: u32 = 0; i < 4; i++) {
@@ -132,7 +145,6 @@ export function batchIsDue(): bool {
   joined = 0;
   if (pending == 0) return false;
   age++;
-  const patience: u32 = load<u32>(<usize>Machine.TIER) == <u32>Tier.TRANSLATOR ? 1 : PATIENCE;
   return pending == MOST_FUNCTIONS || end - logged >= MODULE + ENOUGH_BYTES || age >= patience;
 }
 
@@ -194,7 +206,7 @@ function writeHeader(bodiesSize: u32): void {
   writeImports();
   section(Section.FUNCTION, 1 + pending);
   byte(pending);
-  for (let n: u32 = 0; n < pending; n++) byte(FUNCTION_TYPE);
+  for (let n: u32 = 0; n < pending; n++) byte(FunctionType.TRANSLATED);
   writeExports();
   byte(Section.CODE);
   unsigned(bodiesSize + 1);
@@ -206,11 +218,7 @@ function section(id: Section, size: u32): void {
   unsigned(size);
 }
 
-const FUNCTION_TYPE: u32 = 0;
-const GO_ON_TYPE: u32 = 1;
-const CALL_TYPE: u32 = 2;
-
-/** Types of translated functions, (steps, depth, address) to (address, steps), and of what they import. */
+/** FunctionType's, in their order: translated functions, (steps, depth, address) to (address, steps), and what they call. */
 function writeTypes(): void {
   const at = cursor + 2;
   moveTo(at);
@@ -247,21 +255,23 @@ function endSection(at: usize, id: Section): void {
   store<u8>(at - 1, <u8>(cursor - at));
 }
 
-/** "e" "m" the memory, and the functions that leave.ts numbers: "e" "g" the way into the engine, "e" "c" that to other functions. */
+/**
+ * "e" "m" the memory, and "e" "t" a table of what leave.ts calls. An imported function would cost more than all of
+ * a small module: V8 compiles a way to JavaScript for it (130 us), even if it is WebAssembly.
+ */
 function writeImports(): void {
   const at = cursor + 2;
   moveTo(at);
-  byte(3);
+  byte(2);
   importName(0x6d);
   byte(2);
   byte(0);
   unsigned(0);
-  importName(0x67);
+  importName(0x74);
+  byte(1);
+  byte(Type.FUNCTION_REFERENCE);
   byte(0);
-  unsigned(GO_ON_TYPE);
-  importName(0x63);
-  byte(0);
-  unsigned(CALL_TYPE);
+  unsigned(ELEMENTS);
   endSection(at, Section.IMPORT);
 }
 
@@ -280,7 +290,7 @@ function writeExports(): void {
     byte(1);
     byte(0x30 + n);
     byte(0);
-    byte(IMPORTED_FUNCTIONS + n);
+    byte(n);
   }
 }
 
@@ -289,8 +299,11 @@ function writeExports(): void {
 /** Number for a new module. */
 function takeModule(): u32 {
   const limit = load<u32>(<usize>Machine.CODE_CACHE) / HOST_BYTES;
-  if (moduleCount == MOST_MODULES || totalSize >= limit) evictDropped();
-  while (totalSize >= limit && evictNext()) {}
+  if (moduleCount == MOST_MODULES || totalSize >= limit) {
+    evictDropped();
+    // Some room for those to come, since each search costs the jump caches what they hold.
+    while (totalSize >= limit - limit / 16 && evictNext()) {}
+  }
   if (moduleCount < MOST_MODULES) return moduleCount++;
   while (true) {
     for (let m: u32 = 0; m < MOST_MODULES; m++) if (moduleAt(m).functions == 0) return m;

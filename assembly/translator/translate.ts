@@ -2,7 +2,7 @@
 // to the module under construction.
 import { HartAt, Machine, Tier } from "../abi/layout";
 import { pageOfEntry, slotOfEntry } from "../code/predecode";
-import { addPage, newRegion, nextRegionAt, regionAt, RegionFlag } from "../code/regions";
+import { addPage, newRegion, nextRegionAt, regionAt, RegionFlag, RegionState } from "../code/regions";
 import { loadsArePlain } from "../hart/plain";
 import { hart, Mode } from "../hart/state";
 import { Op } from "../isa/op.gen";
@@ -18,7 +18,7 @@ import { Kind } from "./kind";
 import { setTailCalls } from "./leave";
 import { resetLocals } from "./locals";
 import { beginRecord, loggedBytes } from "./log";
-import { addFunction, hasRoom } from "./modules";
+import { addFunction, hasRoom, hurry } from "./modules";
 import { cursor, moveTo } from "./writer";
 
 /** Regions smaller than this are retried no further when they do not fit. */
@@ -47,7 +47,10 @@ export function translateRegion(p: usize, pc: u64, anew: bool = false): void {
   const mode = hart().mode;
   const index = pageOfEntry(p);
   for (let id = nextRegionAt(0, pc, mode, index); id != 0 && !anew; id = nextRegionAt(id, pc, mode, index)) {
-    if (suits(regionAt(id).flags)) return;
+    const r = regionAt(id);
+    if (!suits(r.flags)) continue;
+    if (r.state == <u32>RegionState.PENDING) hurry(true);
+    return;
   }
   setTailCalls(load<u32>(<usize>Machine.TAIL_CALLS) != 0);
   const fast = inexactAccrued();
@@ -68,6 +71,7 @@ export function translateRegion(p: usize, pc: u64, anew: bool = false): void {
     emitBlocks();
     if (!isTooLarge() && cursor - loggedBytes < BODY + MOST_WASM) {
       record(pc, mode, fast);
+      if (anew) hurry(false);
       return;
     }
     if (spare) limit >>= 1;

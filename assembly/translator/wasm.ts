@@ -1,7 +1,7 @@
 // WebAssembly opcodes and section numbers (WebAssembly Core Specification 2.0, 5.4 and 5.5).
 export const enum Wasm {
   UNREACHABLE = 0x00, BLOCK = 0x02, LOOP = 0x03, IF = 0x04, ELSE = 0x05, END = 0x0b, BR = 0x0c, BR_IF = 0x0d,
-  BR_TABLE = 0x0e, RETURN = 0x0f, CALL = 0x10, RETURN_CALL = 0x12, DROP = 0x1a,
+  BR_TABLE = 0x0e, RETURN = 0x0f, CALL = 0x10, CALL_INDIRECT = 0x11, RETURN_CALL_INDIRECT = 0x13, DROP = 0x1a,
   SELECT = 0x1b, LOCAL_GET = 0x20, LOCAL_SET = 0x21, LOCAL_TEE = 0x22,
 
   I32_LOAD = 0x28, I64_LOAD = 0x29, F32_LOAD = 0x2a, F64_LOAD = 0x2b, I64_LOAD8_S = 0x30, I64_LOAD8_U = 0x31,
@@ -36,6 +36,6 @@ export const enum Wasm {
   I64_EXTEND32_S = 0xc4,
 }
 
-export const enum Type { I32 = 0x7f, I64 = 0x7e, F32 = 0x7d, F64 = 0x7c, NONE = 0x40, FUNCTION = 0x60 }
+export const enum Type { I32 = 0x7f, I64 = 0x7e, F32 = 0x7d, F64 = 0x7c, NONE = 0x40, FUNCTION_REFERENCE = 0x70, FUNCTION = 0x60 }
 
 export const enum Section { TYPE = 1, IMPORT = 2, FUNCTION = 3, EXPORT = 7, CODE = 10 }

@@ -1,8 +1,8 @@
 // Translated code on the host's side: modules that the engine wrote into its memory are
 // instantiated, and their functions put into one table, at the numbers of their regions.
 //
-// Modules do not import the table: V8 would copy all of it into each instance (some 400 us), and
-// keep every instance that ever had it alive. They import a function that calls what is there.
+// Modules do not import that table: V8 would copy all of it into each instance (some 400 us), and keep every instance
+// that ever had it alive. They import one of their own, with a function that calls what is there, and the way into the engine.
 import { Machine } from "../../assembly/abi/layout.ts";
 import { RegionNumber } from "../../assembly/abi/translated.ts";
 
@@ -93,6 +93,12 @@ export function translatedCode(
     new WebAssembly.Instance(new WebAssembly.Module(module), { e: environment }).exports.f;
   const enter = only(entryModule());
   const call = only(callModule());
+  const waysOut = () => {
+    const ways = new WebAssembly.Table({ element: "anyfunc", initial: 2, maximum: 2 });
+    ways.set(0, goOn());
+    ways.set(1, call);
+    return ways;
+  };
 
   return {
     enter: enter as TranslatedCode["enter"],
@@ -101,7 +107,7 @@ export function translatedCode(
       keep?.(code);
       try {
         const module = new WebAssembly.Module(code);
-        const { exports } = new WebAssembly.Instance(module, { e: { m: memory, g: goOn(), c: call } });
+        const { exports } = new WebAssembly.Instance(module, { e: { m: memory, t: waysOut() } });
         const numbers = new Uint16Array(memory.buffer, regions, count);
         numbers.forEach((region, n) => {
           table.set(region, exports[String.fromCharCode(0x30 + n)]);

@@ -27,7 +27,7 @@ function goOnModule(): Uint8Array<ArrayBuffer> {
 /** A module with two functions: each gives the address it is entered at and all steps but one more than `taken`, the second one by calling `other`. */
 function moduleWith(taken: number, other: number): Uint8Array {
   const takes = [0, 0x20, 2, 0x20, 0, 0x41, taken, 0x6b, 0x0b];
-  const calls = [0, 0x20, 0, 0x20, 1, 0x20, 2, 0x41, other, 0x10, 1, 0x0b];
+  const calls = [0, 0x20, 0, 0x20, 1, 0x20, 2, 0x41, other, 0x41, 1, 0x11, 2, 0, 0x0b];
   return new Uint8Array([
     ...HEADER,
     ...section(
@@ -35,9 +35,9 @@ function moduleWith(taken: number, other: number): Uint8Array {
       ...[3, 0x60, 3, 0x7f, 0x7f, 0x7e, 2, 0x7e, 0x7f],
       ...[0x60, 4, 0x7e, 0x7f, 0x7f, 0x7e, 1, 0x7e, 0x60, 4, 0x7f, 0x7f, 0x7e, 0x7f, 2, 0x7e, 0x7f],
     ),
-    ...section(2, 3, 1, 0x65, 1, 0x6d, 2, 0, 0, 1, 0x65, 1, 0x67, 0, 1, 1, 0x65, 1, 0x63, 0, 2),
+    ...section(2, 2, 1, 0x65, 1, 0x6d, 2, 0, 0, 1, 0x65, 1, 0x74, 1, 0x70, 0, 2),
     ...section(3, 2, 0, 0),
-    ...section(7, 2, 1, 0x30, 0, 2, 1, 0x31, 0, 3),
+    ...section(7, 2, 1, 0x30, 0, 0, 1, 0x31, 0, 1),
     ...section(10, 2, takes.length, ...takes, calls.length, ...calls),
   ]);
 }
