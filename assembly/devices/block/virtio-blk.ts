@@ -24,6 +24,7 @@ import {
 } from "../virtio/device";
 import { Served } from "../virtio/served";
 import { headSound, pushUsed } from "../virtio/queue";
+import { isWaiting, mayWait, moderationSound, waited } from "./moderation";
 import { HEADER_BYTES, MAX_DISCARD_SECTORS, MAX_SEGMENTS, MAX_ZERO_SECTORS, Request, identify, transfer, unmapOrZero } from "./virtio-blk-request";
 
 /** A driver without indirect descriptors puts each of a request's buffers into the ring: room for some large ones. */
@@ -137,6 +138,7 @@ export function attached(d: VirtioDevice, capacity: f64): void {
 
 export function reset(d: VirtioDevice): void {
   forgetHeld(d);
+  waited(d.backend);
   store<u8>(configAt(d), 1, VirtioBlkConfig.WRITEBACK);
 }
 
@@ -252,6 +254,21 @@ export function abandonHeld(d: VirtioDevice, queue: u32): void {
   }
 }
 
+/** May the interrupt for what a kick completed wait? */
+export function mayOwe(d: VirtioDevice): bool {
+  return mayWait(d.backend);
+}
+
+/** Does it still? */
+export function owesLater(d: VirtioDevice): bool {
+  return isWaiting(d.backend);
+}
+
+/** It waits no longer. */
+export function owedSent(d: VirtioDevice): void {
+  waited(d.backend);
+}
+
 /** The disk behind `backend` now holds `capacity` bytes: every device in front of it tells its driver. False if there is none. */
 export function virtioBlkResize(backend: u32, capacity: f64): bool {
   let found = false;
@@ -314,6 +331,7 @@ export function resume(d: VirtioDevice): void {
 
 export function validate(d: VirtioDevice): bool {
   const b = blkOf(d);
+  if (!moderationSound()) return false;
   if (b.sectors > <u64>CAPACITY_MAX / <u64>VirtioBlk.SECTOR) return false;
   let held: u32 = 0;
   for (let entry: u32 = 0; entry < HELD; entry++) {

@@ -202,11 +202,23 @@ export function servedAtKick(d: VirtioDevice, queue: u32): bool {
 /**
  * May the interrupt for served chains of `queue` wait until the slice ends? A console driver
  * spins until its output is taken, which it was at the kick: by then it has seen that,
- * and says through the event index that it wants no interrupt any more.
+ * and says through the event index that it wants no interrupt any more. A disk's driver
+ * may go on to submit more. `completed`: there is something to tell.
  */
-export function mayOwe(d: VirtioDevice, queue: u32): bool {
+export function mayOwe(d: VirtioDevice, queue: u32, completed: bool): bool {
+  if (d.kind == <u32>DeviceKind.VIRTIO_BLK) return completed && blk.mayOwe(d);
   if (d.kind == <u32>DeviceKind.VIRTIO_NET) return net.mayOwe(d, queue);
   return d.kind == <u32>DeviceKind.VIRTIO_CONSOLE && (queue & 1) != 0;
+}
+
+/** Are the interrupts that mayOwe() let wait to go on waiting when the slice ends? */
+export function owesLater(d: VirtioDevice): bool {
+  return d.kind == <u32>DeviceKind.VIRTIO_BLK && blk.owesLater(d);
+}
+
+/** The interrupts that mayOwe() let wait do so no longer. */
+export function owedSent(d: VirtioDevice): void {
+  if (d.kind == <u32>DeviceKind.VIRTIO_BLK) blk.owedSent(d);
 }
 
 /** Room for input was added to `queue`. */
