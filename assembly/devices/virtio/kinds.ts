@@ -17,6 +17,7 @@ import * as rng from "../rng/virtio-rng";
 import * as rtc from "../rtc/virtio-rtc";
 import * as vsock from "../vsock/virtio-vsock";
 import { VirtioDevice, onPci } from "./device";
+import { abandonHeld, canHold, forgetHeld } from "./held";
 import { Served } from "./served";
 
 /** Identifier that drivers match (virtio 1.2, 5), NONE for a kind that is no virtio device. */
@@ -184,11 +185,11 @@ export function resetKind(d: VirtioDevice): void {
 
 /** The driver stopped a queue: chains of it that the device holds are no longer its own. */
 export function queueStopped(d: VirtioDevice, queue: u32): void {
-  if (d.kind == <u32>DeviceKind.VIRTIO_BLK) blk.abandonHeld(d, queue);
-  if (d.kind == <u32>DeviceKind.VIRTIO_9P) fs.forgetHeld(d);
-  if (d.kind == <u32>DeviceKind.VIRTIO_PMEM) pmem.forgetHeld(d);
+  if (d.kind == <u32>DeviceKind.VIRTIO_BLK) abandonHeld(d, queue);
+  if (d.kind == <u32>DeviceKind.VIRTIO_9P) forgetHeld(d);
+  if (d.kind == <u32>DeviceKind.VIRTIO_PMEM) forgetHeld(d);
   if (d.kind == <u32>DeviceKind.VIRTIO_BALLOON) balloon.queueStopped(d, queue);
-  if (d.kind == <u32>DeviceKind.VIRTIO_CUSTOM) custom.queueStopped(d, queue);
+  if (d.kind == <u32>DeviceKind.VIRTIO_CUSTOM) abandonHeld(d, queue);
 }
 
 /** True if chains of `queue` are served as they come; false if they are room for input, taken when there is some. */
@@ -255,10 +256,13 @@ export function countHeld(d: VirtioDevice): void {
 export function canServe(d: VirtioDevice): bool {
   const slot = budgetSlot(d);
   if (slot != <u32>DeviceSlot.COUNT && !mayServe(slot)) return false;
-  if (d.kind == <u32>DeviceKind.VIRTIO_9P) return fs.canServe(d);
-  if (d.kind == <u32>DeviceKind.VIRTIO_PMEM) return pmem.canServe(d);
-  if (d.kind == <u32>DeviceKind.VIRTIO_CUSTOM) return custom.canServe(d);
-  return d.kind != <u32>DeviceKind.VIRTIO_BLK || blk.canServe(d);
+  switch (d.kind) {
+    case DeviceKind.VIRTIO_BLK:
+    case DeviceKind.VIRTIO_9P:
+    case DeviceKind.VIRTIO_PMEM:
+    case DeviceKind.VIRTIO_CUSTOM: return canHold(d);
+    default: return true;
+  }
 }
 
 /** Does what the popped chain asks. Bytes written to its writable stream, or Served. */
