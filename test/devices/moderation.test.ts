@@ -1,4 +1,5 @@
 // Interrupts of the emulated disks that wait.
+import { describe, expect, it } from "vitest";
 import * as ahci from "./ahci/driver.ts";
 import type { TestBoard } from "./board.ts";
 import { moderationSuite } from "./moderation.ts";
@@ -72,4 +73,22 @@ moderationSuite("AHCI", () => {
     flushLater: () => board.flush(() => queued(ahci.WRITE_QUEUED, { device: 0xc0, write: true }), "ahciDiskDone"),
     reset: () => d.recover(),
   };
+});
+
+describe("NVMe: coalescing disabled for a vector", () => {
+  it("lets no interrupt of it wait", () => {
+    const d = nvme.Driver.create();
+    d.enable();
+    const q = d.queue(1);
+    const page = d.allocate(nvme.PAGE);
+    // Set Features, interrupt vector configuration: vector 0.
+    expect(d.admin.status({ opcode: 9, cdw10: 9, cdw11: 0x1_0000 })).toBe(0);
+    for (let i = 0; i < 200; i++) {
+      q.put(nvme.read(0, 1, page));
+      q.ring();
+      expect(d.interrupt()).toBe(true);
+      expect(q.take()?.status).toBe(0);
+      expect(d.interrupt()).toBe(false);
+    }
+  });
 });

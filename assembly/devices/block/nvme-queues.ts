@@ -59,8 +59,9 @@ export function updateInterrupt(s: Nvme): void {
   clearMsix(s.slot, ~unconsumed);
 }
 
-/** True if an interrupt for what will be posted to the queue may wait: none is out for it. */
-export function isQuiet(cq: CompletionQueue): bool {
+/** True if an interrupt for what will be posted to the queue may wait: none is out for it, and the driver has not forbidden it (feature 09h). */
+export function isQuiet(s: Nvme, cq: CompletionQueue): bool {
+  if (((s.vectorConfig >> cq.vector) & 1) != 0) return false;
   return cq.interrupts != 0 && (cq.waits != 0 || cq.head == cq.tail);
 }
 

@@ -298,7 +298,7 @@ function ringDoorbell(s: Nvme, index: u32, value: u32): void {
 /** Serves what a doorbell of submission queue `id` told of. */
 function submitted(s: Nvme, id: u32): void {
   const cq = cqAt(s, sqAt(s, id).completionQueue);
-  const quiet = id != 0 && isQuiet(cq);
+  const quiet = id != 0 && isQuiet(s, cq);
   const tail = cq.tail;
   serve(s, id);
   if (quiet && cq.tail != tail) cq.waits = mayWait(s.backend) ? 1 : 0;
