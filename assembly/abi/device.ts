@@ -22,6 +22,7 @@ export const enum Dev {
   VSOCK = 0x5_9000, // 4 KiB: buffers of the socket packets under way
   NET = 0x5_a000, // 8 KiB, what all network devices share: see NetAt in net.ts
   CUSTOM = 0x5_d000, // 256 bytes
+  DISK_INTERRUPTS = 0x5_d400, // 1 KiB: interrupts of disks that wait
   CUSTOM_REQUEST = 0x5_e000, // 4 KiB: buffers of the request under way to a virtio device that the host defines
 }
 

@@ -488,8 +488,6 @@ export const enum VirtioCustom {
   QUEUES_MAX = 16,
   QUEUE_SIZE_MAX = 256,
   FEATURE_BITS = 24,
-  /** Requests that may wait for their answers. */
-  HELD = 32,
   /** What customRequest gives for an answer that comes later. */
   LATER = -1,
 }

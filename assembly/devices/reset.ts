@@ -2,6 +2,7 @@
 import { resetExitCounters } from "../exits";
 import { forgetRanges } from "../memory/backed";
 import { ahciInit } from "./block/ahci";
+import { resetModeration } from "./block/moderation";
 import { nvmeInit } from "./block/nvme";
 import { uartReset } from "./console/ns16550a";
 import { customInit } from "./custom/custom";
@@ -23,6 +24,7 @@ export function resetDevices(): void {
   e1000Init();
   nvmeInit();
   ahciInit();
+  resetModeration();
   customInit();
   uartReset();
   plicReset();

@@ -2,9 +2,10 @@
 import { Exit } from "../abi/exit";
 import { Layout, Machine } from "../abi/layout";
 import { isVirtual, ticks } from "../clock";
+import { sendDiskInterrupts } from "../devices/block/disk-interrupts";
 import { NEVER, nextDeadline, updateTimers } from "../devices/timer/aclint";
 import { serveRequests } from "../hart/control";
-import { currentHart, hartCount, hartOf, Run, switchHart } from "../hart/state";
+import { currentHart, hart, hartCount, hartOf, Run, switchHart } from "../hart/state";
 import { selectBanks } from "../hart/tlb";
 import { wouldWake } from "../hart/trap";
 import { isPollDue } from "../hypercall/devices";
@@ -82,5 +83,6 @@ function turn(h: u32): void {
   // A fetch that faulted took steps of its own.
   if (p != 0) interpret(p, stepsLeft, nextBias);
   endTurn();
+  if (hart().waiting != 0) sendDiskInterrupts();
   if (batchIsDue()) installBatch();
 }

@@ -11,6 +11,7 @@ export {
   ahciValidate,
   attachAhci,
 } from "../../assembly/devices/block/ahci";
+export { disksUpdate, sendDiskInterrupts } from "../../assembly/devices/block/disk-interrupts";
 export {
   attachNvme,
   nvmeDiskDone,

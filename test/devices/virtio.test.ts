@@ -21,6 +21,7 @@ import "./virtio/files.ts";
 import "./virtio/vsock.ts";
 import "./virtio/custom.ts";
 import "./virtio/common.ts";
+import "./virtio/moderation.ts";
 import "./virtio/fuzz.ts";
 
 beforeAll(compileDevices, 120_000);

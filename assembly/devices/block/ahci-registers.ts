@@ -2,6 +2,7 @@
 // as dwords or qwords; narrower writes are strays.
 import { setIntx } from "../pci/intx";
 import { signatureFrame } from "./ahci-frames";
+import { mayWait, waited } from "./moderation";
 import { forget, linkUp, resetDrive, serve, setLink, stop } from "./ahci-port";
 import {
   Ata, Cmd, Det, IE_WRITABLE, IS_CLEARABLE, Is, Limit, Link, PortState, Serr, hbaState, online, portAt, taskfileOf, Taskfile,
@@ -68,6 +69,8 @@ export function resetController(slot: u32): void {
     resetDrive(p, true);
     p.is = 0;
     p.ie = 0;
+    p.waits = 0;
+    waited(p.backend);
     p.sctl = 0;
     p.serr = 0;
     memory.fill(changetype<usize>(taskfileOf(p)), 0, offsetof<Taskfile>());
@@ -89,7 +92,10 @@ function interruptStatus(p: PortState): u32 {
 /** IS keeps a port's bit until the driver clears it, and has it again if there still is a cause (10.7.2). */
 export function updateInterrupt(p: PortState): void {
   const h = hbaState();
-  if ((interruptStatus(p) & p.ie) != 0) h.is |= 1 << p.number;
+  const cause = interruptStatus(p) & p.ie;
+  // Nothing but the end of queued commands may wait.
+  if (cause != <u32>Is.SDBS) p.waits = 0;
+  if (cause != 0 && p.waits == 0) h.is |= 1 << p.number;
   setIntx(h.slot, h.is != 0 && (h.ghc & <u32>Ghc.INTERRUPTS) != 0);
 }
 
@@ -230,9 +236,24 @@ function writePort(p: PortState, offset: u32, value: u32): void {
     case Px.CI:
       if ((p.cmd & <u32>Cmd.ST) == 0) break;
       p.ci |= value;
-      serve(p);
+      issued(p);
       break;
   }
+}
+
+/** Serves commands. If they are queued ones and no interrupt is out, theirs may wait. */
+function issued(p: PortState): void {
+  const quiet = p.waits != 0 || ((interruptStatus(p) & p.ie) == 0 && (hbaState().is & (1 << p.number)) == 0);
+  const outstanding = p.sact;
+  serve(p);
+  if (quiet && p.sact != outstanding && (p.is & p.ie & <u32>Is.SDBS) != 0) p.waits = mayWait(p.backend) ? 1 : 0;
+}
+
+/** The interrupt of the port that waited goes out. */
+export function sendWaiting(p: PortState): void {
+  p.waits = 0;
+  waited(p.backend);
+  updateInterrupt(p);
 }
 
 function control(p: PortState, value: u32): void {

@@ -148,6 +148,8 @@ export class PortState {
   lastSlot: u32;
   /** 1 while the signature frame waits for PxCMD.FRE. */
   signature: u32;
+  /** 1 while the interrupt for queued commands that ended waits (moderation.ts). */
+  waits: u32;
 
   // --- commands under way ---
   /** Busy. */

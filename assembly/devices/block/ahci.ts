@@ -19,7 +19,8 @@ import { mayServe } from "../../hypercall/devices";
 import { Pci, addBar, addFunction, addPowerManagement, configSet16, configSet8, functionAt } from "../pci/function";
 import { flushTag } from "./ahci-data";
 import { finish, forget, serve } from "./ahci-port";
-import { resetController, updateInterrupt } from "./ahci-registers";
+import { resetController, sendWaiting, updateInterrupt } from "./ahci-registers";
+import { moderationSound } from "./moderation";
 import { Busy, Hba, Limit, Link, PORT_SIZE, PortState, SCRATCH_SIZE, SECTOR_SHIFT, hbaState, portAt, scratch } from "./ahci-state";
 
 const enum Bar {
@@ -124,6 +125,13 @@ export function ahciPoll(): void {
   }
 }
 
+/** The interrupts that waited go out. */
+export function ahciSendWaiting(): void {
+  for (let i: u32 = 0; i < <u32>Limit.PORTS; i++) {
+    if (portAt(i).attached != 0) sendWaiting(portAt(i));
+  }
+}
+
 /** True if ahciPoll() would find something to do. */
 export function ahciHasWork(): bool {
   for (let i: u32 = 0; i < <u32>Limit.PORTS; i++) {
@@ -140,7 +148,7 @@ export function ahciDiskDone(backend: u32, tag: u32, errno: i32): bool {
     if (p.attached == 0 || p.backend != backend) continue;
     if (tag >> 8 == p.generation && (tag & 0xff) < <u32>Limit.SLOTS) {
       finish(p, tag & 0xff, errno);
-      updateInterrupt(p);
+      sendWaiting(p);
     }
     return true;
   }
@@ -174,7 +182,7 @@ export function ahciValidate(): bool {
     ports |= 1 << i;
     if (p.attached != 1 || p.number != i || !portSound(p)) return false;
   }
-  if (ports != h.ports) return false;
+  if (ports != h.ports || !moderationSound()) return false;
   if (ports == 0) return true;
   return h.slot < <u32>Pci.SLOTS && functionAt(h.slot).kind == <u32>DeviceKind.AHCI && (h.is & ~ports) == 0;
 }
@@ -187,7 +195,7 @@ function portSound(p: PortState): bool {
     p.lastSlot < <u32>Limit.SLOTS &&
     // A drive executes a command that is not queued alone.
     (p.busy == <u32>Busy.NO || p.queued == 0) &&
-    (p.halted | p.more | p.signature | p.softReset | p.asleep | p.writeCache | p.lookAhead | p.smart | p.ncqFailed | p.readOnly) <= 1 &&
+    (p.halted | p.more | p.signature | p.waits | p.softReset | p.asleep | p.writeCache | p.lookAhead | p.smart | p.ncqFailed | p.readOnly) <= 1 &&
     p.multiple <= <u32>Limit.MULTIPLE &&
     (p.link == <u32>Link.ACTIVE || p.link == <u32>Link.PARTIAL || p.link == <u32>Link.SLUMBER) &&
     (p.clb & 0x3ff) == 0 &&

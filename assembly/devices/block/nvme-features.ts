@@ -1,7 +1,7 @@
 // Features (NVMe 1.4, 5.12 and 5.21). None can be saved, and all but the write cache
 // describe moderation or limits that a drive without moving parts meets by itself: they
-// are kept and read back. Interrupt coalescing is among these: it permits delay, and this
-// controller, which completes at the doorbell, has none to add.
+// are kept and read back. Interrupt coalescing is among these: how long an interrupt waits is
+// not the driver's to say (moderation.ts), but that it must not, for one vector, is heeded.
 import { Limit, Nvme, Status, commandAt, cqAt, sqAt } from "./nvme-state";
 import { WARNING_TEMPERATURE } from "./nvme-identify";
 

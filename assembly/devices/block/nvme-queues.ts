@@ -8,6 +8,7 @@ import { dmaRead, dmaWrite } from "../../memory/ram";
 import { busMaster } from "../pci/function";
 import { setIntx } from "../pci/intx";
 import { clearMsix, msixEnabled, raiseMsix } from "../pci/msix";
+import { waited } from "./moderation";
 import { Command, CompletionQueue, Limit, Nvme, Pending, Status, SubmissionQueue, commandAt, cqAt, pendingAt, sqAt } from "./nvme-state";
 
 const SQ_ENTRY: u32 = 64;
@@ -43,7 +44,9 @@ export function updateInterrupt(s: Nvme): void {
   for (let id: u32 = 0; id < <u32>Limit.QUEUES; id++) {
     const cq = cqAt(s, id);
     if (cq.size == 0 || cq.interrupts == 0) continue;
-    if (cq.head != cq.tail) {
+    if (cq.head == cq.tail) cq.waits = 0;
+    else if (cq.waits != 0) continue;
+    else {
       unconsumed |= (<u64>1) << <u64>cq.vector;
       if (cq.posted != 0) posted |= (<u64>1) << <u64>cq.vector;
       if (((s.intms >> cq.vector) & 1) == 0) level = true;
@@ -54,6 +57,19 @@ export function updateInterrupt(s: Nvme): void {
   if (!msixEnabled(s.slot)) return;
   for (; posted != 0; posted &= posted - 1) raiseMsix(s.slot, <u32>ctz(posted));
   clearMsix(s.slot, ~unconsumed);
+}
+
+/** True if an interrupt for what will be posted to the queue may wait: none is out for it, and the driver has not forbidden it (feature 09h). */
+export function isQuiet(s: Nvme, cq: CompletionQueue): bool {
+  if (((s.vectorConfig >> cq.vector) & 1) != 0) return false;
+  return cq.interrupts != 0 && (cq.waits != 0 || cq.head == cq.tail);
+}
+
+/** The interrupts that waited go out. */
+export function sendWaiting(s: Nvme): void {
+  for (let id: u32 = 0; id < <u32>Limit.QUEUES; id++) cqAt(s, id).waits = 0;
+  waited(s.backend);
+  updateInterrupt(s);
 }
 
 export function createSubmissionQueue(q: SubmissionQueue, base: u64, size: u32, completionQueue: u32): void {
@@ -171,7 +187,7 @@ export function queuesSound(s: Nvme): bool {
     const cq = cqAt(s, id);
     if (cq.size > <u32>Limit.QUEUE_ENTRIES << 2 || cq.vector >= <u32>Limit.VECTORS) return false;
     if (cq.size == 0) continue;
-    if (cq.head >= cq.size || cq.tail >= cq.size || cq.phase > 1 || cq.interrupts > 1 || cq.posted > 1) return false;
+    if (cq.head >= cq.size || cq.tail >= cq.size || cq.phase > 1 || cq.interrupts > 1 || cq.posted > 1 || cq.waits > 1) return false;
     if (cq.promised > <u32>Limit.PENDING || unconsumed(cq) + cq.promised >= cq.size) return false;
   }
   return pendingSound(s);

@@ -147,7 +147,9 @@ export class CompletionQueue {
   /** Entries promised to commands under way. */
   promised: u32;
   /** 1 if entries were posted since its vector was last sent. */
-  posted: u32;
+  posted: u16;
+  /** 1 while the interrupt for all that it holds waits (moderation.ts). */
+  waits: u16;
 }
 
 /** A command under way in the host. */

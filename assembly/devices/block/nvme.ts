@@ -21,13 +21,14 @@ import { addMsix, clearMsix } from "../pci/msix";
 import { Pci, addBar, addExpress, addFunction, addPowerManagement, functionAt } from "../pci/function";
 import { setIntx } from "../pci/intx";
 import { executeAdmin } from "./nvme-admin";
+import { mayWait, moderationSound, waited } from "./moderation";
 import { ErrorEvent, deliverEvents, forgetEvents, reportError } from "./nvme-events";
 import { resetFeatures } from "./nvme-features";
 import { VENDOR, VERSION, logError } from "./nvme-identify";
 import { bytesMoved, endFlush, executeIo, pendingTag } from "./nvme-io";
 import {
-  Csts, complete, createCompletionQueue, createSubmissionQueue, fatal, fetch, freePending, fulfil, queuesSound, running,
-  setHead, setTail, updateInterrupt,
+  Csts, complete, createCompletionQueue, createSubmissionQueue, fatal, fetch, freePending, fulfil, isQuiet, queuesSound, running,
+  sendWaiting, setHead, setTail, updateInterrupt,
 } from "./nvme-queues";
 import { askForDoorbells, hasShadow, shadowDoorbell, shadowSound, takeHeads } from "./nvme-shadow";
 import { BLOCK_SHIFT, Limit, Nvme, PAGE_SIZE, Pending, STATE_SIZE, Status, commandAt, controllerAt, cqAt, pendingAt, sqAt } from "./nvme-state";
@@ -147,6 +148,7 @@ function resetController(s: Nvme): void {
   s.eventIndex = 0;
   resetFeatures(s);
   forgetEvents(s);
+  waited(s.backend);
   setIntx(s.slot, false);
   clearMsix(s.slot, ~(<u64>0));
 }
@@ -284,13 +286,29 @@ function ringDoorbell(s: Nvme, index: u32, value: u32): void {
   } else if (!(isHead ? setHead(cqAt(s, id), value) : setTail(sqAt(s, id), value))) {
     reportError(s, ErrorEvent.INVALID_DOORBELL_VALUE);
   } else if (!isHead) {
-    serve(s, id);
+    submitted(s, id);
   } else {
     serveWaiting(s, id);
   }
   if (inMemory) askForDoorbells(s);
   deliverEvents(s);
   updateInterrupt(s);
+}
+
+/** Serves what a doorbell of submission queue `id` told of. */
+function submitted(s: Nvme, id: u32): void {
+  const cq = cqAt(s, sqAt(s, id).completionQueue);
+  const quiet = id != 0 && isQuiet(s, cq);
+  const tail = cq.tail;
+  serve(s, id);
+  if (quiet && cq.tail != tail) cq.waits = mayWait(s.backend) ? 1 : 0;
+}
+
+/** The interrupts of all controllers that waited go out. */
+export function nvmeSendWaiting(): void {
+  for (let i: u32 = 0; i < <u32>Limit.CONTROLLERS; i++) {
+    if (controllerAt(i).attached != 0) sendWaiting(controllerAt(i));
+  }
 }
 
 /** Queues that waited for room in completion queue `id` go on. */
@@ -379,7 +397,7 @@ function finish(s: Nvme, index: u32, errno: i32): void {
     if (sqAt(s, id).size != 0) serve(s, id);
   }
   if (hasShadow(s)) askForDoorbells(s);
-  updateInterrupt(s);
+  sendWaiting(s);
 }
 
 /** After a restore, once backends are there: flushes that the host had not finished are asked for again. */
@@ -407,6 +425,7 @@ export function nvmeValidate(instance: u32): bool {
     s.generation <= 0xffff &&
     s.asyncCount <= <u32>Limit.ASYNC_EVENTS &&
     queuesSound(s) &&
+    moderationSound() &&
     shadowSound(s)
   );
 }

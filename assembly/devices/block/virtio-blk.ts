@@ -13,17 +13,16 @@
 // offered: a segment may be as long as RAM, and a limit would only cut requests up.
 // Left out: geometry, secure erase, lifetime, zones.
 import { DeviceKind } from "../../abi/device";
-import { Gpa } from "../../abi/layout";
 import { VirtioAttach, VirtioBlk, VirtioBlkConfig } from "../../abi/virtio";
 import { diskFlush } from "../../host";
-import { dmaWrite, inRam } from "../../memory/ram";
+import { dmaWrite } from "../../memory/ram";
 import { CHAIN_MAX, copyFromChain, cursorAddress, seek } from "../virtio/chain";
 import {
-  VIRTIO_DEVICES, VirtioDevice, chainAt, configAt, configChanged, deviceAt, deviceIs, hostTag, interruptForQueue, needsReset, negotiated, nextEpoch,
-  privateAt, queueAt, queueLive,
+  VIRTIO_DEVICES, VirtioDevice, chainAt, configAt, configChanged, deviceAt, deviceIs, hostTag, negotiated, nextEpoch, privateAt,
 } from "../virtio/device";
+import { HELD, HeldState, entryOf, forgetHeld, freeEntry, giveBack, heldAt, heldCount, heldSound, hold, holderOf, release } from "../virtio/held";
 import { Served } from "../virtio/served";
-import { headSound, pushUsed } from "../virtio/queue";
+import { isWaiting, mayWait, moderationSound, waited } from "./moderation";
 import { HEADER_BYTES, MAX_DISCARD_SECTORS, MAX_SEGMENTS, MAX_ZERO_SECTORS, Request, identify, transfer, unmapOrZero } from "./virtio-blk-request";
 
 /** A driver without indirect descriptors puts each of a request's buffers into the ring: room for some large ones. */
@@ -34,53 +33,22 @@ export const CONFIG_SIZE: u32 = VirtioBlkConfig.SIZE;
 
 /** A header and a status byte take two of a chain's buffers. */
 const SEG_MAX: u32 = CHAIN_MAX - 2;
-const HELD: u32 = 32;
 
 @unmanaged
 export class Blk {
   /** Capacity in sectors. */
   sectors: u64;
-  /** Chains held. */
-  held: u32;
+  /** Status byte of a request that the host has answered late. */
+  status: u8;
 }
 
-const enum At {
-  REQUEST = 0x10,
-  HELD = 0x40,
-  HELD_SIZE = 16,
-}
-
-const enum HeldState {
-  FREE = 0,
-  WAITING = 1,
-  /** The driver took its queue back: the host's answer is still to come, and goes nowhere. */
-  ABANDONED = 2,
-}
-
-/** A chain that waits for the host. */
-@unmanaged
-class Held {
-  state: u8;
-  /** The queue it came from. */
-  queue: u8;
-  reserved: u16;
-  head: u32;
-  /** Where the status byte goes, as an offset in RAM. */
-  statusAt: u32;
-  /** Bytes written to the writable stream, status byte included. */
-  written: u32;
-}
+/** The request being served, in the device's own state. */
+const REQUEST: usize = 0x10;
 
 // @ts-ignore: decorator
 @inline
 function blkOf(d: VirtioDevice): Blk {
   return changetype<Blk>(privateAt(d));
-}
-
-// @ts-ignore: decorator
-@inline
-function heldAt(d: VirtioDevice, index: u32): Held {
-  return changetype<Held>(privateAt(d) + <usize>At.HELD + <usize>index * <usize>At.HELD_SIZE);
 }
 
 // @ts-ignore: decorator
@@ -137,6 +105,7 @@ export function attached(d: VirtioDevice, capacity: f64): void {
 
 export function reset(d: VirtioDevice): void {
   forgetHeld(d);
+  waited(d.backend);
   store<u8>(configAt(d), 1, VirtioBlkConfig.WRITEBACK);
 }
 
@@ -159,13 +128,9 @@ function writeThrough(d: VirtioDevice): bool {
   return !negotiated(d, VirtioBlk.F_FLUSH);
 }
 
-export function canServe(d: VirtioDevice): bool {
-  return blkOf(d).held < HELD;
-}
-
 export function serve(d: VirtioDevice, queue: u32): i64 {
   const c = chainAt(d);
-  const r = changetype<Request>(privateAt(d) + <usize>At.REQUEST);
+  const r = changetype<Request>(privateAt(d) + REQUEST);
   if (c.writableBytes == 0 || !copyFromChain(c, 0, changetype<usize>(r), HEADER_BYTES)) return Served.BROKEN;
   r.moved = 0;
   const sectors = blkOf(d).sectors;
@@ -203,10 +168,11 @@ export function serve(d: VirtioDevice, queue: u32): i64 {
   seek(c, true, c.writableBytes - 1, 1);
   const statusAddress = cursorAddress(c);
   if (flush && status == <u32>VirtioBlk.S_OK) {
-    const tag = hold(d, queue, c.head, statusAddress, written);
-    const answer = diskFlush(d.backend, tag);
+    const entry = freeEntry(d);
+    hold(d, entry, queue, c.head, statusAddress, 1, written);
+    const answer = diskFlush(d.backend, hostTag(d, entry));
     if (answer == 1) return Served.HELD;
-    release(d, tag & 0xff);
+    release(d, entry);
     if (answer != 0) status = VirtioBlk.S_IOERR;
   }
   const at = dmaWrite(statusAddress, 1);
@@ -215,41 +181,19 @@ export function serve(d: VirtioDevice, queue: u32): i64 {
   return written;
 }
 
-/** canServe() saw to it that an entry is free. */
-function hold(d: VirtioDevice, queue: u32, head: u32, statusAddress: u64, written: u32): u32 {
-  let entry: u32 = 0;
-  while (heldAt(d, entry).state != <u8>HeldState.FREE) entry++;
-  const h = heldAt(d, entry);
-  h.state = <u8>HeldState.WAITING;
-  h.queue = <u8>queue;
-  h.head = head;
-  h.statusAt = <u32>(statusAddress - <u64>(<u32>Gpa.RAM));
-  h.written = written;
-  blkOf(d).held++;
-  return hostTag(d, entry);
+/** May the interrupt for what a kick completed wait? */
+export function mayOwe(d: VirtioDevice): bool {
+  return mayWait(d.backend);
 }
 
-function release(d: VirtioDevice, entry: u32): void {
-  memory.fill(changetype<usize>(heldAt(d, entry)), 0, <usize>At.HELD_SIZE);
-  blkOf(d).held--;
+/** Does it still? */
+export function owesLater(d: VirtioDevice): bool {
+  return isWaiting(d.backend);
 }
 
-/** Gives up every held chain: the host's answers for them will find another epoch. */
-export function forgetHeld(d: VirtioDevice): void {
-  const b = blkOf(d);
-  if (b.held == 0) return;
-  memory.fill(privateAt(d) + <usize>At.HELD, 0, <usize>(HELD * At.HELD_SIZE));
-  b.held = 0;
-  nextEpoch(d);
-}
-
-/** Gives up what is held of one queue. Its entries stay taken until the host has answered, so that no later flush takes that answer for its own. */
-export function abandonHeld(d: VirtioDevice, queue: u32): void {
-  if (blkOf(d).held == 0) return;
-  for (let entry: u32 = 0; entry < HELD; entry++) {
-    const h = heldAt(d, entry);
-    if (h.state == <u8>HeldState.WAITING && <u32>h.queue == queue) h.state = <u8>HeldState.ABANDONED;
-  }
+/** It waits no longer. */
+export function owedSent(d: VirtioDevice): void {
+  waited(d.backend);
 }
 
 /** The disk behind `backend` now holds `capacity` bytes: every device in front of it tells its driver. False if there is none. */
@@ -271,34 +215,21 @@ export function virtioBlkResize(backend: u32, capacity: f64): bool {
  * There is room again then: requests that waited for it go on at the next virtioPoll().
  */
 export function virtioBlkDiskDone(backend: u32, tag: u32, status: i32): bool {
-  const index = (tag >> 8) & 0xff;
-  const entry = tag & 0xff;
-  if (!deviceIs(index, DeviceKind.VIRTIO_BLK) || entry >= HELD) return false;
-  const d = deviceAt(index);
-  if (d.backend != backend || tag != hostTag(d, entry) || heldAt(d, entry).state == <u8>HeldState.FREE) return false;
-  finish(d, entry, status);
+  const d = holderOf(tag, DeviceKind.VIRTIO_BLK);
+  if (d == null || d.backend != backend) return false;
+  finish(d, entryOf(tag), status);
   return true;
 }
 
 function finish(d: VirtioDevice, entry: u32, status: i32): void {
-  const h = heldAt(d, entry);
-  const abandoned = h.state == <u8>HeldState.ABANDONED;
-  const queue: u32 = h.queue;
-  const head = h.head;
-  const written = h.written;
-  const statusAddress = <u64>(<u32>Gpa.RAM) + h.statusAt;
-  release(d, entry);
-  if (abandoned || !queueLive(d, queue)) return;
-  const at = dmaWrite(statusAddress, 1);
-  const q = queueAt(d, queue);
-  if (at != 0) store<u8>(at, <u8>(status == 0 ? VirtioBlk.S_OK : VirtioBlk.S_IOERR));
-  if (at == 0 || !pushUsed(q, head, written)) needsReset(d);
-  else interruptForQueue(d, q);
+  const b = blkOf(d);
+  b.status = <u8>(status == 0 ? VirtioBlk.S_OK : VirtioBlk.S_IOERR);
+  giveBack(d, entry, changetype<usize>(b) + offsetof<Blk>("status"), 1, heldAt(d, entry).note);
 }
 
 /** Asks the host again for every flush that a restored device waits for. */
 export function resume(d: VirtioDevice): void {
-  if (blkOf(d).held == 0) return;
+  if (heldCount(d) == 0) return;
   nextEpoch(d);
   for (let entry: u32 = 0; entry < HELD; entry++) {
     const state = heldAt(d, entry).state;
@@ -313,16 +244,5 @@ export function resume(d: VirtioDevice): void {
 }
 
 export function validate(d: VirtioDevice): bool {
-  const b = blkOf(d);
-  if (b.sectors > <u64>CAPACITY_MAX / <u64>VirtioBlk.SECTOR) return false;
-  let held: u32 = 0;
-  for (let entry: u32 = 0; entry < HELD; entry++) {
-    const h = heldAt(d, entry);
-    if (h.state == <u8>HeldState.FREE) continue;
-    held++;
-    if (h.state > <u8>HeldState.ABANDONED || <u32>h.queue >= queues(d)) return false;
-    if (h.state == <u8>HeldState.ABANDONED) continue;
-    if (!headSound(queueAt(d, h.queue), h.head) || !inRam(<u64>(<u32>Gpa.RAM) + h.statusAt, 1)) return false;
-  }
-  return held == b.held;
+  return blkOf(d).sectors <= <u64>CAPACITY_MAX / <u64>VirtioBlk.SECTOR && heldSound(d, queues(d)) && moderationSound();
 }

@@ -19,15 +19,14 @@ import { addRange, findRanges, isDirty, isRange, rangesValid, writeBack } from "
 import { dmaWrite, inRam } from "../../memory/ram";
 import { copyFromChain, cursorAddress, nextRun, seek } from "../virtio/chain";
 import {
-  VirtioDevice, chainAt, configAt, deviceAt, deviceIs, hostTag, interruptForQueue, needsReset, nextEpoch, privateAt, queueAt, queueLive,
+  VirtioDevice, chainAt, configAt, deviceAt, deviceIs, hostTag, nextEpoch, privateAt,
 } from "../virtio/device";
-import { headSound, pushUsed } from "../virtio/queue";
+import { HELD, HeldState, entryOf, forgetHeld, freeEntry, giveBack, heldAt, heldCount, heldSound, hold, holderOf, release } from "../virtio/held";
 import { Served } from "../virtio/served";
 
 export const QUEUE_SIZE: u32 = 64;
 export const CONFIG_SIZE: u32 = VirtioPmem.CONFIG_SIZE;
 
-const HELD: u32 = 32;
 const NO_RANGE: u32 = 0xffff_ffff;
 
 @unmanaged
@@ -36,36 +35,16 @@ class Pmem {
   bytes: u64;
   /** Number of its range in memory/backed.ts. */
   range: u32;
-  /** Chains held. */
-  held: u32;
   /** Of the request being served. */
   type: u32;
-}
-
-const enum At {
-  HELD = 0x20,
-  HELD_SIZE = 16,
-}
-
-/** A chain that waits for the host. */
-@unmanaged
-class Held {
-  used: u32;
-  head: u32;
-  /** Where the answer goes, as an offset in RAM. */
-  answerAt: u32;
+  /** Answer to one that the host has answered late. */
+  ret: u32;
 }
 
 // @ts-ignore: decorator
 @inline
 function pmemOf(d: VirtioDevice): Pmem {
   return changetype<Pmem>(privateAt(d));
-}
-
-// @ts-ignore: decorator
-@inline
-function heldAt(d: VirtioDevice, index: u32): Held {
-  return changetype<Held>(privateAt(d) + <usize>At.HELD + <usize>index * <usize>At.HELD_SIZE);
 }
 
 export function attached(d: VirtioDevice, capacity: f64): void {
@@ -96,10 +75,6 @@ export function reset(d: VirtioDevice): void {
   forgetHeld(d);
 }
 
-export function canServe(d: VirtioDevice): bool {
-  return pmemOf(d).held < HELD;
-}
-
 export function serve(d: VirtioDevice): i64 {
   const c = chainAt(d);
   const p = pmemOf(d);
@@ -112,78 +87,41 @@ export function serve(d: VirtioDevice): i64 {
   if (p.type == <u32>VirtioPmem.REQ_FLUSH && p.range != NO_RANGE) {
     if ((d.flags & <u32>VirtioAttach.READ_ONLY) != 0) ret = isDirty(p.range) ? VirtioPmem.RESP_ERROR : VirtioPmem.RESP_OK;
     else if (writeBack(p.range) == 0) {
-      const tag = hold(d, c.head, address);
-      const answer = diskFlush(d.backend, tag);
+      const entry = freeEntry(d);
+      hold(d, entry, 0, c.head, address, 4, 0);
+      const answer = diskFlush(d.backend, hostTag(d, entry));
       if (answer == 1) return Served.HELD;
-      release(d, tag & 0xff);
+      release(d, entry);
       if (answer == 0) ret = VirtioPmem.RESP_OK;
     }
   }
-  return answerTo(address, ret) ? 4 : Served.BROKEN;
-}
-
-function answerTo(address: u64, ret: u32): bool {
   const at = dmaWrite(address, 4);
-  if (at == 0) return false;
+  if (at == 0) return Served.BROKEN;
   store<u32>(at, ret);
-  return true;
-}
-
-/** canServe() saw to it that an entry is free. */
-function hold(d: VirtioDevice, head: u32, address: u64): u32 {
-  let entry: u32 = 0;
-  while (heldAt(d, entry).used != 0) entry++;
-  const h = heldAt(d, entry);
-  h.used = 1;
-  h.head = head;
-  h.answerAt = <u32>(address - <u64>(<u32>Gpa.RAM));
-  pmemOf(d).held++;
-  return hostTag(d, entry);
-}
-
-function release(d: VirtioDevice, entry: u32): void {
-  memory.fill(changetype<usize>(heldAt(d, entry)), 0, <usize>At.HELD_SIZE);
-  pmemOf(d).held--;
-}
-
-/** Gives up every held chain: the host's answers for them will find another epoch. */
-export function forgetHeld(d: VirtioDevice): void {
-  const p = pmemOf(d);
-  if (p.held == 0) return;
-  memory.fill(privateAt(d) + <usize>At.HELD, 0, <usize>(HELD * At.HELD_SIZE));
-  p.held = 0;
-  nextEpoch(d);
+  return 4;
 }
 
 /** The host has finished the flush it answered 1 to; `status` is 0 or a negative errno. False if nobody waits for it. */
 export function virtioPmemDiskDone(backend: u32, tag: u32, status: i32): bool {
-  const index = (tag >> 8) & 0xff;
-  const entry = tag & 0xff;
-  if (!deviceIs(index, DeviceKind.VIRTIO_PMEM) || entry >= HELD) return false;
-  const d = deviceAt(index);
-  if (d.backend != backend || tag != hostTag(d, entry) || heldAt(d, entry).used == 0) return false;
-  finish(d, entry, status);
+  const d = holderOf(tag, DeviceKind.VIRTIO_PMEM);
+  if (d == null || d.backend != backend) return false;
+  finish(d, entryOf(tag), status);
   return true;
 }
 
 function finish(d: VirtioDevice, entry: u32, status: i32): void {
-  const h = heldAt(d, entry);
-  const head = h.head;
-  const address = <u64>(<u32>Gpa.RAM) + h.answerAt;
-  release(d, entry);
-  if (!queueLive(d, 0)) return;
-  const q = queueAt(d, 0);
-  if (!answerTo(address, status == 0 ? VirtioPmem.RESP_OK : VirtioPmem.RESP_ERROR) || !pushUsed(q, head, 4)) needsReset(d);
-  else interruptForQueue(d, q);
+  const p = pmemOf(d);
+  p.ret = status == 0 ? VirtioPmem.RESP_OK : VirtioPmem.RESP_ERROR;
+  giveBack(d, entry, changetype<usize>(p) + offsetof<Pmem>("ret"), 4, 4);
 }
 
 /** Asks the host again for every flush that a restored device waits for. */
 export function resume(d: VirtioDevice): void {
   findRanges();
-  if (pmemOf(d).held == 0) return;
+  if (heldCount(d) == 0) return;
   nextEpoch(d);
   for (let entry: u32 = 0; entry < HELD; entry++) {
-    if (heldAt(d, entry).used == 0) continue;
+    if (heldAt(d, entry).state == <u8>HeldState.FREE) continue;
     const answer = diskFlush(d.backend, hostTag(d, entry));
     if (answer != 1) finish(d, entry, answer);
   }
@@ -197,13 +135,5 @@ export function validate(d: VirtioDevice): bool {
     if (load<u64>(config, VirtioPmem.CONFIG_SIZE_AT) != p.bytes) return false;
     if (!isRange(p.range, load<u64>(config, VirtioPmem.CONFIG_START), p.bytes, d.backend)) return false;
   }
-  let held: u32 = 0;
-  for (let entry: u32 = 0; entry < HELD; entry++) {
-    const h = heldAt(d, entry);
-    if (h.used > 1) return false;
-    if (h.used == 0) continue;
-    held++;
-    if (!headSound(queueAt(d, 0), h.head) || !inRam(<u64>(<u32>Gpa.RAM) + h.answerAt, 4)) return false;
-  }
-  return held == p.held;
+  return heldSound(d, 1);
 }

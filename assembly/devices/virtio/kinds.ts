@@ -17,6 +17,7 @@ import * as rng from "../rng/virtio-rng";
 import * as rtc from "../rtc/virtio-rtc";
 import * as vsock from "../vsock/virtio-vsock";
 import { VirtioDevice, onPci } from "./device";
+import { abandonHeld, canHold, forgetHeld } from "./held";
 import { Served } from "./served";
 
 /** Identifier that drivers match (virtio 1.2, 5), NONE for a kind that is no virtio device. */
@@ -184,11 +185,11 @@ export function resetKind(d: VirtioDevice): void {
 
 /** The driver stopped a queue: chains of it that the device holds are no longer its own. */
 export function queueStopped(d: VirtioDevice, queue: u32): void {
-  if (d.kind == <u32>DeviceKind.VIRTIO_BLK) blk.abandonHeld(d, queue);
-  if (d.kind == <u32>DeviceKind.VIRTIO_9P) fs.forgetHeld(d);
-  if (d.kind == <u32>DeviceKind.VIRTIO_PMEM) pmem.forgetHeld(d);
+  if (d.kind == <u32>DeviceKind.VIRTIO_BLK) abandonHeld(d, queue);
+  if (d.kind == <u32>DeviceKind.VIRTIO_9P) forgetHeld(d);
+  if (d.kind == <u32>DeviceKind.VIRTIO_PMEM) forgetHeld(d);
   if (d.kind == <u32>DeviceKind.VIRTIO_BALLOON) balloon.queueStopped(d, queue);
-  if (d.kind == <u32>DeviceKind.VIRTIO_CUSTOM) custom.queueStopped(d, queue);
+  if (d.kind == <u32>DeviceKind.VIRTIO_CUSTOM) abandonHeld(d, queue);
 }
 
 /** True if chains of `queue` are served as they come; false if they are room for input, taken when there is some. */
@@ -202,11 +203,23 @@ export function servedAtKick(d: VirtioDevice, queue: u32): bool {
 /**
  * May the interrupt for served chains of `queue` wait until the slice ends? A console driver
  * spins until its output is taken, which it was at the kick: by then it has seen that,
- * and says through the event index that it wants no interrupt any more.
+ * and says through the event index that it wants no interrupt any more. A disk's driver
+ * may go on to submit more. `completed`: there is something to tell.
  */
-export function mayOwe(d: VirtioDevice, queue: u32): bool {
+export function mayOwe(d: VirtioDevice, queue: u32, completed: bool): bool {
+  if (d.kind == <u32>DeviceKind.VIRTIO_BLK) return completed && blk.mayOwe(d);
   if (d.kind == <u32>DeviceKind.VIRTIO_NET) return net.mayOwe(d, queue);
   return d.kind == <u32>DeviceKind.VIRTIO_CONSOLE && (queue & 1) != 0;
+}
+
+/** Are the interrupts that mayOwe() let wait to go on waiting when the slice ends? */
+export function owesLater(d: VirtioDevice): bool {
+  return d.kind == <u32>DeviceKind.VIRTIO_BLK && blk.owesLater(d);
+}
+
+/** The interrupts that mayOwe() let wait do so no longer. */
+export function owedSent(d: VirtioDevice): void {
+  if (d.kind == <u32>DeviceKind.VIRTIO_BLK) blk.owedSent(d);
 }
 
 /** Room for input was added to `queue`. */
@@ -243,10 +256,13 @@ export function countHeld(d: VirtioDevice): void {
 export function canServe(d: VirtioDevice): bool {
   const slot = budgetSlot(d);
   if (slot != <u32>DeviceSlot.COUNT && !mayServe(slot)) return false;
-  if (d.kind == <u32>DeviceKind.VIRTIO_9P) return fs.canServe(d);
-  if (d.kind == <u32>DeviceKind.VIRTIO_PMEM) return pmem.canServe(d);
-  if (d.kind == <u32>DeviceKind.VIRTIO_CUSTOM) return custom.canServe(d);
-  return d.kind != <u32>DeviceKind.VIRTIO_BLK || blk.canServe(d);
+  switch (d.kind) {
+    case DeviceKind.VIRTIO_BLK:
+    case DeviceKind.VIRTIO_9P:
+    case DeviceKind.VIRTIO_PMEM:
+    case DeviceKind.VIRTIO_CUSTOM: return canHold(d);
+    default: return true;
+  }
 }
 
 /** Does what the popped chain asks. Bytes written to its writable stream, or Served. */

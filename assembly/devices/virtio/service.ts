@@ -5,7 +5,7 @@
 // virtioPoll(), which the run loop calls between slices; so is an interrupt that may wait.
 import { Pop, armNotification, hasAvailable, popChain, pushUsed, silenceNotification } from "./queue";
 import { VIRTIO_DEVICES, VirtioDevice, chainAt, deviceAt, interruptForQueue, needsReset, queueAt, queueLive, running } from "./device";
-import { canServe, countHeld, countServed, mayOwe, queuesOf, roomAdded, serveChain, servedAtKick } from "./kinds";
+import { canServe, countHeld, countServed, mayOwe, owedSent, owesLater, queuesOf, roomAdded, serveChain, servedAtKick } from "./kinds";
 import { Served } from "./served";
 
 /** Bytes after which a kick takes no further chain. */
@@ -30,6 +30,7 @@ export function serveQueue(d: VirtioDevice, queue: u32): void {
     return;
   }
   let chains: u32 = 0;
+  let completed = false;
   d.work = 0;
   for (;;) {
     if (chains >= q.size || d.work >= KICK_BYTES || !canServe(d)) {
@@ -57,19 +58,28 @@ export function serveQueue(d: VirtioDevice, queue: u32): void {
       needsReset(d);
       break;
     }
+    completed = true;
   }
-  if (mayOwe(d, queue)) d.owed |= 1 << queue;
-  else interruptForQueue(d, q);
+  if (mayOwe(d, queue, completed)) d.owed |= 1 << queue;
+  else if (completed || !owesLater(d)) interruptForQueue(d, q);
+}
+
+/** Sends the interrupts that one device owes; one that does not run keeps owing them. */
+export function sendOwed(d: VirtioDevice): void {
+  owedSent(d);
+  if (!running(d)) return;
+  for (let left = d.owed; left != 0; left &= left - 1) {
+    const queue = <u32>ctz(left);
+    if (queueLive(d, queue)) interruptForQueue(d, queueAt(d, queue));
+  }
+  d.owed = 0;
 }
 
 /** Goes on with what kicks left undone on one device. */
 export function servePending(d: VirtioDevice): void {
   if ((d.pending | d.owed) == 0 || !running(d)) return;
+  if (!owesLater(d)) sendOwed(d);
   for (let queue: u32 = 0; queue < queuesOf(d); queue++) {
-    if ((d.owed & (1 << queue)) != 0) {
-      d.owed &= ~(1 << queue);
-      if (queueLive(d, queue)) interruptForQueue(d, queueAt(d, queue));
-    }
     if ((d.pending & (1 << queue)) != 0 && queueLive(d, queue)) serveQueue(d, queue);
   }
 }

@@ -418,10 +418,10 @@ describe.each(forms)("virtio-blk over $name", ({ attach }) => {
     expect(m.peek(buffer.address, 512)).toEqual(m.disk.slice(512, 1024));
     const state = m.state(d.transport.index);
     expect(m.call("virtioValidate")).toBe(1);
-    state[0x540 + 0x40 + 1] = 4; // a chain held of a queue that is not there
+    state[0x540 + 0x40 + 12] = 4; // a chain held of a queue that is not there
     m.restore(d.transport.index, state);
     expect(m.call("virtioValidate")).toBe(0);
-    state[0x540 + 0x40 + 1] = 3;
+    state[0x540 + 0x40 + 12] = 3;
     m.restore(d.transport.index, state);
     for (const [i, { queue, flush }] of flushes.entries()) {
       expect(all[queue].take()).toBeUndefined();

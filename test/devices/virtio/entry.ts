@@ -2,6 +2,7 @@
 
 export { busRead, busWrite } from "../../../assembly/bus";
 export { diskDone } from "../../../assembly/devices/block/disk-done";
+export { disksUpdate, sendDiskInterrupts } from "../../../assembly/devices/block/disk-interrupts";
 export { virtioBlkResize } from "../../../assembly/devices/block/virtio-blk";
 export { virtioPmemSetPlace } from "../../../assembly/devices/block/virtio-pmem";
 export {

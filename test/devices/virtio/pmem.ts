@@ -153,7 +153,7 @@ describe.each(transports)("virtio-pmem over $name", ({ attach }) => {
   it("refuses a state with a place that is not its own", () => {
     flush();
     const saved = m.state(t.index);
-    for (const at of [0x500, 0x508, 0x540, 0x548, 0x54c]) {
+    for (const at of [0x500, 0x508, 0x540, 0x548, 0x780]) {
       m.restore(t.index, saved);
       const spoilt = m.state(t.index);
       spoilt[at + 1] ^= 0x55;
