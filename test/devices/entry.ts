@@ -43,6 +43,7 @@ export {
 } from "../../assembly/devices/net/e1000";
 export { netConfigure, netInit } from "../../assembly/devices/net/port";
 export { netDeliver, netLink, netOffloads, netRoom } from "../../assembly/devices/net/ports";
+export { netSegments } from "../../assembly/devices/net/segments";
 export { setConfigWindow } from "../../assembly/devices/pci/config";
 export {
   addBar,
