@@ -55,7 +55,7 @@ export { virtioConsoleSetPort } from "./devices/console/virtio-console";
 export { diskDone } from "./devices/block/disk-done";
 export { attachE1000 } from "./devices/net/e1000";
 export { netConfigure } from "./devices/net/port";
-export { netDeliver, netLink, netOffloads, netRoom } from "./devices/net/ports";
+export { netDeliver, netHolds, netLink, netOffloads, netRoom } from "./devices/net/ports";
 export { netSegments } from "./devices/net/segments";
 export { virtioBlkResize } from "./devices/block/virtio-blk";
 export { shareDone } from "./devices/files/share-done";

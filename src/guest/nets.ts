@@ -200,6 +200,8 @@ export class Nets {
     const { parts, length, offload } = frame;
     if (offload?.segment === undefined) return undefined;
     const { size, headerLength } = offload.segment;
+    const segments = Math.max(Math.ceil((length - headerLength) / size), 1) - first;
+    if (exports.netHolds(number, segments, Math.min(headerLength + size, length)) === 0) return first;
     const skipped = headerLength + first * size;
     copyOut(parts, 0, headerLength, bytes, NetCut.FRAME);
     copyOut(parts, skipped, length - skipped, bytes, NetCut.FRAME + skipped);

@@ -542,6 +542,28 @@ describe.each(MODELS)("%s", (model) => {
       expect(Buffer.compare(Buffer.concat(got), payload)).toBe(0);
     });
 
+    it("has the host wait for all of a frame's segments, but for no more than the driver may leave free", () => {
+      const holds = (frames: number, length = 1000) => d.board.call("netHolds", PORT, frames, length) !== 0;
+      const take = (count: number) => {
+        for (let n = 0; n < count; n++) expect(d.board.deliver(PORT, frame())).toBe("done");
+      };
+      // RDMTS says half of the 16: 15 are free.
+      take(11);
+      expect(holds(4)).toBe(true);
+      expect(holds(5)).toBe(false);
+      while (d.take() !== undefined);
+      d.giveBack();
+      expect(d.board.ready).toEqual([PORT]);
+      take(8);
+      expect(holds(45)).toBe(false);
+      while (d.take() !== undefined);
+      d.giveBack();
+      expect(d.board.ready).toEqual([PORT, PORT]);
+      expect(holds(45)).toBe(true);
+      // Nobody waits.
+      expect(d.board.ready).toEqual([PORT, PORT]);
+    });
+
     it.each([
       ["segments of no bytes", { size: 0 }],
       ["headers that end in front of TCP's", { start: 30 }],
