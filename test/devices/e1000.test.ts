@@ -3,6 +3,8 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { Dev } from "../../assembly/abi/device.ts";
 import { NetAt, NetCut, NetGso, NetHeader } from "../../assembly/abi/net.ts";
+import type { Engine } from "../../src/engine/engine.ts";
+import { Nets } from "../../src/guest/nets.ts";
 import { TestBoard } from "./board.ts";
 import {
   ASSERTED,
@@ -25,7 +27,8 @@ import {
   Status,
   sum,
 } from "./e1000/driver.ts";
-import { PEER, pattern, readTcp, tcpFrame } from "./virtio/net-frames.ts";
+import { PEER, pattern, plainFrame, readTcp, tcpFrame } from "./virtio/net-frames.ts";
+import { NotingBackend } from "./virtio/net-host.ts";
 
 const CSUM = 0x02;
 const IPSUM = 0x01;
@@ -562,6 +565,31 @@ describe.each(MODELS)("%s", (model) => {
       expect(holds(45)).toBe(true);
       // Nobody waits.
       expect(d.board.ready).toEqual([PORT, PORT]);
+    });
+
+    it("makes a backend keep a frame until there is room for all of its segments", () => {
+      const backend = new NotingBackend(0);
+      const nets = new Nets([...Array.from({ length: PORT }, () => new NotingBackend(0)), backend], {
+        notice: () => {},
+        wake: () => {},
+      });
+      nets.open(d.board as unknown as Engine);
+      const payload = pattern(7 * 1000);
+      const { bytes, start, headers } = tcpFrame({ version: 4, payload, to: [...MAC], from: PEER });
+      const segment = { type: NetGso.TCPV4, size: 1000, headerLength: headers };
+      const offload = { checksum: { start, offset: 16 }, segment };
+      for (let n = 0; n < 10; n++) expect(backend.deliver(plainFrame(60, [...MAC]))).toBe(true);
+      // Five descriptors are left for seven segments.
+      expect(backend.deliver(bytes, offload)).toBe(false);
+      expect(d.read(Reg.RDH)).toBe(10);
+      while (d.take() !== undefined);
+      d.giveBack();
+      expect(d.board.ready).toEqual([PORT]);
+      expect(backend.deliver(bytes, offload)).toBe(true);
+      const got: Uint8Array[] = [];
+      for (let one = d.take(); one !== undefined; one = d.take()) got.push(readTcp(one.bytes).payload);
+      expect(Buffer.compare(Buffer.concat(got), payload)).toBe(0);
+      expect(nets.counts(PORT)).toEqual({ sent: 0, delivered: 17, malformed: 0, lost: 0 });
     });
 
     it.each([
