@@ -80,6 +80,18 @@ export const enum NetAt {
   END = 0x2000,
 }
 
+/** Where a frame lies that the engine is to cut into segments (netSegments), as addresses inside Layout.STAGING. Of meaning inside one call alone. */
+export const enum NetCut {
+  /** u32 each: the segment to go on with, and how many were delivered, and lost. */
+  NEXT = 0x42_0000,
+  DELIVERED = 0x42_0004,
+  LOST = 0x42_0008,
+  /** Headers of the segment under way. */
+  HEAD = 0x42_0040,
+  HEAD_SIZE = 160,
+  FRAME = 0x42_0100,
+}
+
 /** What netRoom answers with instead of an address. */
 export const enum NetRoom {
   /** No room now: netReady() will say when there is some. */

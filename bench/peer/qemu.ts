@@ -2,9 +2,11 @@
 import { execFileSync } from "node:child_process";
 import { DebianGuestError } from "../../src/platform/node/debian/debian-error.ts";
 import { type TimedRun, timeProgram } from "../measure/cpu-time.ts";
-import { unpackedQemu } from "./qemu-package.ts";
+import { unpackedProgram } from "./unpacked.ts";
 
 const PROGRAM = "qemu-system-riscv64";
+/** QEMU 10 for RISC-V has a package of its own; it is a part of qemu-system-misc. */
+const UNPACKED = { name: "QEMU", folder: "qemu", package: "qemu-system-riscv", program: `usr/bin/${PROGRAM}` };
 const BOARD = "-machine virt -smp 1 -display none -monitor none -serial stdio -nic none".split(" ");
 
 export interface Qemu {
@@ -30,7 +32,7 @@ export function findQemu(progress: (line: string) => void): Promise<Qemu> {
 async function find(progress: (line: string) => void): Promise<Qemu> {
   let command = [PROGRAM];
   try {
-    command = await unpackedQemu(progress);
+    command = await unpackedProgram(UNPACKED, progress);
   } catch (error) {
     if (!(error instanceof DebianGuestError)) throw error;
     progress(`Debian's QEMU cannot be had (${error.message}): taking the machine's own`);

@@ -3,6 +3,7 @@
 import * as v from "valibot";
 import { OptionError } from "../errors.ts";
 import { CATALOGUE, type CatalogueRow, type Form } from "../machine/catalogue.ts";
+import { choice, mistakeOf, object, pathText, shown } from "../validate.ts";
 import { closure, parseIsa } from "./elf-isa.ts";
 
 /** One form of a function that is on offer. */
@@ -44,27 +45,32 @@ const MOST_TEXT = 64;
 const MOST_FILE = 1024 * 1024;
 const ROWS: readonly CatalogueRow[] = CATALOGUE;
 
-const name = v.pipe(
-  v.string("a string"),
-  v.nonEmpty("a name"),
-  v.maxLength(MOST_TEXT, `at most ${MOST_TEXT} characters`),
-);
-const flag = v.boolean("true or false");
+const NAME = `write a name of at most ${MOST_TEXT} characters`;
+const name = v.pipe(v.string(NAME), v.nonEmpty(NAME), v.maxLength(MOST_TEXT, NAME));
+const flag = v.boolean("write true or false");
+const ISA = "write an ISA string, such as rv64imafdc_zba_sv39";
+const PAGE_SIZE = "write a power of two from 4096 on";
+
+/** A list with at most so many items. */
+const listOf = <Item extends v.GenericSchema>(item: Item, most: number, what: string) => {
+  const message = `write a list of at most ${most} ${what}`;
+  return v.pipe(v.array(item, message), v.maxLength(most, message));
+};
 
 const isPage = (bytes: number): boolean =>
   Number.isSafeInteger(bytes) && bytes >= 4096 && Number.isInteger(Math.log2(bytes));
 
-const DeviceSchema = v.strictObject({
+const DeviceSchema = object({
   function: name,
-  form: v.picklist(["emulated", "paravirt", "direct"], "emulated, paravirt or direct"),
+  form: choice("emulated", "paravirt", "direct"),
   device: v.pipe(
     name,
-    v.check((id) => ROWS.some((row) => row.id === id), "a device that `paravane devices` lists"),
+    v.check((id) => ROWS.some((row) => row.id === id), "write a device that `paravane devices` lists"),
   ),
-  features: v.optional(v.pipe(v.array(name, "a list of names"), v.maxLength(256, "at most 256 names")), []),
+  features: v.optional(listOf(name, 256, "names"), []),
 });
 
-const HostSchema = v.strictObject({
+const HostSchema = object({
   files: flag,
   sockets: flag,
   unixSockets: flag,
@@ -73,27 +79,16 @@ const HostSchema = v.strictObject({
   wasmThreads: flag,
 });
 
-const ModelSchema = v.strictObject({
-  schema: v.literal(1, "1"),
-  isa: v.pipe(
-    v.string("a string"),
-    v.maxLength(4096, "at most 4096 characters"),
-    v.regex(/^rv64i?[a-z]+(_[a-z][a-z0-9]*)*$/, "an ISA string, such as rv64imafdc_zba_sv39"),
-  ),
+const ModelSchema = object({
+  schema: v.literal(1, "write 1"),
+  isa: v.pipe(v.string(ISA), v.maxLength(4096, ISA), v.regex(/^rv64i?[a-z]+(_[a-z][a-z0-9]*)*$/, ISA)),
   pageSizes: v.pipe(
-    v.array(v.pipe(v.number("a number"), v.check(isPage, "a power of two from 4096 on")), "a list of numbers"),
-    v.minLength(1, "at least one size"),
-    v.maxLength(16, "at most 16 sizes"),
+    listOf(v.pipe(v.number(PAGE_SIZE), v.check(isPage, PAGE_SIZE)), 16, "numbers"),
+    v.minLength(1, "write at least one size"),
   ),
-  devices: v.pipe(v.array(DeviceSchema, "a list of devices"), v.maxLength(256, "at most 256 devices")),
+  devices: listOf(DeviceSchema, 256, "devices"),
   host: v.optional(HostSchema),
 });
-
-/** A value as a message shows it. */
-function shown(value: unknown): string {
-  const text = value === undefined ? "missing" : (JSON.stringify(value) ?? String(value));
-  return text.length > 40 ? `${text.slice(0, 40)}...` : text;
-}
 
 /**
  * Checks what is to be a hardware model; `what` names it in messages.
@@ -102,25 +97,17 @@ function shown(value: unknown): string {
 export function checkHardwareModel(value: unknown, what = "hardware model"): HardwareModel {
   const result = v.safeParse(ModelSchema, value, { abortEarly: true });
   if (!result.success) {
-    const [issue] = result.issues;
-    const path = v.getDotPath(issue);
-    const where = path === null ? "" : ` ${path}`;
-    const isUnknownKey = issue.type === "strict_object" && issue.expected === "never";
-    const advice = isUnknownKey
-      ? "leave it out"
-      : issue.received === "undefined"
-        ? "add it"
-        : `write ${/^Invalid/.test(issue.message) ? (issue.expected ?? "something else") : issue.message}`;
-    const is =
-      issue.received === "undefined" ? "is missing" : isUnknownKey ? "is not known" : `is ${shown(issue.input)}`;
-    throw new OptionError(`${what}:${where || " it"} ${is}: ${advice}`);
+    const { keys, value: found, isUnknown, message } = mistakeOf(result.issues[0]);
+    const where = keys.length === 0 ? "it" : pathText(keys);
+    if (isUnknown) throw new OptionError(`${what}: ${where} is not known: ${message}`);
+    throw new OptionError(`${what}: ${where} is ${shown(found)}: ${found === undefined ? "add it" : message}`);
   }
   const model = result.output;
   for (const [i, { device, function: name, form }] of model.devices.entries()) {
     const row = ROWS.find(({ id }) => id === device) as CatalogueRow;
     if (row.function !== name || row.form !== form) {
       throw new OptionError(
-        `${what}: devices.${i} is ${device} as ${name}, ${form}: it is ${row.function}, ${row.form}: write that`,
+        `${what}: devices[${i}] is ${device} as ${name}, ${form}: it is ${row.function}, ${row.form}: write that`,
       );
     }
   }

@@ -102,6 +102,13 @@ export interface EngineExports {
   netRoom(port: number, length: number): number;
   /** The room that netRoom took is filled. `header` is NetAt.HEADER_IN, filled in, or 0. */
   netDeliver(port: number, header: number): void;
+  /** Is it worth beginning with so many frames of so many bytes each? 0: netReady says when. */
+  netHolds(port: number, frames: number, length: number): number;
+  /**
+   * Cuts the TCP frame of `length` bytes at NetCut.FRAME, whose header is at NetAt.HEADER_IN, and delivers its segments
+   * from number `first` on. 1 when that is done, 0 where there is no more room: NetCut says what became of them.
+   */
+  netSegments(port: number, length: number, first: number): number;
   netLink(port: number, up: number): void;
 
   /** Names the share of a 9P device; 1 to 31 bytes. */

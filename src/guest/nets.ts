@@ -3,12 +3,13 @@
 //
 // Every frame is copied at most once on its way through here: a backend sees the guest's
 // own memory, and what it delivers is copied into the driver's buffers at once. What one
-// side leaves undone and the other does not do is done in between (net-offload.ts).
+// side leaves undone and the other does not do is done in between: TCP into the guest is cut
+// in the engine, 64 KiB a call (assembly/devices/net/segments.ts), the rest in net-offload.ts.
 //
 // What the guest says of a frame is checked here, for all models: a backend may rely on
 // what NetOffloadRequest says.
 import { Dev } from "../../assembly/abi/device.ts";
-import { NET_FRAME_MAX, NetAt, NetGso, NetHeader, NetHeaderFlag, NetRoom } from "../../assembly/abi/net.ts";
+import { NET_FRAME_MAX, NetAt, NetCut, NetGso, NetHeader, NetHeaderFlag, NetRoom } from "../../assembly/abi/net.ts";
 import type { NetBackend, NetFrame, NetOffloadRequest } from "../backend/net.ts";
 import { findTcp, HEADERS_MAX } from "../backend/net-headers.ts";
 import { copyFrame, finishFrame, offloadsOf } from "../backend/net-offload.ts";
@@ -37,11 +38,18 @@ export interface NetEvents {
   wake(): void;
 }
 
+/** What is left of a frame of which the guest has some segments. */
+interface Rest {
+  frame: NetFrame;
+  /** The segment to go on with. */
+  next: number;
+}
+
 interface Port {
   readonly backend: NetBackend;
   readonly counts: NetCounts;
-  /** Frames that are delivered first: the rest of one that had to be cut. */
-  readonly waiting: NetFrame[];
+  /** Delivered before all others. */
+  rest: Rest | undefined;
   up: boolean;
 }
 
@@ -57,7 +65,7 @@ export class Nets {
     this.#ports = backends.map((backend) => ({
       backend,
       counts: { sent: 0, delivered: 0, malformed: 0, lost: 0 },
-      waiting: [],
+      rest: undefined,
       up: true,
     }));
   }
@@ -92,7 +100,7 @@ export class Nets {
 
   /** The machine restarts: what waited for its driver is lost. */
   reset(): void {
-    for (const { waiting } of this.#ports) waiting.length = 0;
+    for (const port of this.#ports) port.rest = undefined;
   }
 
   /** host.netSend */
@@ -143,9 +151,14 @@ export class Nets {
   ready(number: number): void {
     const port = this.#ports[number];
     if (port === undefined || this.#closed) return;
-    while (port.waiting.length > 0) {
-      if (!this.#put(port, number, port.waiting[0])) return;
-      port.waiting.shift();
+    const { rest } = port;
+    if (rest !== undefined) {
+      const next = this.#putSegments(port, number, rest.frame, rest.next);
+      if (next !== undefined) {
+        rest.next = next;
+        return;
+      }
+      port.rest = undefined;
     }
     port.backend.ready();
   }
@@ -165,14 +178,41 @@ export class Nets {
       port.counts.lost++;
       return true;
     }
-    if (port.waiting.length > 0) return false;
-    if (frame.offload === undefined || (offloadsOf(frame.offload) & ~accepts) === 0) {
-      return this.#put(port, number, frame);
+    if (port.rest !== undefined) return false;
+    const { offload } = frame;
+    if (offload === undefined || (offloadsOf(offload) & ~accepts) === 0) return this.#put(port, number, frame);
+    if (offload.segment === undefined) {
+      let taken = true;
+      finishFrame(frame, accepts, (finished) => {
+        taken = this.#put(port, number, finished);
+      });
+      return taken;
     }
-    finishFrame(frame, accepts, (finished) => {
-      if (port.waiting.length > 0 || !this.#put(port, number, finished)) port.waiting.push(copyFrame(finished));
-    });
+    const next = this.#putSegments(port, number, frame, 0);
+    if (next === 0) return false;
+    if (next !== undefined) port.rest = { frame: copyFrame(frame), next };
     return true;
+  }
+
+  /** Copies a frame into the engine, which cuts it for the guest, from segment `first` on. The segment to go on with, if room ends. */
+  #putSegments(port: Port, number: number, frame: NetFrame, first: number): number | undefined {
+    const { exports, bytes } = this.#engine as Engine;
+    const { parts, length, offload } = frame;
+    if (offload?.segment === undefined) return undefined;
+    const { size, headerLength } = offload.segment;
+    const segments = Math.max(Math.ceil((length - headerLength) / size), 1) - first;
+    if (exports.netHolds(number, segments, Math.min(headerLength + size, length)) === 0) return first;
+    const skipped = headerLength + first * size;
+    copyOut(parts, 0, headerLength, bytes, NetCut.FRAME);
+    copyOut(parts, skipped, length - skipped, bytes, NetCut.FRAME + skipped);
+    this.#writeHeader(offload);
+    const isDone = exports.netSegments(number, length, first) !== 0;
+    const view = this.#view;
+    const delivered = view.getUint32(NetCut.DELIVERED, true);
+    port.counts.delivered += delivered;
+    port.counts.lost += view.getUint32(NetCut.LOST, true);
+    if (delivered > 0) this.#events.wake();
+    return isDone ? undefined : view.getUint32(NetCut.NEXT, true);
   }
 
   /** Copies a frame into the guest. False: there is no room. */
@@ -221,7 +261,7 @@ export class Nets {
   #setLink(port: Port, number: number, up: boolean): void {
     if (port.up === up || this.#closed) return;
     port.up = up;
-    if (!up) port.waiting.length = 0;
+    if (!up) port.rest = undefined;
     this.#engine?.exports.netLink(number, up ? 1 : 0);
     this.#events.wake();
   }

@@ -54,23 +54,23 @@ describe("a model of another host", () => {
     [{ ...MODEL, schema: undefined }, /schema is missing: add it/],
     [{ ...MODEL, isa: "x86-64" }, /isa is "x86-64": write an ISA string, such as/],
     [{ ...MODEL, pageSizes: [] }, /pageSizes is \[\]: write at least one size/],
-    [{ ...MODEL, pageSizes: [4096, 5000] }, /pageSizes.1 is 5000: write a power of two/],
-    [{ ...MODEL, pageSizes: ["4096"] }, /pageSizes.0 is "4096": write a number/],
+    [{ ...MODEL, pageSizes: [4096, 5000] }, /pageSizes\[1\] is 5000: write a power of two/],
+    [{ ...MODEL, pageSizes: ["4096"] }, /pageSizes\[0\] is "4096": write a power of two/],
     [
       { ...MODEL, devices: [{ ...MODEL.devices[0], form: "real" }] },
-      /devices.0.form is "real": write emulated, paravirt or/,
+      /devices\[0\].form is "real": write "emulated" or "paravirt" or "direct"/,
     ],
     [
       { ...MODEL, devices: [{ ...MODEL.devices[0], device: "floppy" }] },
-      /devices.0.device is "floppy": write a device that/,
+      /devices\[0\].device is "floppy": write a device that/,
     ],
     [
       { ...MODEL, devices: [{ ...MODEL.devices[0], form: "paravirt" }] },
       /nvme as block, paravirt: it is block, emulated/,
     ],
-    [{ ...MODEL, devices: [{ ...MODEL.devices[0], features: [1] }] }, /devices.0.features.0 is 1: write/],
-    [{ ...MODEL, colour: "blue" }, /colour is not known: leave it out/],
-    [[], /^model m: schema is missing: add it$/],
+    [{ ...MODEL, devices: [{ ...MODEL.devices[0], features: [1] }] }, /devices\[0\].features\[0\] is 1: write/],
+    [{ ...MODEL, colour: "blue" }, /colour is not known: write an object with schema, isa, pageSizes, devices, host/],
+    [[], /^model m: it is \[\]: write an object with schema/],
     ["model", /^model m: it is "model": write/],
   ])("%j is refused", (value, message) => {
     expect(() => checkHardwareModel(value, "model m")).toThrow(message);

@@ -8,7 +8,7 @@ import asc from "assemblyscript/asc";
 import { Dev } from "../../assembly/abi/device.ts";
 import { Machine as At, BootMode, Gpa, Irqchip, Layout } from "../../assembly/abi/layout.ts";
 import { Map as Board } from "../../assembly/abi/memory-map.ts";
-import { NetAt, NetHeader, NetRoom } from "../../assembly/abi/net.ts";
+import { NetAt, NetCut, NetHeader, NetRoom } from "../../assembly/abi/net.ts";
 import { idleHost } from "../../src/engine/idle-host.ts";
 
 export const RAM = Gpa.RAM;
@@ -209,6 +209,14 @@ export class TestBoard {
     if (header !== undefined) this.bytes.set(header, place);
     this.call("netDeliver", port, header === undefined ? 0 : place);
     return "done";
+  }
+
+  /** Gives a frame to the engine to be cut, from segment `first` on, as the host would: where to go on, or "done". */
+  deliverSegments(port: number, frame: Uint8Array, header: Uint8Array, first = 0): number | "done" {
+    this.bytes.set(frame, NetCut.FRAME);
+    this.bytes.set(header, Dev.NET + NetAt.HEADER_IN);
+    const isDone = this.call("netSegments", port, frame.length, first) !== 0;
+    return isDone ? "done" : this.view.getUint32(NetCut.NEXT, true);
   }
 
   call(name: string, ...args: Argument[]): number {

@@ -43,7 +43,8 @@ export {
   e1000Validate,
 } from "../../assembly/devices/net/e1000";
 export { netConfigure, netInit } from "../../assembly/devices/net/port";
-export { netDeliver, netLink, netOffloads, netRoom } from "../../assembly/devices/net/ports";
+export { netDeliver, netHolds, netLink, netOffloads, netRoom } from "../../assembly/devices/net/ports";
+export { netSegments } from "../../assembly/devices/net/segments";
 export { setConfigWindow } from "../../assembly/devices/pci/config";
 export {
   addBar,

@@ -34,6 +34,8 @@ const IPV6_HEADER: u32 = 40;
 const PROTOCOL_TCP: u32 = 6;
 const PROTOCOL_UDP: u32 = 17;
 const GOOD: u32 = 0xffff;
+/** What is no sum. */
+const UNKNOWN: u32 = 0xffff_ffff;
 
 /** What checkFrame() found: bits of a descriptor's status and errors, and the packet checksum. */
 export let frameStatus: u32 = 0;
@@ -70,7 +72,9 @@ export function checkFrame(s: E1000, list: usize, length: u32, header: usize, pa
   let sum: u32 = 0;
   let good = true;
   if ((flags & <u32>NetHeaderFlag.NEEDS_CSUM) != 0) {
-    complete(list, length, header);
+    const completed = complete(list, length, header);
+    known = completed != UNKNOWN && load<u16>(header, NetHeader.CSUM_START) == <u16>part && partEnd == length;
+    sum = completed;
   } else if (part != 0 && (flags & <u32>NetHeaderFlag.DATA_VALID) == 0) {
     sum = sumRange(list, part, partEnd);
     known = true;
@@ -148,14 +152,21 @@ function setPart(protocol: u32, start: u32, end: u32, addresses: u32): void {
   pseudo = <u64>addresses + word(protocol) + word(end - start);
 }
 
-/** Sums what the host's side left to be summed, and puts the sum where it goes. */
-function complete(list: usize, length: u32, header: usize): void {
+/** Sums what the host's side left to be summed, and puts the sum where it goes. What the bytes that were summed are the sum of now, or UNKNOWN. */
+function complete(list: usize, length: u32, header: usize): u32 {
   const start: u32 = load<u16>(header, NetHeader.CSUM_START);
-  const place = start + <u32>load<u16>(header, NetHeader.CSUM_OFFSET);
-  if (place + 2 > length) return;
+  const offset: u32 = load<u16>(header, NetHeader.CSUM_OFFSET);
+  const place = start + offset;
+  if (place + 2 > length) return UNKNOWN;
+  const first = byteAt(list, place);
+  const second = byteAt(list, place + 1);
+  const before: u32 = <u32>load<u8>(first) | (<u32>load<u8>(second) << 8);
   let sum = ~sumRange(list, start, length) & 0xffff;
   // Zero would say that there is none; to a sum the two are the same.
   if (sum == 0) sum = 0xffff;
-  store<u8>(byteAt(list, place), <u8>sum);
-  store<u8>(byteAt(list, place + 1), <u8>(sum >> 8));
+  store<u8>(first, <u8>sum);
+  store<u8>(second, <u8>(sum >> 8));
+  // The sum and its complement cancel out: what is left is that the field's old contents are gone.
+  if ((offset & 1) != 0) return UNKNOWN;
+  return before == GOOD ? GOOD : GOOD - before;
 }

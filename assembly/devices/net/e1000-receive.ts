@@ -149,6 +149,38 @@ function refuse(s: E1000): usize {
   return NetRoom.NONE;
 }
 
+/**
+ * Is it worth beginning with `frames` frames of `length` bytes: is there room for all of them, or for as many as the
+ * driver leaves room for before it is told that it gets scarce (RCTL.RDMTS)? If not the host waits for that much.
+ */
+export function holds(s: E1000, frames: u32, length: u32): bool {
+  const f = format(s);
+  const size = ringSize(s);
+  if (s.rdh >= size || s.rdt >= size) return true; // takeRoom() says what becomes of that
+  const buffer = max(bufferSize(s, f, 0), 1);
+  const each = f == Format.SPLIT ? step(f) : (max(length, <u32>Limit.MIN_FRAME) + checkSequence(s) + buffer - 1) / buffer;
+  const wanted = min(frames * each, scarce(s, size));
+  if (free(s, size) >= wanted) return true;
+  s.rxRefused = wanted;
+  return false;
+}
+
+/** True if a frame that was refused may find room now, and is to be told so once. */
+export function hasRoomAgain(s: E1000): bool {
+  if (s.rxRefused == 0 || !listening(s)) return false;
+  const size = ringSize(s);
+  if (s.rdh < size && s.rdt < size && free(s, size) < min(s.rxRefused, scarce(s, size))) return false;
+  s.rxRefused = 0;
+  return true;
+}
+
+/** Free descriptors at which the driver is told that they are few. */
+// @ts-ignore: decorator
+@inline
+function scarce(s: E1000, size: u32): u32 {
+  return size >> (1 + ((s.rctl >> <u32>Rctl.RDMTS_SHIFT) & 3));
+}
+
 /** Zeroes the list's last `excess` bytes, padding and check sequence, and takes them off. */
 function trim(excess: u32): void {
   const list = inList();
@@ -258,7 +290,7 @@ function advance(s: E1000, f: Format, taken: u32): void {
   const before = free(s, size);
   for (let n: u32 = 0; n < taken; n++) s.rdh = following(s.rdh, f, size);
   const after = free(s, size);
-  const threshold = size >> (1 + ((s.rctl >> <u32>Rctl.RDMTS_SHIFT) & 3));
+  const threshold = scarce(s, size);
   if (after <= threshold && before > threshold) {
     count(s, Stat.ICRXDMTC, 1);
     setCause(s, Cause.RXDMT0);

@@ -15,7 +15,7 @@ import { interruptReset, timersDue } from "./e1000-interrupt";
 import { nvmInit, nvmMacHigh, nvmMacLow } from "./e1000-nvm";
 import { Bar, addE1000Function, kindOf } from "./e1000-pci";
 import { phyReset, updateLink } from "./e1000-phy";
-import { deliver, listening, takeRoom } from "./e1000-receive";
+import { deliver, hasRoomAgain, holds, listening, takeRoom } from "./e1000-receive";
 import { Consequence, readRegister, writeRegister } from "./e1000-registers";
 import {
   Ctrl, E1000, Limit, Model, NEVER, SCALING_SIZE, STATISTICS_SIZE, addressesAt, controllerAt, is82574, multicastAt, scalingAt,
@@ -164,9 +164,7 @@ function write(s: E1000, offset: u32, value: u32): void {
 
 /** Tells the host that a frame it could not deliver may find room now. */
 function offerRoom(s: E1000): void {
-  if (s.rxRefused == 0 || !listening(s)) return;
-  s.rxRefused = 0;
-  netReady(s.port);
+  if (hasRoomAgain(s)) netReady(s.port);
 }
 
 // --- the host's calls, see ports.ts ---
@@ -177,6 +175,10 @@ export function e1000Offloads(instance: u32): i32 {
 
 export function e1000Room(instance: u32, length: u32): usize {
   return takeRoom(controllerAt(instance), length);
+}
+
+export function e1000Holds(instance: u32, frames: u32, length: u32): bool {
+  return holds(controllerAt(instance), frames, length);
 }
 
 export function e1000Deliver(instance: u32, header: usize): void {

@@ -5,7 +5,7 @@
 // the driver. Nothing else may be called between the two.
 import { DeviceKind } from "../../abi/device";
 import { NET_FRAME_MAX, NET_PORTS, NetRoom } from "../../abi/net";
-import { e1000Deliver, e1000Link, e1000Offloads, e1000Room } from "./e1000";
+import { e1000Deliver, e1000Holds, e1000Link, e1000Offloads, e1000Room } from "./e1000";
 import { netPort } from "./port";
 import { virtioNetDeliver, virtioNetLink, virtioNetOffloads, virtioNetRoom } from "./virtio-net";
 
@@ -37,6 +37,20 @@ export function netRoom(port: u32, length: u32): usize {
     case DeviceKind.E1000E: return e1000Room(p.instance, length);
     case DeviceKind.VIRTIO_NET: return virtioNetRoom(p.instance, length);
     default: return NetRoom.LOST;
+  }
+}
+
+/**
+ * Is it worth beginning with `frames` frames of `length` bytes each? False: netReady() will say when; true does not mean
+ * that there is room for all of them.
+ */
+export function netHolds(port: u32, frames: u32, length: u32): bool {
+  if (port >= <u32>NET_PORTS) return true;
+  const p = netPort(port);
+  switch (p.kind) {
+    case DeviceKind.E1000:
+    case DeviceKind.E1000E: return e1000Holds(p.instance, frames, length);
+    default: return true;
   }
 }
 

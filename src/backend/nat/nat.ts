@@ -112,6 +112,7 @@ export class Nat implements NetBackend {
 
   settle(): void {
     this.#tcp.settle();
+    this.#parts.transport.settle?.();
   }
 
   close(): void {

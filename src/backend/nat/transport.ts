@@ -49,7 +49,7 @@ export interface NatStreamEvents {
 
 /** One socket for datagrams. */
 export interface NatDatagrams {
-  /** Sends a copy, or drops it if too much waits. */
+  /** Sends `bytes`, which nobody changes any more, or drops them if too much waits; at the latest at settle(). */
   send(bytes: Uint8Array, to: NatEndpoint): void;
   close(): void;
 }
@@ -82,6 +82,8 @@ export interface NatTransport {
   listen?(at: NatEndpoint, accept: (stream: NatAccepted) => void): Promise<NatListener>;
   /** A socket with this address. */
   listenDatagrams?(at: NatEndpoint, events: NatDatagramEvents): Promise<NatListener & NatDatagrams>;
+  /** The guest has sent all that it sends in a row: datagrams that waited for others are due. */
+  settle?(): void;
   /** Asks `address` for an echo of `size` bytes: true if that could be done; `done` says after how many ms it came, if it did. */
   echo?(address: string, size: number, done: (milliseconds: number | undefined) => void): boolean;
   /** Milliseconds on a clock that never goes back. */

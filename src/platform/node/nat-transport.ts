@@ -24,6 +24,8 @@ const DNS_PORT = 53;
 const STAGE = 256 * 1024;
 /** Bytes that may wait in a datagram socket. */
 const MOST_WAITING = 1024 * 1024;
+/** Datagrams that go together at most. */
+const BURST = 64;
 const MOST_ECHOES = 8;
 const ECHO_SECONDS = 4;
 
@@ -161,7 +163,36 @@ function listen(at: NatEndpoint, accept: (accepted: NatAccepted) => void): Promi
   });
 }
 
-function datagramsOf(socket: UdpSocket, events: NatDatagramEvents): NatDatagrams {
+/**
+ * Datagrams that the guest sends in a row go in a row: whoever waits for them is woken once and finds all of them, which
+ * costs a fraction of waking it for each.
+ */
+class Outbox {
+  #waiting: (() => void)[] = [];
+  #willSettle = false;
+
+  put(send: () => void): void {
+    this.#waiting.push(send);
+    if (this.#waiting.length >= BURST) this.settle();
+    else if (!this.#willSettle) {
+      // At the latest when the host's call into the guest is over.
+      this.#willSettle = true;
+      Promise.resolve().then(() => {
+        this.#willSettle = false;
+        this.settle();
+      });
+    }
+  }
+
+  settle(): void {
+    if (this.#waiting.length === 0) return;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const send of waiting) send();
+  }
+}
+
+function datagramsOf(socket: UdpSocket, events: NatDatagramEvents, outbox: Outbox): NatDatagrams {
   let isClosed = false;
   const close = () => {
     if (isClosed) return;
@@ -177,9 +208,11 @@ function datagramsOf(socket: UdpSocket, events: NatDatagramEvents): NatDatagrams
   });
   return {
     send(bytes, { address, port }) {
-      if (isClosed || socket.getSendQueueSize() > MOST_WAITING) return;
-      // What the host refuses to send is lost, as a datagram may be.
-      socket.send(bytes, port, address, () => {});
+      outbox.put(() => {
+        if (isClosed || socket.getSendQueueSize() > MOST_WAITING) return;
+        // What the host refuses to send is lost, as a datagram may be.
+        socket.send(bytes, port, address, () => {});
+      });
     },
     close,
   };
@@ -194,14 +227,18 @@ function newUdpSocket(family: 4 | 6): UdpSocket {
   return createSocket({ type: family === 6 ? "udp6" : "udp4", lookup: asIs as never });
 }
 
-function listenDatagrams(at: NatEndpoint, events: NatDatagramEvents): Promise<NatListener & NatDatagrams> {
+function listenDatagrams(
+  at: NatEndpoint,
+  events: NatDatagramEvents,
+  outbox: Outbox,
+): Promise<NatListener & NatDatagrams> {
   const socket = newUdpSocket(4);
   return new Promise((resolve, reject) => {
     socket.once("error", (error) => reject(listenError(error, "udp", at)));
     socket.bind({ address: at.address, port: at.port, exclusive: true }, () => {
       socket.removeAllListeners("error");
       socket.unref();
-      resolve({ ...datagramsOf(socket, events), port: socket.address().port });
+      resolve({ ...datagramsOf(socket, events, outbox), port: socket.address().port });
     });
   });
 }
@@ -214,6 +251,7 @@ function resolverOf(text: string): NatEndpoint {
 
 export function nodeNatTransport(): NatTransport {
   let echoes = 0;
+  const outbox = new Outbox();
   return {
     name: "this host's sockets",
     loopback: LOOPBACK,
@@ -222,13 +260,14 @@ export function nodeNatTransport(): NatTransport {
     connect,
     datagrams(family, events) {
       const socket = newUdpSocket(family);
-      const datagrams = datagramsOf(socket, events);
+      const datagrams = datagramsOf(socket, events, outbox);
       socket.bind({ port: 0, exclusive: true });
       socket.unref();
       return datagrams;
     },
     listen,
-    listenDatagrams,
+    listenDatagrams: (at, events) => listenDatagrams(at, events, outbox),
+    settle: () => outbox.settle(),
     // Sockets for ICMP are not to be had in Node: the host's own program asks, one echo at a time.
     echo(address, size, done) {
       if (echoes >= MOST_ECHOES) return true;

@@ -354,6 +354,32 @@ describe("UDP", () => {
     expectSame(back.subarray(8), data);
   });
 
+  it("carries a burst whole and in order, more than goes at once, from two sockets", async () => {
+    const got: string[] = [];
+    const port = await bindUdp((_socket, bytes) => got.push(Buffer.from(bytes).toString()));
+    const { nat, guest } = await start();
+    const sent = Array.from({ length: 150 }, (_, i) => `${i}`);
+    sent.forEach((text, i) => {
+      guest.sendUdp(3000 + (i & 1), HOST, port, Buffer.from(text));
+    });
+    nat.settle();
+    await guest.until(() => got.length === sent.length || undefined, "150 datagrams");
+    // What comes of each socket is in order.
+    for (const which of [0, 1]) {
+      expect(got.filter((text) => (Number(text) & 1) === which)).toEqual(
+        sent.filter((text) => (Number(text) & 1) === which),
+      );
+    }
+    expect(nat.usage.associations).toBe(2);
+    // Nobody need settle it, and what waits when the network ends is gone.
+    guest.sendUdp(3000, HOST, port, Buffer.from("last"));
+    await guest.until(() => got.at(-1) === "last" || undefined, "one more");
+    guest.sendUdp(3000, HOST, port, Buffer.from("too late"));
+    nat.close();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(got.at(-1)).toBe("last");
+  });
+
   it("asks the host's resolver for the guest", async () => {
     const port = await bindUdp((socket, bytes, from) => socket.send(Buffer.concat([bytes, bytes]), from, "127.0.0.1"));
     const { setServers, getServers } = await import("node:dns");

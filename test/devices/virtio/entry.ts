@@ -35,7 +35,8 @@ export {
   virtioMemSetRequested,
 } from "../../../assembly/devices/memory/virtio-mem";
 export { netConfigure, netInit } from "../../../assembly/devices/net/port";
-export { netDeliver, netLink, netOffloads, netRoom } from "../../../assembly/devices/net/ports";
+export { netDeliver, netHolds, netLink, netOffloads, netRoom } from "../../../assembly/devices/net/ports";
+export { netSegments } from "../../../assembly/devices/net/segments";
 export { pciInit, pciReset } from "../../../assembly/devices/pci/host-bridge";
 export {
   attachVirtioMmio,

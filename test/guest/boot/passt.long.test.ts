@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { freePort } from "../../../bench/peer/iperf-server.ts";
+import { findPasst } from "../../../bench/peer/passt.ts";
 import { streamNet } from "../../../src/index.ts";
 import { reachesTheWorld } from "./world.ts";
 
@@ -17,7 +18,9 @@ reachesTheWorld("passt", async () => {
   chmodSync(folder, 0o777);
   const path = join(folder, "socket");
   const port = await freePort();
-  const passt = spawn("passt", ["--foreground", "--socket", path, "--tcp-ports", `127.0.0.1/${port}:22`], {
+  const [program, ...first] = await findPasst((line) => process.stderr.write(`${line}\n`));
+  const options = ["--foreground", "--socket", path, "--tcp-ports", `127.0.0.1/${port}:22`];
+  const passt = spawn(program, [...first, ...options], {
     stdio: ["ignore", "ignore", "pipe"],
   });
   let said = "";

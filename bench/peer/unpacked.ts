@@ -1,6 +1,6 @@
-// QEMU as Debian 13 has it, whatever this machine has installed: its packages are unpacked
-// into the cache and started with their own loader and libraries. Only the libraries that
-// the dynamic loader will ask for (DT_NEEDED) are fetched.
+// Programs as Debian 13 has them, whatever this machine has installed: their packages are
+// unpacked into the cache and started with their own loader and libraries. Only the libraries
+// that the dynamic loader will ask for (DT_NEEDED) are fetched.
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { dynamicNeeds } from "../../src/image/elf-metadata.ts";
@@ -11,9 +11,15 @@ import { DebianGuestError } from "../../src/platform/node/debian/debian-error.ts
 import { likelyPackages } from "../../src/platform/node/debian/tools-disk.ts";
 
 const RELEASE = "trixie";
-/** QEMU 10 for RISC-V has a package of its own; it is a part of qemu-system-misc. */
-const PACKAGE = "qemu-system-riscv";
-const PROGRAM = "usr/bin/qemu-system-riscv64";
+
+export interface Unpacked {
+  /** For people, and of the folder in the cache. */
+  name: string;
+  folder: string;
+  package: string;
+  /** Its path in the package. */
+  program: string;
+}
 
 /** Debian's names for the machine that this runs on: architecture, and folder of libraries. */
 const ARCHITECTURES: Partial<Record<NodeJS.Architecture, [architecture: string, triplet: string]>> = {
@@ -21,29 +27,31 @@ const ARCHITECTURES: Partial<Record<NodeJS.Architecture, [architecture: string, 
   arm64: ["arm64", "aarch64-linux-gnu"],
 };
 
-/** The command line that starts the unpacked QEMU; made the first time. @throws DebianGuestError if it cannot be had. */
-export async function unpackedQemu(progress: (line: string) => void): Promise<string[]> {
+/** The command line that starts the unpacked program; made the first time. @throws DebianGuestError if it cannot be had. */
+export async function unpackedProgram(what: Unpacked, progress: (line: string) => void): Promise<string[]> {
+  const { name, program } = what;
   const [architecture, triplet] = ARCHITECTURES[process.arch] ?? [];
   if (process.platform !== "linux" || architecture === undefined || triplet === undefined) {
-    throw new DebianGuestError(`Debian's QEMU does not run on ${process.platform} ${process.arch}`);
+    throw new DebianGuestError(`Debian's ${name} does not run on ${process.platform} ${process.arch}`);
   }
-  const folder = join(defaultCacheDir(), "qemu", `${RELEASE}-${architecture}`);
+  const folder = join(defaultCacheDir(), what.folder, `${RELEASE}-${architecture}`);
   const root = join(folder, "root");
   mkdirSync(folder, { recursive: true });
   await withLock(
     join(folder, "lock"),
-    () => progress("another process is unpacking QEMU: waiting for it"),
+    () => progress(`another process is unpacking ${name}: waiting for it`),
     async () => {
-      if (!existsSync(root)) await unpack(folder, root, architecture, triplet, progress);
+      if (!existsSync(root)) await unpack(what, folder, root, architecture, triplet, progress);
     },
   );
   const libraries = join(root, "usr/lib", triplet);
   const loader = readdirSync(libraries).find((name) => /^ld-linux-.*\.so\.\d$/.test(name));
   if (loader === undefined) throw new DebianGuestError(`${libraries} has no dynamic loader: remove ${folder}`);
-  return [join(libraries, loader), "--library-path", libraries, join(root, PROGRAM)];
+  return [join(libraries, loader), "--library-path", libraries, join(root, program)];
 }
 
 async function unpack(
+  what: Unpacked,
   folder: string,
   root: string,
   architecture: string,
@@ -57,8 +65,8 @@ async function unpack(
   try {
     const apt = new Apt({ folder: join(scratch, "apt"), release: RELEASE, architecture, progress });
     await apt.update();
-    const closure = new Closure(apt, join(scratch, "root"), join("usr/lib", triplet));
-    await closure.fetch([PACKAGE]);
+    const closure = new Closure(what, apt, join(scratch, "root"), join("usr/lib", triplet));
+    await closure.fetch([what.package]);
     await closure.complete();
     replaceFile(join(scratch, "root/packages.json"), `${JSON.stringify(closure.versions, null, 2)}\n`);
     renameSync(join(scratch, "root"), root);
@@ -70,13 +78,15 @@ async function unpack(
 /** Packages unpacked over each other, as if installed. */
 class Closure {
   readonly versions: Record<string, string> = {};
+  readonly #what: Unpacked;
   readonly #apt: Apt;
   readonly #root: string;
   readonly #libraries: string;
   /** What the packages so far depend on. */
   readonly #offered = new Set<string>();
 
-  constructor(apt: Apt, root: string, libraries: string) {
+  constructor(what: Unpacked, apt: Apt, root: string, libraries: string) {
+    this.#what = what;
     this.#apt = apt;
     this.#root = root;
     this.#libraries = libraries;
@@ -105,7 +115,10 @@ class Closure {
       // A library in a package of another name: it is one of the packages that are depended on.
       const next = likely.length > 0 ? likely : fresh.filter((name) => /^(lib|zlib)/.test(name));
       if (next.length === 0) {
-        throw new DebianGuestError(`none of Debian's packages that QEMU depends on holds ${[...missing].join(", ")}`);
+        const { name } = this.#what;
+        throw new DebianGuestError(
+          `none of Debian's packages that ${name} depends on holds ${[...missing].join(", ")}`,
+        );
       }
       await this.fetch(next);
     }
@@ -114,7 +127,7 @@ class Closure {
   #missing(): Set<string> {
     const missing = new Set<string>();
     const seen = new Set<string>();
-    const queue = [PROGRAM];
+    const queue = [this.#what.program];
     for (let path = queue.pop(); path !== undefined; path = queue.pop()) {
       for (const soname of dynamicNeeds(readFileSync(join(this.#root, path))).needed) {
         if (seen.has(soname)) continue;
