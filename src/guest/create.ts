@@ -388,6 +388,7 @@ async function create(
       entropy,
       exec,
       logRegions: options.logRegions ?? false,
+      cpuTurns: options.cpuTurns,
       onNotice: options.onNotice ?? (() => {}),
       onReset: options.onReset ?? (() => {}),
       onOutput: options.onOutput,

@@ -19,6 +19,7 @@ import type { Symbols } from "../image/elf-symbols.ts";
 import { GuestClock } from "./clock.ts";
 import { closeAll } from "./close-all.ts";
 import { ConsolePorts, consoleKindOf, portOf, SERIAL_PORT, virtioPort } from "./console-ports.ts";
+import type { CpuTurns } from "./cpu-turns.ts";
 import { doubleFaultCrash, panicCrash } from "./crash.ts";
 import { type CustomDeviceHandle, CustomDevices } from "./custom-devices.ts";
 import { Disks } from "./disks.ts";
@@ -72,6 +73,7 @@ export interface GuestParts {
   /** Disks in front of the caller's own, by which the guest boots. */
   bootDisks: number;
   logRegions: boolean;
+  cpuTurns: CpuTurns | undefined;
   /** Of the ELF files that the guest starts from. */
   symbols: Symbols | undefined;
   onNotice(message: string): void;
@@ -183,7 +185,8 @@ export class Guest {
       logRegions: parts.logRegions,
     });
     writeBudgets(this.#engine.view, plan.grants.budgets);
-    this.#loop = new RunLoop(this.#driven(), platform, this.#clock, plan.grants.cpuCap);
+    parts.cpuTurns?.setWeight(plan.grants.cpuWeight);
+    this.#loop = new RunLoop(this.#driven(), platform, this.#clock, plan.grants.cpuCap, parts.cpuTurns);
     this.console = this.#consoleOf(parts.console);
     if (parts.exec) {
       this.#executor = new Executor({

@@ -31,7 +31,7 @@ export interface Grants {
   emulateOver: ReadonlySet<string>;
   /** Share of a core, 0.01 to 1. */
   cpuCap: number | undefined;
-  /** The guest's weight among others, 1 to 10,000: for who runs several. Default: 100. */
+  /** The guest's weight among others of one hypervisor, 1 to 10,000. Default: 100. */
   cpuWeight: number;
   /** Most RAM, as the policy says it. */
   memoryLimit: string | number | undefined;

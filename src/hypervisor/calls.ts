@@ -19,13 +19,40 @@ export interface GuestStatistics {
   instructions: number;
   /** Guest time since its start. */
   seconds: number;
-  /** Host time in which the guest ran, in seconds. */
+  /** Host time in which its worker was busy, in seconds: the guest, and what stands behind its devices. */
   busySeconds: number;
+  /** Host time in which the guest's own turns took place, and in which it had to wait for other guests', in seconds. */
+  ranSeconds: number;
+  heldBackSeconds: number;
   /** Exits since its start, of all kinds. */
   exits: number;
+  /** The same, by cause. */
+  counters: ExitCount[];
   /** Hypercalls that were refused. */
   refusals: number;
   memory: MemoryUsage;
+}
+
+/** What the guest's worker knows of its own time. */
+export interface HostSeconds {
+  busy: number;
+  ran: number;
+  heldBack: number;
+}
+
+function statistics(guest: Guest, { busy, ran, heldBack }: HostSeconds): GuestStatistics {
+  const counters = guest.counters();
+  return {
+    instructions: guest.instructions,
+    seconds: guest.seconds,
+    busySeconds: busy,
+    ranSeconds: ran,
+    heldBackSeconds: heldBack,
+    exits: counters.reduce((sum, { count }) => sum + Number(count), 0),
+    counters,
+    refusals: Number(guest.refusals),
+    memory: guest.memory(),
+  };
 }
 
 /** By name: what is called with a guest and the arguments. */
@@ -44,14 +71,7 @@ export const CALLS = {
   memoryStats: (guest: Guest): Promise<MemoryStats> => guest.memoryStats(),
   setHotplugMemory: (guest: Guest, bytes: number) => guest.setHotplugMemory(bytes),
   resizeDisk: (guest: Guest, disk: number, bytes: number) => guest.resizeDisk(disk, bytes),
-  statistics: (guest: Guest, busySeconds: number): GuestStatistics => ({
-    instructions: guest.instructions,
-    seconds: guest.seconds,
-    busySeconds,
-    exits: guest.counters().reduce((sum, { count }) => sum + Number(count), 0),
-    refusals: Number(guest.refusals),
-    memory: guest.memory(),
-  }),
+  statistics,
 } as const;
 
 export type CallName = keyof typeof CALLS;

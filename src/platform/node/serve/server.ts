@@ -77,7 +77,7 @@ function addRoute(app: Hono, prefix: string, route: Route, guests: ServedGuests)
 }
 
 function createApp(options: ServerOptions, log: Log) {
-  const hypervisor = createHypervisor({ memory: options.memory });
+  const hypervisor = createHypervisor({ memory: options.memory, cores: options.cores });
   hypervisor.onEvent((event) => {
     if (event.type === "console") return;
     const { type, ...rest } = event;
