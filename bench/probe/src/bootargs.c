@@ -26,7 +26,7 @@ enum Key {
   KEY_WORK,
   KEYS,
 };
-enum { MAX_CHOICES = 5, NAME = 10 };
+enum { MAX_CHOICES = 8, NAME = 10 };
 
 static const char keyNames[KEYS][NAME] = {"console", "block", "timer", "load", "calibrate", "control", "poweroff", "op",     "wait", "verify",
                                           "bytes",   "chunk", "bs",    "count", "seed",     "offset",  "period",   "burst", "work"};
@@ -35,7 +35,7 @@ static const char choices[KEY_BYTES][MAX_CHOICES][NAME] = {
     [KEY_CONSOLE] = {"uart", "virtio", "dbcn", "putchar"},
     [KEY_BLOCK] = {"nvme", "virtio"},
     [KEY_TIMER] = {"clint", "sbi", "sstc"},
-    [KEY_LOAD] = {"none", "null", "unknown", "dbcn", "disk"},
+    [KEY_LOAD] = {"none", "null", "unknown", "dbcn", "disk", "host", "register", "flood"},
     [KEY_CALIBRATE] = {"markers"},
     [KEY_CONTROL] = {"auto", "dbcn", "sbi", "uart"},
     [KEY_POWEROFF] = {"auto", "srst", "finisher"},

@@ -10,6 +10,7 @@ enum Extension {
   DBCN = 0x4442434e,
   SRST = 0x53525354,
   PARAVANE = 0x0a005056,
+  HOST = 0x0a000001,
   NOBODYS = 0x09ffffff, // in the range of vendors that none has
 };
 
@@ -38,6 +39,7 @@ long sbiDebugConsoleWrite(const u8 *bytes, u64 length) {
 }
 
 bool sbiNull(void) { return sbiCall(PARAVANE, 0, 0, 0, 0).error == 0; }
+bool sbiHost(void) { return sbiCall(HOST, 0, 0, 0, 0).error == 0; }
 bool sbiUnknown(void) { return sbiCall(NOBODYS, 0, 0, 0, 0).error != 0; }
 
 void sbiPutchar(u8 byte) { sbiCall(LEGACY_PUTCHAR, 0, byte, 0, 0); }

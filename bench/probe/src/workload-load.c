@@ -11,6 +11,8 @@
 #include "workload.h"
 
 enum { EXACT = 64, STEP_BITS = 5, BUCKETS = EXACT + (64 - 6) * (1 << STEP_BITS), MOST_CHUNK = 64, LOAD_BLOCK = 4096 };
+// NS16550A: line status register, transmitter holding register empty.
+enum { UART_LINE_STATUS = 5, UART_TRANSMITTER_EMPTY = 1 << 5 };
 
 static u32 histogram[BUCKETS];
 static const u8 text[MOST_CHUNK] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde\n";
@@ -39,9 +41,13 @@ static u64 percentile(u64 count, u64 permille, u64 most) {
   return most;
 }
 
+static enum TimerDevice timer(void) {
+  return machine.machineMode ? TIMER_CLINT : machine.sstcListed ? TIMER_SSTC : TIMER_SBI;
+}
+
 static const char *start(const struct Workload *workload, struct Disk **disk) {
-  if (workload->period != 0) {
-    const char *wrong = timerStart(machine.machineMode ? TIMER_CLINT : machine.sstcListed ? TIMER_SSTC : TIMER_SBI);
+  if (workload->period != 0 || workload->device == LOAD_FLOOD) {
+    const char *wrong = timerStart(timer());
     if (wrong != NULL) return wrong;
   }
   switch (workload->device) {
@@ -53,7 +59,10 @@ static const char *start(const struct Workload *workload, struct Disk **disk) {
     if (wrong == NULL && (*disk)->bytes < LOAD_BLOCK) wrong = "the disk is too small";
     return wrong;
   }
+  case LOAD_REGISTER:
+    return machine.uart != 0 ? NULL : "no ns16550a in the device tree";
   case LOAD_DBCN:
+  case LOAD_FLOOD:
     return !machine.machineMode && sbiHasDebugConsole() ? NULL : "no SBI debug console";
   default:
     return machine.machineMode ? "no SBI: this run is in M-mode" : NULL;
@@ -70,6 +79,17 @@ static bool operate(const struct Workload *workload, const struct Disk *disk, u6
   case LOAD_DBCN:
     // Past a budget that refuses it writes nothing, which is no failure of the guest's.
     return sbiDebugConsoleWrite(text, sizeof text) != 0;
+  case LOAD_HOST:
+    return sbiHost();
+  case LOAD_REGISTER:
+    return (read8(machine.uart + UART_LINE_STATUS) & UART_TRANSMITTER_EMPTY) != 0;
+  case LOAD_FLOOD:
+    // Past a budget that refuses them calls fail, which is no failure of the guest's.
+    sbiNull();
+    sbiUnknown();
+    sbiDebugConsoleWrite(text, sizeof text);
+    timerWait(timer(), readTime());
+    return true;
   case LOAD_DISK:
     *seed = *seed * 6364136223846793005ull + 1442695040888963407ull;
     return virtioBlkTransfer((*seed >> 33) % (disk->bytes / LOAD_BLOCK) * LOAD_BLOCK, LOAD_BLOCK, false) == TRANSFER_DONE;
@@ -87,14 +107,13 @@ u64 runLoad(u32 number, const struct Workload *workload) {
   struct Disk *disk = NULL;
   const char *wrong = start(workload, &disk);
   if (wrong != NULL) return reportError(number, workload, wrong);
-  enum TimerDevice timer = machine.machineMode ? TIMER_CLINT : machine.sstcListed ? TIMER_SSTC : TIMER_SBI;
   for (u32 i = 0; i < BUCKETS; i++) histogram[i] = 0;
   u64 errors = 0, most = 0, seed = workload->seed;
   measureBegin(number);
   u64 due = readTime();
   for (u64 beat = 0; beat < workload->count; beat++) {
     if (workload->period == 0) due = readTime();
-    else if ((due += workload->period) > readTime()) timerWait(timer, due);
+    else if ((due += workload->period) > readTime()) timerWait(timer(), due);
     for (u64 i = 0; i < workload->burst; i++) {
       if (!operate(workload, disk, &seed)) errors++;
     }
