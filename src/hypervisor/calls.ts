@@ -31,6 +31,8 @@ export interface GuestStatistics {
   /** Hypercalls that were refused. */
   refusals: number;
   memory: MemoryUsage;
+  /** Bytes of its WebAssembly memory that are none of the guest's. */
+  overheadBytes: number;
 }
 
 /** What the guest's worker knows of its own time. */
@@ -52,6 +54,7 @@ function statistics(guest: Guest, { busy, ran, heldBack }: HostSeconds): GuestSt
     counters,
     refusals: Number(guest.refusals),
     memory: guest.memory(),
+    overheadBytes: guest.overheadBytes,
   };
 }
 
@@ -69,6 +72,7 @@ export const CALLS = {
   counters: (guest: Guest): ExitCount[] => guest.counters(),
   setBalloon: (guest: Guest, bytes: number) => guest.setBalloon(bytes),
   memoryStats: (guest: Guest): Promise<MemoryStats> => guest.memoryStats(),
+  memoryUsed: (guest: Guest) => guest.memoryUsed(),
   setHotplugMemory: (guest: Guest, bytes: number) => guest.setHotplugMemory(bytes),
   resizeDisk: (guest: Guest, disk: number, bytes: number) => guest.resizeDisk(disk, bytes),
   statistics,

@@ -206,6 +206,11 @@ export class HostedGuest<Config extends HostedConfig = HostedConfig> {
     return this.#ask("statistics", { busy: 0, ran: 0, heldBack: 0 });
   }
 
+  /** Bytes in pages of its RAM that are not all zeros: looks at every page. */
+  memoryUsed(): Promise<number> {
+    return this.#ask("memoryUsed");
+  }
+
   /** Asks it to give `bytes` of its RAM up. Needs `balloon: true`. */
   setBalloon(bytes: number): Promise<void> {
     return this.#ask("setBalloon", bytes);

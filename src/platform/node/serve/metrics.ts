@@ -38,6 +38,7 @@ export async function metricsOf(hypervisor: Hypervisor<HostedGuestOptions>): Pro
     for (const [{ kind, name, instance }, count] of sums(statistics.counters))
       exits(count, { ...of, kind, name, instance });
     for (const [kind, bytes] of Object.entries(statistics.memory)) memory(bytes, { ...of, kind });
+    memory(statistics.overheadBytes, { ...of, kind: "overhead" });
   });
   // A guest may end while it is asked: then it has no figures.
   await Promise.allSettled(each);
