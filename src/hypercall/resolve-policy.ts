@@ -82,6 +82,23 @@ export function deviceSlot(name: string): number {
   return (name.startsWith("disk") ? DeviceSlot.DISK : DeviceSlot.NET) + number;
 }
 
+const receiveSlot = (name: string) => deviceSlot(name) - DeviceSlot.NET + DeviceSlot.NET_RECEIVE;
+const receiveName = (name: string) => `device ${name} receive`;
+
+/** The budgets of a device in these grants, by slot, with names for those that it has none of yet. */
+export function slotsOf(name: string, firstDisk: number): { own: Slot; receive: Slot | undefined } {
+  const isDisk = name.startsWith("disk");
+  const own = { slot: deviceSlot(name) + (isDisk ? firstDisk : 0), name: `device ${name}` };
+  return { own, receive: name.startsWith("net") ? { slot: receiveSlot(name), name: receiveName(name) } : undefined };
+}
+
+export interface Slot {
+  /** DeviceSlot. */
+  slot: number;
+  /** Of its budget. */
+  name: string;
+}
+
 /**
  * Looks a policy up. `firstDisk` is the number of the first of the caller's disks, behind those that the guest boots from.
  * @throws OptionError that says where, what, and what to write.
@@ -139,6 +156,10 @@ export function resolvePolicy(
   for (const [name, device] of Object.entries(policy.devices ?? {})) {
     if (device.forms !== undefined) forms.set(name, device.forms);
     if (device.over === "emulate") emulateOver.add(name);
+    const { receive } = device;
+    if (receive?.operations !== undefined || receive?.bytes !== undefined) {
+      deviceBudgets.set(receiveSlot(name), add({ ...receive, name: receiveName(name), over: OverBudget.DELAY }));
+    }
     if (device.operations === undefined && device.bytes === undefined) continue;
     if (name === "console" && device.over === "emulate") {
       throw policyError(["devices", name, "over"], "emulate", 'a console stays what it is: write "delay"');

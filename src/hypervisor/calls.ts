@@ -3,6 +3,7 @@ import type { ExitCount } from "../engine/exit-counters.ts";
 import type { ExecResult } from "../guest/agent.ts";
 import type { Guest } from "../guest/guest.ts";
 import type { MemoryStats, MemoryUsage } from "../guest/memory.ts";
+import type { BudgetChange } from "../hypercall/policy.ts";
 
 /** A command's settings that are plain data. */
 export interface HostedExecOptions {
@@ -74,6 +75,7 @@ export const CALLS = {
   memoryStats: (guest: Guest): Promise<MemoryStats> => guest.memoryStats(),
   memoryUsed: (guest: Guest) => guest.memoryUsed(),
   setHotplugMemory: (guest: Guest, bytes: number) => guest.setHotplugMemory(bytes),
+  changeBudget: (guest: Guest, device: string, change: BudgetChange) => guest.changeBudget(device, change),
   resizeDisk: (guest: Guest, disk: number, bytes: number) => guest.resizeDisk(disk, bytes),
   statistics,
 } as const;

@@ -3,6 +3,7 @@
 // reservation until it is destroyed.
 import { type GuestCrash, GuestStateError, HostError, OptionError } from "../errors.ts";
 import type { ExitInfo } from "../guest/exit-info.ts";
+import type { BudgetChange } from "../hypercall/policy.ts";
 import type { CallRefusal } from "../hypercall/refusals.ts";
 import type { CallAnswer, CallArguments, CallName, GuestStatistics, HostedExecOptions } from "./calls.ts";
 import type { Channel, Movable, PortLike } from "./channel.ts";
@@ -224,6 +225,11 @@ export class HostedGuest<Config extends HostedConfig = HostedConfig> {
   /** Asks it to have `bytes` more than its RAM. Needs `hotplugMemory`. */
   setHotplugMemory(bytes: number): Promise<void> {
     return this.#ask("setHotplugMemory", bytes);
+  }
+
+  /** Gives a device another budget while it runs: see Guest.changeBudget(). */
+  changeBudget(device: string, change: BudgetChange): Promise<void> {
+    return this.#ask("changeBudget", device, change);
   }
 
   /** Gives a virtio disk another size. */
