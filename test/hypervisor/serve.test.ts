@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type RunningServer, startServer } from "../../src/platform/node/serve/server.ts";
-import { program } from "../guest/instructions.ts";
+import { addi, program } from "../guest/instructions.ts";
 
 const SPIN = 0x6f;
 const folder = mkdtempSync(join(tmpdir(), "paravane-serve-"));
@@ -98,6 +98,23 @@ describe("several guests", () => {
     expect((await call("PUT", "/guests/d/actions", { action_type: "InstanceStart" })).status).toBe(204);
     for (const id of ["b", "c", "d"]) await call("DELETE", `/guests/${id}`);
     expect((await call("GET", "/guests")).body).toBe("[]");
+  });
+});
+
+describe("a guest that is refused a call", () => {
+  it("is in the log, as JSON, and everything goes on", async () => {
+    const [A7, ECALL] = [17, 0x73];
+    const refused = join(folder, "refused");
+    writeFileSync(refused, program(addi(A7, 0, 0x700), ECALL, SPIN));
+    await call("PUT", "/guests/u/machine-config", { vcpu_count: 1, mem_size_mib: 16 });
+    await call("PUT", "/guests/u/boot-source", { kernel_image_path: refused });
+    await call("PUT", "/guests/u/actions", { action_type: "InstanceStart" });
+    const records = () => log.filter(({ event }) => event === "refusal");
+    await expect.poll(records).toHaveLength(1);
+    const record = { event: "refusal", guest: "u", refusal: { eid: 0x700, reason: "unknown", pc: "0x80200044" } };
+    expect(JSON.parse(JSON.stringify(records()[0]))).toMatchObject(record);
+    expect((await call("GET", "/metrics")).body).toMatch(/^paravane_guest_hypercalls_refused_total\{guest="u"\} 1$/m);
+    await call("DELETE", "/guests/u");
   });
 });
 
