@@ -92,7 +92,7 @@ async function run({ quick, progress }: Context): Promise<Report> {
         { what: "resident in this process, MiB", value: beyond },
         { what: "of that pages of guest RAM in use, MiB", value: used },
         {
-          what: "and the rest: engine state, translated code, V8 (its code, heap and stacks), MiB",
+          what: "and the rest: pages that are zeros again, engine state, translated code, V8 (code, heap, stacks), MiB",
           value: beyond - used,
         },
         { what: `the ninth: ${ninth ?? "was taken"}` },
