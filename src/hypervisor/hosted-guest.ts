@@ -261,11 +261,11 @@ export class HostedGuest<Config extends HostedConfig = HostedConfig> {
   async #boot(): Promise<void> {
     this.#require(CAN_BOOT, "be booted");
     const before = this.#state;
+    const share = this.#parts.takeShare();
     this.#set("booting");
     const links = (this.config.nets ?? []).flatMap(({ switch: lan }) =>
       lan === undefined ? [] : [this.#parts.connect(lan)],
     );
-    const share = this.#parts.takeShare();
     this.#releases = [...links.map(({ disconnect }) => disconnect), share.release];
     const worker = this.#parts.startWorker();
     this.#worker = worker;
