@@ -55,6 +55,8 @@ export { virtioConsoleSetPort } from "./devices/console/virtio-console";
 export { diskDone } from "./devices/block/disk-done";
 export { attachE1000 } from "./devices/net/e1000";
 export { netConfigure } from "./devices/net/port";
+import { netPoll } from "./devices/net/ports";
+
 export { netDeliver, netHolds, netLink, netOffloads, netRoom } from "./devices/net/ports";
 export { netSegments } from "./devices/net/segments";
 export { virtioBlkResize } from "./devices/block/virtio-blk";
@@ -135,6 +137,7 @@ export function run(budget: i32): i32 {
   nvmePoll();
   uartPoll();
   e1000Poll();
+  netPoll();
   const exit = runHarts(budget);
   uartFlushAll();
   // A request too large for one kick is finished in shares: that is no time to sleep.

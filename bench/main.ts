@@ -6,14 +6,17 @@ import { boot } from "./boot.ts";
 import { debianPrograms } from "./debian-programs.ts";
 import { device } from "./device.ts";
 import { disks } from "./disks.ts";
+import { flood } from "./flood.ts";
 import { fp } from "./fp.ts";
 import { hypercalls } from "./hypercalls.ts";
 import { interpreter } from "./interpreter.ts";
 import { interrupts } from "./interrupts.ts";
 import { linuxKernels } from "./linux-kernels.ts";
+import { manyGuests } from "./many-guests.ts";
 import { type Benchmark, formatReport, isReached, type Report } from "./measure/report.ts";
 import { memory } from "./memory.ts";
 import { network } from "./network.ts";
+import { overtax } from "./overtax.ts";
 import { systemdBoot } from "./systemd-boot.ts";
 import { translator } from "./translator.ts";
 
@@ -29,6 +32,9 @@ const BENCHMARKS: Record<string, Benchmark> = {
   interrupts,
   hypercalls,
   memory,
+  "many-guests": manyGuests,
+  overtax,
+  flood,
   network,
   fp,
 };

@@ -201,10 +201,12 @@ export const enum DeviceSlot {
   /** Disk n of the host's numbering, whatever device is in front of it. */
   DISK = 0,
   DISKS = 48,
-  /** Network port n. */
+  /** Network port n: what goes out. */
   NET = 48,
   NETS = 8,
   /** All consoles and ports. */
   CONSOLE = 56,
-  COUNT = 64,
+  /** Network port n: what comes in. */
+  NET_RECEIVE = 64,
+  COUNT = 72,
 }

@@ -1,7 +1,11 @@
 // Token buckets, with the meaning that Firecracker's rate limiter gives them: {size, one_time_burst, refill_time}. What is in
 // a bucket is one number, which the host begins with size + burst. See abi/hypercall.ts and the README.
 import { BucketAt, BudgetAt, HypercallAt } from "../abi/hypercall";
+import { Timebase } from "../abi/memory-map";
 import { ticks } from "../clock";
+
+/** Whoever must wait waits for what comes in a millisecond, in ticks: to be back for every token would take the time of all others. */
+const BATCH: u64 = Timebase.HZ / 1000;
 
 // @ts-ignore: decorator
 @inline
@@ -89,12 +93,14 @@ export function spend(n: u32, operations: i64, bytes: i64): void {
   take(budgetAt(0) + BudgetAt.BYTES, bytes);
 }
 
-/** Tick at which there will be something in `bucket`, if nothing else takes it. */
+/** Tick at which there will be a batch in `bucket`, or all that it holds, if nothing else takes it; 0 if there is something now. */
 function openAt(bucket: usize): u64 {
   const size = load<u64>(bucket, BucketAt.SIZE);
   const tokens = load<i64>(bucket, BucketAt.TOKENS);
   if (size == 0 || tokens > 0) return 0;
-  const wait = Math.ceil((<f64>(<i64>1 - tokens) * <f64>load<u64>(bucket, BucketAt.REFILL)) / <f64>size);
+  const refill = load<u64>(bucket, BucketAt.REFILL);
+  const batch = max(1, Math.floor((<f64>size * <f64>min(BATCH, refill)) / <f64>refill));
+  const wait = Math.ceil(((batch - <f64>tokens) * <f64>refill) / <f64>size);
   return load<u64>(bucket, BucketAt.FILLED) + <u64>min(wait, 9e15);
 }
 

@@ -1,4 +1,5 @@
 // paravane compare [--guest debian|probe] [--suite NAME,...] [--json [F]] [--quick]
+// paravane compare --overtax [--svg F] [--json [F]] [--quick]
 import { Command, InvalidArgumentError, Option } from "commander";
 import { SUITES, type Suite } from "../compare/index.ts";
 import { type CompareArguments, compare } from "./compare.ts";
@@ -26,6 +27,11 @@ export function compareCommand(shared: Option[]): Command {
   return command
     .option("--quick", "fewer operations, and one boot fewer")
     .option("--json [file]", "writes the result as JSON to a file; without one, to stdout instead of the table")
+    .option(
+      "--overtax",
+      "instead, what noisy guests cost a quiet one as they raise their call rate, with and without budgets",
+    )
+    .option("--svg <file>", "draws what --overtax finds")
     .option("--quiet", "no progress on stderr")
     .action((options: CompareArguments) => compare(options));
 }

@@ -12,6 +12,7 @@ import { buildDebianGuest } from "../platform/node/debian/build.ts";
 import { DebianGuestError } from "../platform/node/debian/debian-error.ts";
 import { nodePlatform } from "../platform/node/platform.ts";
 import { temporaryShare } from "../platform/node/share/temporary-share.ts";
+import { overtax } from "./overtax.ts";
 import { onSignal } from "./signals.ts";
 import { Ending, Status, say } from "./status.ts";
 
@@ -25,6 +26,9 @@ export interface CompareArguments {
   json?: string | true;
   quick?: boolean;
   quiet?: boolean;
+  overtax?: boolean;
+  /** A file for the picture of --overtax. */
+  svg?: string;
 }
 
 /** A file of bench/, seen from the bundle (dist/) and from the sources (src/cli/). */
@@ -67,9 +71,9 @@ async function chooseGuest(
   }
 }
 
-function writeJson(file: string, text: string): Promise<void> {
+function writeTo(file: string, text: string, option = "--json"): Promise<void> {
   return writeFile(file, text).catch((cause: Error) => {
-    throw new Ending(Status.FAILURE, `${file} cannot be written (${cause.message}): give --json another file`);
+    throw new Ending(Status.FAILURE, `${file} cannot be written (${cause.message}): give ${option} another file`);
   });
 }
 
@@ -83,11 +87,47 @@ function interrupted(): { promise: Promise<never>; stop: () => void } {
   return { promise, stop };
 }
 
+async function compareOvertax({
+  json,
+  svg,
+  quick = false,
+  quiet,
+  suite,
+  guest,
+  seed,
+}: CompareArguments): Promise<void> {
+  if (suite !== undefined || seed !== undefined || guest === "debian") {
+    throw new Ending(
+      Status.USAGE,
+      "--overtax has a guest and workloads of its own: leave --suite, --seed and --guest out",
+    );
+  }
+  if (typeof json === "string") await writeTo(json, "");
+  if (svg !== undefined) await writeTo(svg, "", "--svg");
+  const signal = interrupted();
+  try {
+    const running = overtax({
+      probe: programPath("probe/probe.elf"),
+      machine: machine(),
+      quick,
+      progress: quiet ? () => {} : say,
+    });
+    const found = await Promise.race([running, signal.promise]);
+    if (typeof json === "string") await writeTo(json, found.json);
+    if (svg !== undefined) await writeTo(svg, found.svg, "--svg");
+    process.stdout.write(json === true ? found.json : found.text);
+  } finally {
+    signal.stop();
+  }
+}
+
 export async function compare(options: CompareArguments): Promise<void> {
+  if (options.overtax) return compareOvertax(options);
+  if (options.svg !== undefined) throw new Ending(Status.USAGE, "--svg draws what --overtax finds: give both");
   const started = performance.now();
   const progress = options.quiet ? () => {} : say;
   // Found out before minutes of measuring: the file can be written.
-  if (typeof options.json === "string") await writeJson(options.json, "");
+  if (typeof options.json === "string") await writeTo(options.json, "");
   const signal = interrupted();
   try {
     const { guest, version } = await Promise.race([chooseGuest(options.guest, progress), signal.promise]);
@@ -124,7 +164,7 @@ export async function compare(options: CompareArguments): Promise<void> {
     comparison.machine.seconds = Math.round((performance.now() - started) / 100) / 10;
 
     const json = `${JSON.stringify(comparison, null, 2)}\n`;
-    if (typeof options.json === "string") await writeJson(options.json, json);
+    if (typeof options.json === "string") await writeTo(options.json, json);
     process.stdout.write(options.json === true ? json : formatComparison(comparison));
     const failed = failures(comparison);
     if (failed.length > 0) {

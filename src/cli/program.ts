@@ -80,6 +80,11 @@ const cpu = checked((text: string) => {
   return text;
 });
 
+const cores = checked((text: string) => {
+  if (!/^[1-9][0-9]{0,3}$/.test(text)) throw new Error(`"${text}" cannot be: write a number of cores`);
+  return Number(text);
+});
+
 function clockOption(): Option {
   return new Option("--clock <kind>", "where guest time comes from; virtual repeats exactly")
     .choices(["host", "virtual"])
@@ -355,6 +360,9 @@ function serveCommand(): Command {
           return text;
         }),
       ),
+    )
+    .addOption(
+      new Option("--cores <n>", "cores that all guests together may use (default: this machine's)").argParser(cores),
     )
     .action((options: ServeArguments) => serve(options));
 }

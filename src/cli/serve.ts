@@ -10,6 +10,7 @@ export interface ServeArguments {
   listen?: { host: string; port: number };
   tokenFile?: string;
   memory?: string;
+  cores?: number;
 }
 
 /** "HOST:PORT", or a port on the loopback. */
@@ -31,7 +32,7 @@ function readToken(file: string | undefined): string | undefined {
 }
 
 /** Logs go to stderr, an object a line; the address, when it listens, to stdout. */
-export async function serve({ socket, listen, tokenFile, memory }: ServeArguments): Promise<void> {
+export async function serve({ socket, listen, tokenFile, memory, cores }: ServeArguments): Promise<void> {
   if (socket !== undefined && listen !== undefined) {
     throw new Ending(Status.USAGE, "--socket and --listen exclude each other: give one of them");
   }
@@ -47,6 +48,7 @@ export async function serve({ socket, listen, tokenFile, memory }: ServeArgument
     tcp: listen,
     token: listen === undefined ? undefined : token,
     memory: memory === undefined ? undefined : parseSize(memory, "memory"),
+    cores,
     log: (record) => process.stderr.write(`${JSON.stringify(record)}\n`),
   });
   process.stdout.write(`paravane: listening on ${server.address}\n`);

@@ -3,7 +3,7 @@
 import type { ClockKind } from "../guest/options.ts";
 import { type Amounts, QUICK, STANDARD } from "./amounts.ts";
 import { compareOnDebian, debianAbsences, debianBoots, debianTasks } from "./debian/index.ts";
-import { compareOnProbe, PROBE_SUITES, probeTasks } from "./probe.ts";
+import { compareOnProbe, PROBE_ALONE, PROBE_SUITES, probeTasks } from "./probe.ts";
 import { type Comparison, type Row, SCHEMA, SUITES, type Suite } from "./result.ts";
 import { type CompareHost, type Finding, pathOf, type Task } from "./work.ts";
 
@@ -55,8 +55,15 @@ export async function runCompare(options: CompareOptions): Promise<Comparison> {
       progress("network: needs the host's clock, so it is left out");
     }
     const run = debianTasks(amounts, suites, debianBoots({ quick, virtual }));
+    const alone = probeTasks(
+      amounts,
+      suites.filter((suite) => PROBE_ALONE.includes(suite)),
+    );
     boots = await compareOnDebian({ ...common, tasks: run });
-    tasks = run;
+    const first = boots.length;
+    const found = (task: Task, boot: number, finding: Finding | Error) => common.found(task, first + boot, finding);
+    boots.push(...(await compareOnProbe({ ...common, tasks: alone, found })));
+    tasks = [...run, ...alone];
   } else {
     const foreign = suites.filter((suite) => !PROBE_SUITES.includes(suite));
     if (options.suites && foreign.length > 0)

@@ -5,6 +5,7 @@
 import { Timebase } from "../../assembly/abi/memory-map.ts";
 import type { Guest } from "../guest/guest.ts";
 import type { ClockKind, OutputPort } from "../guest/options.ts";
+import { defineHypercall } from "../hypercall/define-hypercall.ts";
 import type { Amounts } from "./amounts.ts";
 import { between, beyond, type Snapshot, snapshot, type Usage } from "./meter.ts";
 import type { Suite } from "./result.ts";
@@ -107,11 +108,40 @@ function timers({ expiries }: Amounts): ProbeTask[] {
   ];
 }
 
+/** The call that whoever runs the probe defines for it (bench/probe/src/sbi.c). */
+const HOST_CALL = defineHypercall({ eid: 0x0a00_0001, fid: 0, name: "nothing", handler: () => 0 });
+
+/** Operations in a beat of the probe's loads. */
+const BURST = 1000;
+
+function calls({ calls: amount }: Amounts): ProbeTask[] {
+  const row = { function: "hypercalls", workload: "a call that does nothing", unit: "ns", operation: "call" } as const;
+  const path = (form: Task["form"], device: string, word: string, share: number): ProbeTask => {
+    const beats = Math.ceil(amount.measured / share / BURST);
+    return {
+      ...row,
+      form,
+      device,
+      mode: "s",
+      item: `load=${word} burst=${BURST} period=0 count=${beats}`,
+      operations: beats * BURST,
+      value: (result) => ({ value: (number(result, "ticks") / TICKS_PER_US / (beats * BURST)) * 1000 }),
+    };
+  };
+  return [
+    path("emulated", "ns16550a register read", "register", 2),
+    path("paravirt", "null call, in the engine", "null", 1),
+    path("paravirt", "call of a host function", "host", 4),
+  ];
+}
+
 /** What the probe has drivers for. */
-export const PROBE_SUITES: readonly Suite[] = ["console", "block", "timer"];
+export const PROBE_SUITES: readonly Suite[] = ["console", "block", "timer", "hypercalls"];
+/** What is measured on the probe alone: no program of Debian's makes calls of its own. */
+export const PROBE_ALONE: readonly Suite[] = ["hypercalls"];
 
 export function probeTasks(amounts: Amounts, suites: readonly Suite[]): ProbeTask[] {
-  const all = [...consoles(amounts), ...disks(amounts), ...timers(amounts)];
+  const all = [...consoles(amounts), ...disks(amounts), ...timers(amounts), ...calls(amounts)];
   return all.filter((task) => suites.includes(task.function));
 }
 
@@ -185,7 +215,7 @@ export async function compareOnProbe({ tasks, host, clock, seed, progress, found
     const here = tasks.filter((task) => task.mode === mode);
     progress(`booting ${index + 1} of ${modes.length}: ${DESCRIPTIONS[mode]}`);
     const report = await bootProbe(host, {
-      ...(mode === "s" ? { kernel: elf } : { firmware: elf }),
+      ...(mode === "s" ? { kernel: elf, hypercalls: [HOST_CALL] } : { firmware: elf }),
       append: ["calibrate=markers", ...here.map((task) => task.item)].join("; "),
       memory: "128M",
       clock,

@@ -4,15 +4,15 @@ import type { Form } from "../machine/catalogue.ts";
 
 export const SCHEMA = "paravane-compare/1";
 
-/** Functions of the machine, as its catalogue calls them, in the order of the table. */
+/** Functions of the machine, as its catalogue calls them, and calls to the hypervisor, in the order of the table. */
 export const SUITES = [
   ...(["console", "block", "network", "files", "agent", "vsock"] as const),
-  ...(["timer", "ipi", "interrupts", "rtc", "entropy", "memory"] as const),
+  ...(["timer", "ipi", "interrupts", "rtc", "entropy", "memory", "hypercalls"] as const),
 ];
 export type Suite = (typeof SUITES)[number];
 
-/** kB/s and MB/s are powers of ten; us is a latency, so less is better. */
-export type Unit = "kB/s" | "IOPS" | "MB/s" | "us" | "packets/s" | "pages/s";
+/** kB/s and MB/s are powers of ten; us and ns are latencies, so less is better. */
+export type Unit = "kB/s" | "IOPS" | "MB/s" | "us" | "ns" | "packets/s" | "pages/s";
 
 export interface Comparison {
   schema: typeof SCHEMA;
@@ -82,5 +82,5 @@ export interface HostCost {
 
 /** Latencies are better the lower, throughputs the higher. */
 export function lessIsBetter(unit: Unit): boolean {
-  return unit === "us";
+  return unit === "us" || unit === "ns";
 }

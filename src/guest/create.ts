@@ -37,7 +37,7 @@ import {
   type TierKind,
 } from "./options.ts";
 import type { Platform } from "./platform.ts";
-import { checkAgainstPolicy } from "./policy-checks.ts";
+import { checkAgainstPolicy, checkMemoryLimit, memoryLimitOf } from "./policy-checks.ts";
 import { AGENT_PORT } from "./qemu-agent/port-name.ts";
 import { checkShares } from "./shares.ts";
 import { checkNoVirtioOptions, checkRing, ringFlags, type VirtioDefaults, virtioDisk } from "./virtio-disk.ts";
@@ -298,7 +298,9 @@ async function create(
   const hypercalls = options.hypercalls ?? [];
   checkHypercalls(hypercalls);
   const grants = resolvePolicy(options.policy, hypercalls, loaded === undefined ? 0 : 1);
-  checkAgainstPolicy(grants, options, boot, ramBytes);
+  checkAgainstPolicy(grants, options, boot);
+  const memoryLimit = memoryLimitOf(grants);
+  checkMemoryLimit(memoryLimit, ramBytes, 0);
 
   const rngSeed = new Uint8Array(RNG_SEED_BYTES);
   seededEntropy(seed ^ RNG_SEED_SALT).fill(rngSeed);
@@ -322,6 +324,11 @@ async function create(
 
   const pmem = (options.pmem ?? []).map(openPmem);
   checkPmem(pmem.length);
+  checkMemoryLimit(
+    memoryLimit,
+    ramBytes,
+    pmem.reduce((sum, { size }) => sum + size, 0),
+  );
   const hotplug = options.hotplugMemory === undefined ? 0 : parseHotplug(options.hotplugMemory);
   const layout = layOutMemory(
     ramBytes,
@@ -379,6 +386,7 @@ async function create(
         pmem,
         memory: {
           layout,
+          limit: memoryLimit,
           balloon: options.balloon ?? false,
           rtc: options.rtc ?? false,
           balloonTarget: 0,
@@ -393,6 +401,7 @@ async function create(
       entropy,
       exec,
       logRegions: options.logRegions ?? false,
+      cpuTurns: options.cpuTurns,
       onNotice: options.onNotice ?? (() => {}),
       onReset: options.onReset ?? (() => {}),
       onOutput: options.onOutput,

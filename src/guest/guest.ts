@@ -12,13 +12,22 @@ import type { Inspect } from "../engine/inspect.ts";
 import { readRegions, type TranslatedRegion } from "../engine/regions.ts";
 import { AgentError, ExecError, type GuestCrash, HostError, OptionError, ParavaneError } from "../errors.ts";
 import { HostCalls } from "../hypercall/host-calls.ts";
+import { type BudgetChange, parseBudgetChange } from "../hypercall/policy.ts";
 import { Refusals, refusalCount } from "../hypercall/refusals.ts";
 import type { Grants } from "../hypercall/resolve-policy.ts";
-import { type BudgetUse, devicesToEmulate, readBudgets, writeBudgets, writeGrants } from "../hypercall/table.ts";
+import {
+  type BudgetUse,
+  changeBudget,
+  devicesToEmulate,
+  readBudgets,
+  writeBudgets,
+  writeGrants,
+} from "../hypercall/table.ts";
 import type { Symbols } from "../image/elf-symbols.ts";
 import { GuestClock } from "./clock.ts";
 import { closeAll } from "./close-all.ts";
 import { ConsolePorts, consoleKindOf, portOf, SERIAL_PORT, virtioPort } from "./console-ports.ts";
+import type { CpuTurns } from "./cpu-turns.ts";
 import { doubleFaultCrash, panicCrash } from "./crash.ts";
 import { type CustomDeviceHandle, CustomDevices } from "./custom-devices.ts";
 import { Disks } from "./disks.ts";
@@ -72,6 +81,7 @@ export interface GuestParts {
   /** Disks in front of the caller's own, by which the guest boots. */
   bootDisks: number;
   logRegions: boolean;
+  cpuTurns: CpuTurns | undefined;
   /** Of the ELF files that the guest starts from. */
   symbols: Symbols | undefined;
   onNotice(message: string): void;
@@ -101,7 +111,7 @@ export class Guest {
   readonly #ports: ConsolePorts;
   readonly #disks: Disks;
   readonly #devices: CustomDevices;
-  readonly #grants: Grants;
+  #grants: Grants;
   readonly #hypercalls: HostCalls;
   readonly #refusals: Refusals | undefined;
   readonly #nets: Nets;
@@ -183,7 +193,8 @@ export class Guest {
       logRegions: parts.logRegions,
     });
     writeBudgets(this.#engine.view, plan.grants.budgets);
-    this.#loop = new RunLoop(this.#driven(), platform, this.#clock, plan.grants.cpuCap);
+    parts.cpuTurns?.setWeight(plan.grants.cpuWeight);
+    this.#loop = new RunLoop(this.#driven(), platform, this.#clock, plan.grants.cpuCap, parts.cpuTurns);
     this.console = this.#consoleOf(parts.console);
     if (parts.exec) {
       this.#executor = new Executor({
@@ -389,6 +400,20 @@ export class Guest {
     return readBudgets(this.#engine.view, this.#grants.budgets);
   }
 
+  /**
+   * Gives a device another budget while the guest runs; it begins full, and holds over resets.
+   * @param device "disk0" and on, "net0" and on, or "console", as in a policy.
+   * @throws OptionError if there is no such device, or the change is none.
+   */
+  changeBudget(device: string, change: BudgetChange): void {
+    const parsed = parseBudgetChange(device, change);
+    this.#requireDevice(device);
+    const ticks = BigInt(Math.trunc(this.#ticks()));
+    const { view } = this.#engine;
+    this.#grants = changeBudget(view, this.#grants, device, parsed, this.#parts.bootDisks, ticks);
+    this.#loop.wake();
+  }
+
   /** Hypercalls refused so far, told through onRefusal or not. */
   get refusals(): bigint {
     return refusalCount(this.#engine.view);
@@ -415,6 +440,17 @@ export class Guest {
     const { ports, serial } = this.#parts.plan;
     if (port === SERIAL_PORT) return serial;
     return consoleKindOf(port) ?? ports.find(({ index }) => virtioPort(index) === port)?.name;
+  }
+
+  #requireDevice(name: string): void {
+    const { plan, bootDisks } = this.#parts;
+    const number = Number(/[0-9]+$/.exec(name)?.[0] ?? 0);
+    const count = name.startsWith("disk")
+      ? plan.disks.length - bootDisks
+      : name.startsWith("net")
+        ? plan.nets.length
+        : 1;
+    if (number >= count) throw new OptionError(`the guest has no ${name}: count devices from 0`);
   }
 
   #requireExecutor(): Executor {

@@ -7,6 +7,8 @@ import type { MemoryLayout, MemoryRegion } from "../machine/memory-map.ts";
 /** Memory devices of a machine, and what is asked of them: that outlives a restart of the guest. */
 export interface MemoryDevices {
   layout: MemoryLayout;
+  /** Bytes that the guest may have of all kinds together, Infinity if nothing says so. */
+  limit: number;
   balloon: boolean;
   rtc: boolean;
   /** Bytes. */
@@ -100,6 +102,13 @@ export class GuestMemory {
     const most = layout.hotplug?.bytes ?? 0;
     if (!(bytes >= 0 && bytes <= most) || bytes % (2 * 1024 * 1024) !== 0) {
       throw new OptionError(`${bytes} bytes of hotplug memory cannot be: write a multiple of 2 MiB up to ${most}`);
+    }
+    const has = layout.ramBytes + layout.pmem.reduce((sum, region) => sum + region.bytes, 0);
+    if (has + bytes > this.#devices.limit) {
+      throw new OptionError(
+        `${bytes} bytes of hotplug memory beside the ${has} that the guest has are more than the policy's guest.memory.limit of ` +
+          `${this.#devices.limit}: write at most ${Math.max(this.#devices.limit - has, 0)}`,
+      );
     }
     this.#devices.hotplugTarget = bytes;
     this.#engine.exports.virtioMemSetRequested(hotplugInstance, bytes);

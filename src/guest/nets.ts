@@ -220,7 +220,11 @@ export class Nets {
     const { exports, bytes } = this.#engine as Engine;
     this.#showBeginning(bytes, frame);
     const list = exports.netRoom(number, frame.length) >>> 0;
-    if (list === NetRoom.NONE) return false;
+    if (list === NetRoom.NONE) {
+      // If it waits for a budget, the engine has another deadline now.
+      this.#events.wake();
+      return false;
+    }
     if (list === NetRoom.LOST) {
       port.counts.lost++;
       return true;

@@ -7,6 +7,7 @@ import type { CallRefusal } from "../hypercall/refusals.ts";
 import type { Form } from "../machine/catalogue-row.ts";
 import type { IrqchipKind } from "../machine/cpu.ts";
 import type { DefinedDevice } from "../machine/define-device.ts";
+import type { CpuTurns } from "./cpu-turns.ts";
 import type { ExitInfo } from "./exit-info.ts";
 import type { NetOptions } from "./net-options.ts";
 import type { ShareOptions } from "./shares.ts";
@@ -128,6 +129,8 @@ export interface GuestOptions {
   hypercalls?: DefinedHypercall[];
   /** What the guest may call, which devices it may have, and how much of it all: checked as if it came from a stranger. Default: everything. */
   policy?: Policy;
+  /** How the guest shares the processors with others, by the policy's `guest.cpu.weight`: a hypervisor's guests have it. Default: it runs whenever it wants. */
+  cpuTurns?: CpuTurns;
   /** Network devices, at most eight. Default: none. */
   nets?: NetOptions[];
   /** Folders that the guest can mount, at most eight. Default: none. */

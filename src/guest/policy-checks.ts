@@ -4,17 +4,26 @@ import type { Grants } from "../hypercall/resolve-policy.ts";
 import { parseMemory } from "../machine/memory-size.ts";
 import type { BootKind, GuestOptions } from "./options.ts";
 
-/** @throws OptionError if the policy forbids a device's form or the size of RAM, or cannot be kept in this boot. */
-export function checkAgainstPolicy(grants: Grants, options: GuestOptions, boot: BootKind, ramBytes: number): void {
-  const { memoryLimit, forms, emulateOver } = grants;
-  if (memoryLimit !== undefined) {
-    const limit = typeof memoryLimit === "number" ? memoryLimit : parseMemory(memoryLimit);
-    if (ramBytes > limit) {
-      throw new OptionError(
-        `memory of ${ramBytes} bytes is more than the policy's guest.memory.limit of ${limit}: give less, or raise the limit`,
-      );
-    }
-  }
+/** Bytes of the policy's guest.memory.limit, or Infinity. */
+export function memoryLimitOf({ memoryLimit = Number.POSITIVE_INFINITY }: Grants): number {
+  return typeof memoryLimit === "number" ? memoryLimit : parseMemory(memoryLimit);
+}
+
+/**
+ * What a guest has from the start, against its limit: RAM, and persistent memory, which lies in guest memory too. What it may plug
+ * is looked at when it is asked for.
+ * @throws OptionError if it is too much.
+ */
+export function checkMemoryLimit(limit: number, ramBytes: number, pmemBytes: number): void {
+  if (ramBytes + pmemBytes <= limit) return;
+  const what =
+    pmemBytes === 0 ? `memory of ${ramBytes} bytes is` : `memory of ${ramBytes} bytes and pmem of ${pmemBytes} are`;
+  throw new OptionError(`${what} more than the policy's guest.memory.limit of ${limit}: give less, or raise the limit`);
+}
+
+/** @throws OptionError if the policy forbids a device's form, or cannot be kept in this boot. */
+export function checkAgainstPolicy(grants: Grants, options: GuestOptions, boot: BootKind): void {
+  const { forms, emulateOver } = grants;
   if (boot === "firmware" && (options.hypercalls?.length ?? 0) > 0) {
     throw new OptionError(
       'hypercalls do not reach the host in a firmware boot, where the guest\'s own firmware serves them: use boot: "paravirt"',

@@ -4,6 +4,7 @@
 // polls.
 import { Exit } from "../../assembly/abi/exit.ts";
 import type { GuestClock } from "./clock.ts";
+import type { CpuTurns } from "./cpu-turns.ts";
 import type { Platform } from "./platform.ts";
 
 /** Instructions in a slice on the virtual clock: the host's events come at these counts. */
@@ -57,6 +58,8 @@ export class RunLoop {
   #turnIsOver = false;
   /** Share of the time in which the guest may run, up to 1. */
   readonly #cap: number;
+  /** Absent for a guest that shares its processors with no others. */
+  readonly #turns: CpuTurns | undefined;
   /** Milliseconds that it ran more than its share, as of `#sharedAt` of the host's time. */
   #ahead = 0;
   #sharedAt = 0;
@@ -64,8 +67,9 @@ export class RunLoop {
   /** Host time at which the sleep is to end. */
   #wakeAt = 0;
 
-  constructor(driven: Driven, platform: Platform, clock: GuestClock | undefined, cap = 1) {
+  constructor(driven: Driven, platform: Platform, clock: GuestClock | undefined, cap = 1, turns?: CpuTurns) {
     this.#cap = cap;
+    this.#turns = turns;
     this.#driven = driven;
     this.#platform = platform;
     this.#clock = clock;
@@ -122,7 +126,10 @@ export class RunLoop {
     this.#state = "scheduled";
     const rest = this.#restBeforeTurn();
     if (rest === 0) this.#platform.yieldToHost(() => this.#turn());
-    else this.#platform.startTimer(rest, () => this.#turn());
+    else {
+      this.#turns?.leave();
+      this.#platform.startTimer(rest, () => this.#turn());
+    }
   }
 
   /** Milliseconds that a guest with a cap has to rest before its next turn: until it has no more than its share. */
@@ -139,7 +146,18 @@ export class RunLoop {
     if (this.#cap < 1) this.#ahead += this.#platform.now() - begin;
   }
 
+  /** Is it another guest's turn? Then this one asks again, when the host's events have been served. */
+  #isOthersTurn(): boolean {
+    if (this.#turns === undefined || this.#ended || this.#holds.size > 0 || this.#turns.mayRun()) return false;
+    this.#turns.wait();
+    // For the guest this is time like any other, in which it was not there.
+    this.#clock?.slept(this.#platform.now());
+    this.#platform.yieldToHost(() => this.#turn());
+    return true;
+  }
+
   #turn(): void {
+    if (this.#isOthersTurn()) return;
     this.#state = "running";
     let sleeps = false;
     const begin = this.#platform.now();
@@ -152,8 +170,8 @@ export class RunLoop {
     }
     this.#state = "stopped";
     this.#ran(begin);
-    if (this.#ended || this.#holds.size > 0) return;
-    if (sleeps) this.#sleep();
+    if (this.#ended || this.#holds.size > 0) this.#turns?.leave();
+    else if (sleeps) this.#sleep();
     else this.#schedule();
   }
 
@@ -186,6 +204,7 @@ export class RunLoop {
       this.#schedule();
       return;
     }
+    this.#turns?.leave();
     if (wait < TIMER_LIMIT && blockFor !== undefined && !this.#driven.awaitsCompletion) {
       blockFor.call(this.#platform, wait);
       this.#clock?.slept(this.#platform.now());

@@ -31,7 +31,13 @@ const device = object({
   operations: v.optional(bucket),
   bytes: v.optional(bucket),
   over: v.optional(choice("delay", "emulate")),
+  /** Of a network device: frames that it gets. */
+  receive: v.optional(object({ operations: v.optional(bucket), bytes: v.optional(bucket) })),
 });
+
+/** A budget of a device that runs: what is left out stays as it is, null takes a limit away. */
+const change = { operations: v.optional(v.nullable(bucket)), bytes: v.optional(v.nullable(bucket)) };
+const deviceChange = object({ ...change, receive: v.optional(object(change)) });
 
 const CAP = "write a number of cores from 0.01 to 1";
 const MEMORY = 'write bytes, or a size such as "512M"';
@@ -81,6 +87,8 @@ const policy = object({
 /** {size, one_time_burst, refill_time}: as Firecracker's token bucket; tokens are operations or bytes, times are milliseconds. */
 export type TokenBucket = v.InferOutput<typeof bucket>;
 export type DevicePolicy = v.InferOutput<typeof device>;
+/** Another budget for a device while the guest runs: a bucket begins full, null is no limit, what is left out stays. */
+export type BudgetChange = v.InferOutput<typeof deviceChange>;
 /** What a guest may do, and how much of it: see the README of src/hypercall. */
 export type Policy = v.InferOutput<typeof policy>;
 
@@ -110,6 +118,29 @@ function checkBucketsOf(value: { operations?: TokenBucket; bytes?: TokenBucket; 
   }
 }
 
+function refuseReceive(name: string, { receive }: { receive?: unknown }): void {
+  if (receive === undefined || name.startsWith("net")) return;
+  throw policyError(["devices", name, "receive"], receive, "network devices receive: leave it out");
+}
+
+/**
+ * Checks a change of a device's budget.
+ * @throws OptionError as parsePolicy() does.
+ */
+export function parseBudgetChange(name: string, input: unknown): BudgetChange {
+  if (!deviceName.test(name)) throw policyError(["devices"], name, DEVICE_NAMES);
+  refuseForbiddenKeys(input);
+  const result = v.safeParse(deviceChange, input, { abortEarly: true });
+  if (!result.success) {
+    const { keys, value, isUnknown, message } = mistakeOf(result.issues[0]);
+    const path = ["devices", name, ...keys];
+    if (isUnknown) throw new OptionError(`policy: ${pathText(path)} is not known: ${message}`);
+    throw policyError(path, value, message);
+  }
+  refuseReceive(name, result.output);
+  return result.output;
+}
+
 /**
  * Checks a policy, for example one read from a file.
  * @throws OptionError that names the path, the value, and what can be written there.
@@ -124,7 +155,10 @@ export function parsePolicy(input: unknown): Policy {
   }
   const { calls, devices, guest } = result.output;
   for (const [name, budget] of Object.entries(calls?.budgets ?? {})) checkBucketsOf(budget, ["calls", "budgets", name]);
-  for (const [name, budget] of Object.entries(devices ?? {})) checkBucketsOf(budget, ["devices", name]);
+  for (const [name, budget] of Object.entries(devices ?? {})) {
+    checkBucketsOf(budget, ["devices", name]);
+    refuseReceive(name, budget);
+  }
   if (guest !== undefined) checkBucketsOf(guest, ["guest"]);
   const limit = guest?.memory?.limit;
   if (limit !== undefined) {

@@ -31,7 +31,7 @@ export interface Grants {
   emulateOver: ReadonlySet<string>;
   /** Share of a core, 0.01 to 1. */
   cpuCap: number | undefined;
-  /** The guest's weight among others, 1 to 10,000: for who runs several. Default: 100. */
+  /** The guest's weight among others of one hypervisor, 1 to 10,000. Default: 100. */
   cpuWeight: number;
   /** Most RAM, as the policy says it. */
   memoryLimit: string | number | undefined;
@@ -80,6 +80,23 @@ export function deviceSlot(name: string): number {
   if (name === "console") return DeviceSlot.CONSOLE;
   const number = Number(/[0-9]+$/.exec(name)?.[0]);
   return (name.startsWith("disk") ? DeviceSlot.DISK : DeviceSlot.NET) + number;
+}
+
+const receiveSlot = (name: string) => deviceSlot(name) - DeviceSlot.NET + DeviceSlot.NET_RECEIVE;
+const receiveName = (name: string) => `device ${name} receive`;
+
+/** The budgets of a device in these grants, by slot, with names for those that it has none of yet. */
+export function slotsOf(name: string, firstDisk: number): { own: Slot; receive: Slot | undefined } {
+  const isDisk = name.startsWith("disk");
+  const own = { slot: deviceSlot(name) + (isDisk ? firstDisk : 0), name: `device ${name}` };
+  return { own, receive: name.startsWith("net") ? { slot: receiveSlot(name), name: receiveName(name) } : undefined };
+}
+
+export interface Slot {
+  /** DeviceSlot. */
+  slot: number;
+  /** Of its budget. */
+  name: string;
 }
 
 /**
@@ -139,6 +156,10 @@ export function resolvePolicy(
   for (const [name, device] of Object.entries(policy.devices ?? {})) {
     if (device.forms !== undefined) forms.set(name, device.forms);
     if (device.over === "emulate") emulateOver.add(name);
+    const { receive } = device;
+    if (receive?.operations !== undefined || receive?.bytes !== undefined) {
+      deviceBudgets.set(receiveSlot(name), add({ ...receive, name: receiveName(name), over: OverBudget.DELAY }));
+    }
     if (device.operations === undefined && device.bytes === undefined) continue;
     if (name === "console" && device.over === "emulate") {
       throw policyError(["devices", name, "over"], "emulate", 'a console stays what it is: write "delay"');

@@ -12,10 +12,11 @@ import {
 } from "../../assembly/abi/hypercall.ts";
 import { Timebase } from "../../assembly/abi/memory-map.ts";
 import { SbiExtension } from "../../assembly/abi/sbi.ts";
+import { OptionError } from "../errors.ts";
 import type { ArgumentType, CallRow } from "./call-row.ts";
 import { CALLS, EXTENSIONS } from "./catalogue.ts";
-import type { TokenBucket } from "./policy.ts";
-import type { Budget, Grants } from "./resolve-policy.ts";
+import type { BudgetChange, TokenBucket } from "./policy.ts";
+import { type Budget, type Grants, type Slot, slotsOf } from "./resolve-policy.ts";
 
 const TICKS_PER_MILLISECOND = Timebase.HZ / 1000;
 
@@ -62,12 +63,13 @@ export function writeGrants(view: DataView, grants: Grants): void {
   }
 }
 
-function writeBucket(view: DataView, at: number, bucket: TokenBucket | undefined): void {
+/** A full bucket, as of guest tick `now`. */
+function writeBucket(view: DataView, at: number, bucket: TokenBucket | undefined, now = 0n): void {
   const { size = 0, one_time_burst = 0, refill_time = 1 } = bucket ?? {};
   view.setBigInt64(at + BucketAt.TOKENS, BigInt(size) + BigInt(one_time_burst), true);
   view.setBigUint64(at + BucketAt.SIZE, BigInt(size), true);
   view.setBigUint64(at + BucketAt.REFILL, BigInt(refill_time) * BigInt(TICKS_PER_MILLISECOND), true);
-  view.setBigUint64(at + BucketAt.FILLED, 0n, true);
+  view.setBigUint64(at + BucketAt.FILLED, now, true);
 }
 
 function budgetAddress(number: number): number {
@@ -87,6 +89,66 @@ export function writeBudgets(view: DataView, budgets: readonly Budget[]): void {
   const [guest] = budgets;
   const limited = guest?.operations !== undefined || guest?.bytes !== undefined;
   view.setUint32(HypercallAt.GUEST_LIMITED, limited ? 1 : 0, true);
+}
+
+/**
+ * Gives a device's budget other buckets while the guest runs: null is no limit, what is left out stays.
+ * @param firstDisk as for resolvePolicy().
+ * @param now guest tick.
+ * @returns the grants that hold from here on.
+ * @throws OptionError if the policy has no room for one more budget.
+ */
+export function changeBudget(
+  view: DataView,
+  grants: Grants,
+  device: string,
+  { receive, ...sent }: BudgetChange,
+  firstDisk: number,
+  now: bigint,
+): Grants {
+  const slots = slotsOf(device, firstDisk);
+  const changed = { ...grants, budgets: [...grants.budgets], deviceBudgets: new Map(grants.deviceBudgets) };
+  if (sent.operations !== undefined || sent.bytes !== undefined) changeOne(view, changed, slots.own, sent, now);
+  if (receive !== undefined && slots.receive !== undefined) changeOne(view, changed, slots.receive, receive, now);
+  // Whatever waits for what it had is looked at anew.
+  if (view.getBigUint64(HypercallAt.HELD_UNTIL, true) !== 0n) view.setBigUint64(HypercallAt.HELD_UNTIL, 1n, true);
+  return changed;
+}
+
+function changeOne(
+  view: DataView,
+  grants: { budgets: Budget[]; deviceBudgets: Map<number, number> },
+  { slot, name }: Slot,
+  change: Omit<BudgetChange, "receive">,
+  now: bigint,
+): void {
+  let number = grants.deviceBudgets.get(slot);
+  // What all network devices share stays theirs: this one gets a budget of its own.
+  if (number === undefined || grants.budgets[number].name !== name) {
+    if (grants.budgets.length === BudgetAt.COUNT) {
+      throw new OptionError(
+        `policy: more than ${BudgetAt.COUNT - 1} budgets: take ${name}'s into the policy at the start`,
+      );
+    }
+    const shared = number === undefined ? undefined : grants.budgets[number];
+    number = grants.budgets.push({ ...shared, name, over: OverBudget.DELAY }) - 1;
+    grants.deviceBudgets.set(slot, number);
+    view.setUint32(budgetAddress(number) + BudgetAt.OVER, OverBudget.DELAY, true);
+    writeBucket(view, budgetAddress(number) + BudgetAt.OPERATIONS, shared?.operations, now);
+    writeBucket(view, budgetAddress(number) + BudgetAt.BYTES, shared?.bytes, now);
+  }
+  const budget = { ...grants.budgets[number] };
+  for (const [key, at] of [
+    ["operations", BudgetAt.OPERATIONS],
+    ["bytes", BudgetAt.BYTES],
+  ] as const) {
+    const bucket = change[key];
+    if (bucket === undefined) continue;
+    budget[key] = bucket ?? undefined;
+    writeBucket(view, budgetAddress(number) + at, budget[key], now);
+  }
+  grants.budgets[number] = budget;
+  view.setUint8(HypercallAt.DEVICES + slot, number);
 }
 
 /** What has become of a budget. */

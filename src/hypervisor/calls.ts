@@ -3,6 +3,7 @@ import type { ExitCount } from "../engine/exit-counters.ts";
 import type { ExecResult } from "../guest/agent.ts";
 import type { Guest } from "../guest/guest.ts";
 import type { MemoryStats, MemoryUsage } from "../guest/memory.ts";
+import type { BudgetChange } from "../hypercall/policy.ts";
 
 /** A command's settings that are plain data. */
 export interface HostedExecOptions {
@@ -19,13 +20,43 @@ export interface GuestStatistics {
   instructions: number;
   /** Guest time since its start. */
   seconds: number;
-  /** Host time in which the guest ran, in seconds. */
+  /** Host time in which its worker was busy, in seconds: the guest, and what stands behind its devices. */
   busySeconds: number;
+  /** Host time in which the guest's own turns took place, and in which it had to wait for other guests', in seconds. */
+  ranSeconds: number;
+  heldBackSeconds: number;
   /** Exits since its start, of all kinds. */
   exits: number;
+  /** The same, by cause. */
+  counters: ExitCount[];
   /** Hypercalls that were refused. */
   refusals: number;
   memory: MemoryUsage;
+  /** Bytes of its WebAssembly memory that are none of the guest's. */
+  overheadBytes: number;
+}
+
+/** What the guest's worker knows of its own time. */
+export interface HostSeconds {
+  busy: number;
+  ran: number;
+  heldBack: number;
+}
+
+function statistics(guest: Guest, { busy, ran, heldBack }: HostSeconds): GuestStatistics {
+  const counters = guest.counters();
+  return {
+    instructions: guest.instructions,
+    seconds: guest.seconds,
+    busySeconds: busy,
+    ranSeconds: ran,
+    heldBackSeconds: heldBack,
+    exits: counters.reduce((sum, { count }) => sum + Number(count), 0),
+    counters,
+    refusals: Number(guest.refusals),
+    memory: guest.memory(),
+    overheadBytes: guest.overheadBytes,
+  };
 }
 
 /** By name: what is called with a guest and the arguments. */
@@ -42,16 +73,11 @@ export const CALLS = {
   counters: (guest: Guest): ExitCount[] => guest.counters(),
   setBalloon: (guest: Guest, bytes: number) => guest.setBalloon(bytes),
   memoryStats: (guest: Guest): Promise<MemoryStats> => guest.memoryStats(),
+  memoryUsed: (guest: Guest) => guest.memoryUsed(),
   setHotplugMemory: (guest: Guest, bytes: number) => guest.setHotplugMemory(bytes),
+  changeBudget: (guest: Guest, device: string, change: BudgetChange) => guest.changeBudget(device, change),
   resizeDisk: (guest: Guest, disk: number, bytes: number) => guest.resizeDisk(disk, bytes),
-  statistics: (guest: Guest, busySeconds: number): GuestStatistics => ({
-    instructions: guest.instructions,
-    seconds: guest.seconds,
-    busySeconds,
-    exits: guest.counters().reduce((sum, { count }) => sum + Number(count), 0),
-    refusals: Number(guest.refusals),
-    memory: guest.memory(),
-  }),
+  statistics,
 } as const;
 
 export type CallName = keyof typeof CALLS;

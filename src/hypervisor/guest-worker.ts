@@ -1,10 +1,11 @@
 // What runs in a guest's own worker: makes the guest as it is told to, does what it is asked, and
-// says what happens. Nothing in here knows of other guests.
+// says what happens. Nothing in here knows of other guests, but for how much they have run.
 import type { ExitInfo } from "../guest/exit-info.ts";
 import type { Guest } from "../guest/guest.ts";
 import type { CallRefusal } from "../hypercall/refusals.ts";
-import { CALLS, type CallName } from "./calls.ts";
+import { CALLS, type CallName, type HostSeconds } from "./calls.ts";
 import { type Channel, type PortLike, portChannel } from "./channel.ts";
+import { CpuShare, type SharePlace } from "./cpu-shares.ts";
 import { type News, Outbox } from "./outbox.ts";
 import { SwitchLink } from "./switch-link.ts";
 import { toWire, type WireError } from "./wire-error.ts";
@@ -21,7 +22,7 @@ export interface HostedConfig {
 
 export type ToWorker =
   /** `ports` are those of the network devices that name a switch, in order. */
-  | { type: "boot"; config: HostedConfig; ports: PortLike[] }
+  | { type: "boot"; config: HostedConfig; ports: PortLike[]; share: SharePlace }
   | { type: "call"; id: number; name: CallName; args: unknown[] }
   | { type: "read" };
 
@@ -33,8 +34,9 @@ export type FromWorker =
   | News
   | { type: "ended"; exit?: ExitInfo; error?: WireError };
 
-/** What the guest tells its worker. */
+/** What the guest tells its worker, and asks of it. */
 export interface GuestListeners {
+  cpuTurns: CpuShare;
   onConsole(bytes: Uint8Array): void;
   onNotice(message: string): void;
   onReset(): void;
@@ -48,27 +50,32 @@ export interface GuestWorkerHost<Config extends HostedConfig> {
   later(step: () => void): void;
   /** Host time in which this worker was busy, in seconds. */
   busySeconds(): number;
+  /** Microseconds on a clock that all threads of the host have. */
+  now(): number;
 }
 
 export function serveGuest<Config extends HostedConfig>(channel: Channel, host: GuestWorkerHost<Config>): void {
   const post = (message: FromWorker, transfer?: ArrayBuffer[]) => channel.post(message, transfer);
   const outbox = new Outbox((news) => post(news, [news.console.buffer]), host.later);
-  const listeners: GuestListeners = {
-    onConsole: (bytes) => outbox.console(bytes),
-    onNotice: (message) => outbox.notice(message),
+  const listeners = {
+    onConsole: (bytes: Uint8Array) => outbox.console(bytes),
+    onNotice: (message: string) => outbox.notice(message),
     onReset: () => outbox.reset(),
-    onRefusal: (refusal) => outbox.refusal(refusal),
+    onRefusal: (refusal: CallRefusal) => outbox.refusal(refusal),
   };
   let guest: Guest | undefined;
+  let cpuTurns: CpuShare | undefined;
 
-  const boot = async (config: Config, ports: PortLike[]) => {
+  const boot = async (config: Config, ports: PortLike[], share: SharePlace) => {
+    const turns = new CpuShare(share, host.now);
+    cpuTurns = turns;
     const rest = [...ports];
     const nets = config.nets?.map(({ switch: lan, ...net }) => {
       const port = lan === undefined ? undefined : rest.shift();
       return port === undefined ? net : { ...net, backend: new SwitchLink(portChannel(port)) };
     });
     try {
-      guest = await host.create(nets === undefined ? config : { ...config, nets }, listeners);
+      guest = await host.create(nets === undefined ? config : { ...config, nets }, { ...listeners, cpuTurns: turns });
     } catch (error) {
       outbox.flush();
       post({ type: "failed", error: toWire(error) });
@@ -87,11 +94,17 @@ export function serveGuest<Config extends HostedConfig>(channel: Channel, host: 
     );
   };
 
+  const times = (): HostSeconds => {
+    const { ran = 0, heldBack = 0 } = cpuTurns?.seconds ?? {};
+    // A thread that blocks is busy, as far as its event loop can tell.
+    return { busy: Math.max(host.busySeconds() - heldBack, 0), ran, heldBack };
+  };
+
   const call = async (id: number, name: CallName, args: unknown[]) => {
     try {
       if (guest === undefined) throw new Error("the guest is not there yet");
       const serve = CALLS[name] as (guest: Guest, ...args: unknown[]) => unknown;
-      const value = await serve(guest, ...(name === "statistics" ? [host.busySeconds()] : args));
+      const value = await serve(guest, ...(name === "statistics" ? [times()] : args));
       post({ type: "answer", id, value });
     } catch (error) {
       post({ type: "refusal", id, error: toWire(error) });
@@ -100,7 +113,7 @@ export function serveGuest<Config extends HostedConfig>(channel: Channel, host: 
 
   channel.listen((received) => {
     const message = received as ToWorker;
-    if (message.type === "boot") void boot(message.config as Config, message.ports);
+    if (message.type === "boot") void boot(message.config as Config, message.ports, message.share);
     else if (message.type === "call") void call(message.id, message.name, message.args);
     else outbox.answered();
   });

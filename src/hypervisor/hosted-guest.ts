@@ -3,9 +3,11 @@
 // reservation until it is destroyed.
 import { type GuestCrash, GuestStateError, HostError, OptionError } from "../errors.ts";
 import type { ExitInfo } from "../guest/exit-info.ts";
+import type { BudgetChange } from "../hypercall/policy.ts";
 import type { CallRefusal } from "../hypercall/refusals.ts";
 import type { CallAnswer, CallArguments, CallName, GuestStatistics, HostedExecOptions } from "./calls.ts";
 import type { Channel, Movable, PortLike } from "./channel.ts";
+import type { SharePlace } from "./cpu-shares.ts";
 import type { FromWorker, HostedConfig, ToWorker } from "./guest-worker.ts";
 import type { News } from "./outbox.ts";
 import { fromWire } from "./wire-error.ts";
@@ -58,6 +60,8 @@ export interface HostedGuestParts<Config extends HostedConfig> {
   startWorker(): WorkerHandle;
   /** Connects a network device to the switch of this name; the port is for the worker. `disconnect` is for the guest's end. */
   connect(lan: string): { port: PortLike; disconnect(): void };
+  /** A part in the sharing out of processor time, until the guest's run is over. */
+  takeShare(): { place: SharePlace; release(): void };
   emit(event: GuestEvent): void;
   /** It is destroyed: its name and its memory are free. */
   released(guest: HostedGuest<Config>): void;
@@ -82,7 +86,8 @@ export class HostedGuest<Config extends HostedConfig = HostedConfig> {
   #state: GuestState = "created";
   #last: GuestEnd | undefined;
   #worker: WorkerHandle | undefined;
-  #disconnects: (() => void)[] = [];
+  /** What this run took and has to give back. */
+  #releases: (() => void)[] = [];
   #calls = new Map<number, Waiting>();
   #nextCall = 0;
   /** Whoever waits for the end of this run. */
@@ -198,7 +203,13 @@ export class HostedGuest<Config extends HostedConfig = HostedConfig> {
   }
 
   statistics(): Promise<GuestStatistics> {
-    return this.#ask("statistics", 0);
+    // The worker knows its times itself.
+    return this.#ask("statistics", { busy: 0, ran: 0, heldBack: 0 });
+  }
+
+  /** Bytes in pages of its RAM that are not all zeros: looks at every page. */
+  memoryUsed(): Promise<number> {
+    return this.#ask("memoryUsed");
   }
 
   /** Asks it to give `bytes` of its RAM up. Needs `balloon: true`. */
@@ -214,6 +225,11 @@ export class HostedGuest<Config extends HostedConfig = HostedConfig> {
   /** Asks it to have `bytes` more than its RAM. Needs `hotplugMemory`. */
   setHotplugMemory(bytes: number): Promise<void> {
     return this.#ask("setHotplugMemory", bytes);
+  }
+
+  /** Gives a device another budget while it runs: see Guest.changeBudget(). */
+  changeBudget(device: string, change: BudgetChange): Promise<void> {
+    return this.#ask("changeBudget", device, change);
   }
 
   /** Gives a virtio disk another size. */
@@ -245,11 +261,12 @@ export class HostedGuest<Config extends HostedConfig = HostedConfig> {
   async #boot(): Promise<void> {
     this.#require(CAN_BOOT, "be booted");
     const before = this.#state;
+    const share = this.#parts.takeShare();
     this.#set("booting");
     const links = (this.config.nets ?? []).flatMap(({ switch: lan }) =>
       lan === undefined ? [] : [this.#parts.connect(lan)],
     );
-    this.#disconnects = links.map(({ disconnect }) => disconnect);
+    this.#releases = [...links.map(({ disconnect }) => disconnect), share.release];
     const worker = this.#parts.startWorker();
     this.#worker = worker;
     const ports = links.map(({ port }) => port);
@@ -261,7 +278,7 @@ export class HostedGuest<Config extends HostedConfig = HostedConfig> {
           reject(failure);
           this.#ended(worker, { error: failure });
         });
-        this.#sendConfig(ports);
+        this.#sendConfig(ports, share.place);
       });
     } catch (error) {
       this.#forgetWorker();
@@ -271,9 +288,9 @@ export class HostedGuest<Config extends HostedConfig = HostedConfig> {
     if (this.#state === "booting") this.#set("running");
   }
 
-  #sendConfig(ports: PortLike[]): void {
+  #sendConfig(ports: PortLike[], share: SharePlace): void {
     try {
-      this.#post({ type: "boot", config: this.config, ports }, ports);
+      this.#post({ type: "boot", config: this.config, ports, share }, ports);
     } catch (cause) {
       const said = cause instanceof Error ? cause.message : String(cause);
       throw new OptionError(
@@ -390,7 +407,7 @@ export class HostedGuest<Config extends HostedConfig = HostedConfig> {
   #forgetWorker(): void {
     this.#worker?.terminate();
     this.#worker = undefined;
-    for (const disconnect of this.#disconnects) disconnect();
-    this.#disconnects = [];
+    for (const release of this.#releases) release();
+    this.#releases = [];
   }
 }

@@ -2,6 +2,7 @@
 // what connects them, and what happens to them.
 import { HostError, OptionError } from "../errors.ts";
 import type { PortLike } from "./channel.ts";
+import { CpuShares } from "./cpu-shares.ts";
 import type { HostedConfig } from "./guest-worker.ts";
 import { type GuestEvent, HostedGuest, type WorkerHandle } from "./hosted-guest.ts";
 import type { SwitchCommand } from "./switch-worker.ts";
@@ -16,13 +17,21 @@ export interface HypervisorHost<Config extends HostedConfig> {
   bytesOf(config: Config): number;
   /** Bytes that all guests together may take, if nothing else is said. */
   readonly memory: number;
+  /** Cores that this machine has for them. */
+  readonly cores: number;
 }
 
 export interface HypervisorOptions {
   /** Bytes that all guests together may take. Default: nine tenths of what this host may use. */
   memory?: number;
+  /**
+   * Cores that all guests together may use, each at most one. When more guests want to run, they share by the weights of their policies
+   * (`guest.cpu.weight`). Default: those of this machine.
+   */
+  cores?: number;
 }
 
+const MOST_CORES = 1024;
 const MIB = 1024 * 1024;
 const mib = (bytes: number) => `${Math.round(bytes / MIB)} MiB`;
 
@@ -37,6 +46,9 @@ export function checkGuestName(id: string): void {
 export class Hypervisor<Config extends HostedConfig = HostedConfig> {
   /** Bytes that all guests together may take. */
   readonly memory: number;
+  /** Cores that all guests together may use. */
+  readonly cores: number;
+  readonly #shares: CpuShares;
   readonly #host: HypervisorHost<Config>;
   readonly #guests = new Map<string, HostedGuest<Config>>();
   readonly #reserved = new Map<string, number>();
@@ -45,11 +57,16 @@ export class Hypervisor<Config extends HostedConfig = HostedConfig> {
   #nextLink = 0;
   #isClosed = false;
 
-  constructor(host: HypervisorHost<Config>, { memory = host.memory }: HypervisorOptions = {}) {
+  constructor(host: HypervisorHost<Config>, { memory = host.memory, cores = host.cores }: HypervisorOptions = {}) {
     if (!Number.isSafeInteger(memory) || memory <= 0) {
       throw new OptionError(`memory ${memory} cannot be: write the bytes that all guests may take together`);
     }
+    if (!Number.isInteger(cores) || cores < 1 || cores > MOST_CORES) {
+      throw new OptionError(`cores ${cores} cannot be: write a whole number from 1 to ${MOST_CORES}`);
+    }
     this.memory = memory;
+    this.cores = cores;
+    this.#shares = new CpuShares(cores);
     this.#host = host;
   }
 
@@ -85,6 +102,10 @@ export class Hypervisor<Config extends HostedConfig = HostedConfig> {
     const guest = new HostedGuest(id, config, {
       startWorker: () => this.#host.startGuestWorker(),
       connect: (lan) => this.#connect(lan),
+      takeShare: () => {
+        const place = this.#shares.take();
+        return { place, release: () => this.#shares.release(place) };
+      },
       emit: (event) => this.#emit(event),
       released: () => {
         this.#guests.delete(id);

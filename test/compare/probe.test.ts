@@ -27,6 +27,7 @@ describe("compare on the probe", () => {
       ["block", 2],
       ["block", 2],
       ["timer", 3],
+      ["hypercalls", 3],
     ]);
     for (const row of comparison.rows) {
       for (const { value, instructions, operations } of row.paths) {
@@ -58,6 +59,10 @@ describe("compare on the probe", () => {
     expect(path(timer, "SBI TIME").causes).toEqual({ "sbi time 0": 1 });
     expect(path(timer, "Sstc").causes).toEqual({});
     expect(path("text, 64 bytes a write", "SBI DBCN").causes).toEqual({ "sbi dbcn 0": 16 });
+    const call = "a call that does nothing";
+    expect(path(call, "ns16550a register read").causes).toEqual({ "ns16550a read 0x5": 1 });
+    expect(path(call, "null call, in the engine").causes).toEqual({ "sbi paravane 0": 1 });
+    expect(path(call, "call of a host function").exits).toBe(1);
     // A byte is a store; the rest is the driver's asking.
     expect(path("text, 64 bytes a write", "ns16550a").causes["ns16550a write 0x0"]).toBeGreaterThan(1000);
   });

@@ -390,6 +390,12 @@ describe("a policy", () => {
         /memory of 16777216 bytes is more than the policy's guest.memory.limit of 8388608/,
       ],
       [
+        { guest: { memory: { limit: "17M" } } },
+        { pmem: [{ bytes: new Uint8Array(2 << 20) }] },
+        /memory of 16777216 bytes and pmem of 2097152 are more than the policy's guest.memory.limit of 17825792/,
+      ],
+      [{ devices: { disk0: { receive: {} } } }, {}, /policy: devices.disk0.receive is .*network devices receive/],
+      [
         { devices: { disk0: { forms: ["emulated"] } } },
         { disks: [{ bytes: new Uint8Array(512) }] },
         /disk0 is paravirt/,
@@ -404,6 +410,79 @@ describe("a policy", () => {
     ];
     for (const [policy, options, message] of bad)
       await expect(start(kernel, { ...options, policy })).rejects.toThrow(message);
+  });
+});
+
+describe("a guest with a limit of memory", () => {
+  it("plugs no more than that, beside what it has", async () => {
+    const guest = await start(program(0x6f), {
+      hotplugMemory: "64M",
+      policy: { guest: { memory: { limit: "24M" } } },
+    });
+    guest.setHotplugMemory(8 << 20);
+    expect(guest.memory().hotplugTarget).toBe(8 << 20);
+    expect(() => guest.setHotplugMemory(10 << 20)).toThrow(
+      "10485760 bytes of hotplug memory beside the 16777216 that the guest has are more than the policy's guest.memory.limit of 25165824: write at most 8388608",
+    );
+    expect(guest.memory().hotplugTarget).toBe(8 << 20);
+    await guest.close();
+  });
+});
+
+describe("a budget that is changed while the guest runs", () => {
+  const [UART, S0, BYTES] = [0x1000_0000, 8, 40];
+  const look = [
+    encode("lbu", { rd: T1, rs1: T0, imm: 5 }),
+    encode("andi", { rd: T1, rs1: T1, imm: 0x20 }),
+    encode("beq", { rs1: T1, rs2: ZERO, imm: -8 }),
+  ];
+  const loop = [...look, sb(T0, A0, 0), addi(S0, S0, -1)];
+  const talks = program(
+    ...li(T0, UART),
+    addi(A0, ZERO, 120),
+    addi(S0, ZERO, BYTES),
+    ...loop,
+    bne(S0, ZERO, -loop.length),
+    ...endWith(ZERO),
+  );
+
+  it("holds at once, and lets go what it held", async () => {
+    let sent = 0;
+    let cameTo = (): void => {};
+    const stuck = new Promise<void>((resolve) => {
+      cameTo = resolve;
+    });
+    const guest = await start(talks, {
+      policy: { devices: { console: { bytes: { size: 10, refill_time: 86_400_000 } } } },
+      onOutput: (port, bytes) => {
+        if (port !== "ns16550a") return;
+        sent += bytes.length;
+        if (sent === 10) cameTo();
+      },
+    });
+    await stuck;
+    guest.changeBudget("console", { bytes: { size: 5, refill_time: 86_400_000 } });
+    await expect.poll(() => sent).toBe(15);
+    guest.changeBudget("console", { bytes: null });
+    expect(await guest.wait()).toMatchObject({ status: 0 });
+    expect(sent).toBe(BYTES);
+  });
+
+  it("begins where there was none, and has a name", async () => {
+    const guest = await start(program(0x6f), { disks: [{ bytes: new Uint8Array(512) }] });
+    guest.changeBudget("disk0", { operations: { size: 7, one_time_burst: 2, refill_time: 1000 } });
+    expect(guest.budgets()).toMatchObject([
+      { name: "guest" },
+      { name: "device disk0", operationsLeft: 9, bytesLeft: Number.POSITIVE_INFINITY },
+    ]);
+    guest.changeBudget("disk0", { bytes: { size: 512, refill_time: 1000 } });
+    expect(guest.budgets()[1]).toMatchObject({ operationsLeft: 9, bytesLeft: 512 });
+    expect(guest.budgets()).toHaveLength(2);
+    const bad = { operations: { size: 0, refill_time: 1 } };
+    expect(() => guest.changeBudget("disk0", bad)).toThrow(
+      "policy: devices.disk0.operations.size is 0: write a whole number",
+    );
+    await guest.close();
   });
 });
 

@@ -240,6 +240,22 @@ describe.skipIf(reason !== undefined && !process.env.CI)("the probe under QEMU",
       expect(result(output, 3).ops).toBe("2");
     });
 
+    test("loads itself in beats, and says how late they ended", async () => {
+      const { output } = await go(
+        "load=none period=2000 count=40 work=100; load=disk period=0 count=50 burst=2; load=register count=20 burst=3",
+      );
+      const [none, disk, register] = [1, 2, 3].map((n) => result(output, n));
+      expect(none).toMatchObject({ ops: "40", errors: "0" });
+      expect(Number(none.ticks)).toBeGreaterThanOrEqual(40 * 2000);
+      expect(disk).toMatchObject({ ops: "100", errors: "0" });
+      expect(register).toMatchObject({ ops: "60", errors: "0" });
+      for (const row of [none, disk, register]) {
+        expect(Number(row.p50)).toBeLessThanOrEqual(Number(row.p99));
+        expect(Number(row.p99)).toBeLessThanOrEqual(Number(row.max));
+        expect(Number(row.max)).toBeGreaterThan(0);
+      }
+    });
+
     test.each(timers)("waits for timer %s", async (device) => {
       const { output } = await go(`timer=${device} count=40 period=2000; timer=${device} count=40 period=0`);
       const row = result(output, 1);
@@ -271,6 +287,8 @@ describe.skipIf(reason !== undefined && !process.env.CI)("the probe under QEMU",
     ["block=nvme bs=1000", 'number out of range: "bs=1000" at character 11'],
     ["block=nvme count=1e3", 'not a decimal number: "count=1e3" at character 11'],
     ["timer=clint count=1 count=2", 'said twice: "count=2" at character 20'],
+    ["load=none bytes=5", 'not a parameter of this workload: "bytes=5" at character 10'],
+    ["load=all", 'unknown value: "load=all" at character 0'],
     ["timer=clint bs=512", 'not a parameter of this workload: "bs=512" at character 12'],
     ["console=dbcn wait=irq", 'not a parameter of this workload: "wait=irq" at character 13'],
     ["bytes=5", 'an item begins with a setting or a workload: "bytes=5" at character 0'],

@@ -3,6 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { Exit } from "../../assembly/abi/exit.ts";
 import { GuestClock } from "../../src/guest/clock.ts";
+import type { CpuTurns } from "../../src/guest/cpu-turns.ts";
 import type { Platform } from "../../src/guest/platform.ts";
 import { type Driven, RunLoop } from "../../src/guest/run-loop.ts";
 import { nodePlatform } from "../../src/platform/node/platform.ts";
@@ -87,6 +88,72 @@ describe("the run loop", () => {
     const [before, since] = [ran, now];
     while (now - since < 200) next();
     expect(ran - before).toBeLessThan(200 * cap + 20 + 8);
+    loop.end();
+  });
+
+  it("runs no slice while it is another guest's turn, and says when it has nothing to run", async () => {
+    const seen: string[] = [];
+    let refusals = 3;
+    const turns: CpuTurns = {
+      setWeight: () => {},
+      mayRun: () => {
+        seen.push(refusals > 0 ? "no" : "yes");
+        return refusals-- <= 0;
+      },
+      wait: () => void seen.push("wait"),
+      leave: () => void seen.push("leave"),
+    };
+    await new Promise<void>((resolve) => {
+      let slices = 0;
+      const driven = scripted(
+        () => {
+          seen.push("slice");
+          if (slices++ === 0) return Exit.IDLE;
+          resolve();
+          return Exit.POWER_OFF;
+        },
+        { deadline: 20 * TICKS_PER_MS },
+      );
+      new RunLoop(driven, nodePlatform, new GuestClock(nodePlatform.now), 1, turns).start();
+    });
+    await sleep(0);
+    const waited = ["no", "wait", "no", "wait", "no", "wait"];
+    expect(seen.filter((it, n) => it !== seen[n - 1])).toEqual([
+      ...waited,
+      "yes",
+      "slice",
+      "leave",
+      "yes",
+      "slice",
+      "leave",
+    ]);
+  });
+
+  it("that is held while it waits for its turn wants none", async () => {
+    const seen: string[] = [];
+    const turns: CpuTurns = {
+      setWeight: () => {},
+      mayRun: () => {
+        seen.push("asked");
+        return false;
+      },
+      wait: () => {},
+      leave: () => void seen.push("left"),
+    };
+    const loop = new RunLoop(
+      scripted(() => Exit.BUDGET),
+      nodePlatform,
+      new GuestClock(nodePlatform.now),
+      1,
+      turns,
+    );
+    loop.start();
+    await sleep(5);
+    loop.hold("a test");
+    await sleep(5);
+    expect(seen[0]).toBe("asked");
+    expect(seen.at(-1)).toBe("left");
+    expect(seen.filter((it) => it === "left")).toHaveLength(1);
     loop.end();
   });
 

@@ -135,7 +135,36 @@ describe("a hosted guest", () => {
   });
 });
 
+describe("guests that want more than there is", () => {
+  it("run by the weights of their policies", async () => {
+    const { made } = hypervisor({ cores: 1 });
+    const weighted = (weight: number) => ({ ...guestOf(SPIN), policy: { guest: { cpu: { weight } } } });
+    const [light, heavy] = [made.create("light", weighted(100)), made.create("heavy", weighted(300))];
+    await Promise.all([light.boot(), heavy.boot()]);
+    const both = () => Promise.all([light.statistics(), heavy.statistics()]);
+    // The later one of them was alone for a while, and behind that for a moment.
+    await expect.poll(async () => (await both()).every(({ heldBackSeconds }) => heldBackSeconds > 0.05)).toBe(true);
+    const before = await both();
+    await expect
+      .poll(async () => (await light.statistics()).ranSeconds, { timeout: 30_000 })
+      .toBeGreaterThan(before[0].ranSeconds + 0.5);
+    const after = await both();
+    const grown = (key: "ranSeconds" | "instructions") => after.map((it, n) => it[key] - before[n][key]);
+    const [lightRan, heavyRan] = grown("ranSeconds");
+    // Times are what is shared out. Instructions follow them as far as the host gives both threads the same speed.
+    expect(heavyRan / lightRan).toBeGreaterThan(2.5);
+    expect(heavyRan / lightRan).toBeLessThan(3.5);
+    const [lightDid, heavyDid] = grown("instructions");
+    expect(heavyDid / lightDid).toBeGreaterThan(1.5);
+    expect(heavyDid / lightDid).toBeLessThan(6);
+  });
+});
+
 describe("a hypervisor", () => {
+  it.each([0, 1.5, 5000, Number.NaN])("of %d cores is refused", (cores) => {
+    expect(() => createHypervisor({ cores })).toThrow(`cores ${cores} cannot be: write a whole number from 1 to 1024`);
+  });
+
   it("refuses the guest that does not fit, with the figures, until another is destroyed", async () => {
     const { made } = hypervisor({ memory: 2 * NEED + 10 * MIB });
     const [one] = ["one", "two"].map((id) => made.create(id, guestOf(SPIN)));

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type RunningServer, startServer } from "../../src/platform/node/serve/server.ts";
-import { program } from "../guest/instructions.ts";
+import { addi, program } from "../guest/instructions.ts";
 
 const SPIN = 0x6f;
 const folder = mkdtempSync(join(tmpdir(), "paravane-serve-"));
@@ -98,6 +98,77 @@ describe("several guests", () => {
     expect((await call("PUT", "/guests/d/actions", { action_type: "InstanceStart" })).status).toBe(204);
     for (const id of ["b", "c", "d"]) await call("DELETE", `/guests/${id}`);
     expect((await call("GET", "/guests")).body).toBe("[]");
+  });
+});
+
+describe("a guest that is refused a call", () => {
+  it("is in the log, as JSON, and everything goes on", async () => {
+    const [A7, ECALL] = [17, 0x73];
+    const refused = join(folder, "refused");
+    writeFileSync(refused, program(addi(A7, 0, 0x700), ECALL, SPIN));
+    await call("PUT", "/guests/u/machine-config", { vcpu_count: 1, mem_size_mib: 16 });
+    await call("PUT", "/guests/u/boot-source", { kernel_image_path: refused });
+    await call("PUT", "/guests/u/actions", { action_type: "InstanceStart" });
+    const records = () => log.filter(({ event }) => event === "refusal");
+    await expect.poll(records).toHaveLength(1);
+    const record = { event: "refusal", guest: "u", refusal: { eid: 0x700, reason: "unknown", pc: "0x80200044" } };
+    expect(JSON.parse(JSON.stringify(records()[0]))).toMatchObject(record);
+    expect((await call("GET", "/metrics")).body).toMatch(/^paravane_guest_hypercalls_refused_total\{guest="u"\} 1$/m);
+    await call("DELETE", "/guests/u");
+  });
+});
+
+describe("rate limiters", () => {
+  const limiter = (size: number) => ({ ops: { size, refill_time: 100 } });
+
+  it("change before the start and after it, and zeros take them away", async () => {
+    const disk = join(folder, "disk");
+    writeFileSync(disk, new Uint8Array(4096));
+    await call("PUT", "/guests/r/machine-config", { vcpu_count: 1, mem_size_mib: 16 });
+    await call("PUT", "/guests/r/boot-source", { kernel_image_path: kernel });
+    await call("PUT", "/guests/r/drives/a", { drive_id: "a", path_on_host: disk });
+    const net = {
+      iface_id: "e",
+      host_dev_name: "switch:lan",
+      tx_rate_limiter: limiter(5),
+      rx_rate_limiter: limiter(6),
+    };
+    expect((await call("PUT", "/guests/r/network-interfaces/e", net)).status).toBe(204);
+    const patch = (path: string, body: unknown) => call("PATCH", `/guests/r${path}`, body);
+    const change = async (size: number) => {
+      const drive = await patch("/drives/a", { drive_id: "a", rate_limiter: limiter(size) });
+      const both = { iface_id: "e", tx_rate_limiter: limiter(size + 1), rx_rate_limiter: limiter(size + 2) };
+      return [drive.status, (await patch("/network-interfaces/e", both)).status];
+    };
+    const config = async () => {
+      const { drives, "network-interfaces": nets } = (await call("GET", "/guests/r/vm/config")).json as Record<
+        string,
+        { rate_limiter?: unknown; tx_rate_limiter?: unknown; rx_rate_limiter?: unknown }[]
+      >;
+      return [drives[0].rate_limiter, nets[0].tx_rate_limiter, nets[0].rx_rate_limiter];
+    };
+    expect(await change(10)).toEqual([204, 204]);
+    expect(await config()).toEqual([limiter(10), limiter(11), limiter(12)]);
+    await call("PUT", "/guests/r/actions", { action_type: "InstanceStart" });
+    expect(await change(20)).toEqual([204, 204]);
+    expect(await config()).toEqual([limiter(20), limiter(21), limiter(22)]);
+    const none = { ops: { size: 0, refill_time: 0 } };
+    expect((await patch("/drives/a", { drive_id: "a", rate_limiter: none })).status).toBe(204);
+    expect((await patch("/network-interfaces/e", { iface_id: "e", rx_rate_limiter: none })).status).toBe(204);
+    expect(await config()).toEqual([undefined, limiter(21), undefined]);
+    const half = { ops: { size: 0, refill_time: 5 } };
+    const { status, json } = await patch("/network-interfaces/e", { iface_id: "e", tx_rate_limiter: half });
+    expect([status, json.fault_message]).toEqual([
+      400,
+      "tx_rate_limiter.ops has size 0 and refill_time 5: write 0 for both, or for neither",
+    ]);
+    expect((await patch("/network-interfaces/f", { iface_id: "f" })).status).toBe(404);
+    const other = await patch("/drives/a", { drive_id: "a", path_on_host: kernel });
+    expect([other.status, other.json.fault_message]).toEqual([
+      409,
+      expect.stringContaining("size and the rate limiter"),
+    ]);
+    await call("DELETE", "/guests/r");
   });
 });
 

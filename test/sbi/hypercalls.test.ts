@@ -248,6 +248,21 @@ describe("budgets", () => {
     expect(use()[1]).toMatchObject({ delayed: 1, refused: 0 });
   });
 
+  it("delay for what comes in a millisecond, where that is more than one", () => {
+    apply({ calls: { budgets: { paravane: { operations: { size: 3000, refill_time: 10 } } } } });
+    m.ticks = 0;
+    const calls = () => {
+      for (let n = 0; ; n++) if (!m.call(PARAVANE.eid, 0).returned) return n;
+    };
+    expect(calls()).toBe(3000);
+    m.ticks = TICKS - 1;
+    expect(m.exports.isDue(0)).toBe(0);
+    m.ticks = TICKS;
+    expect(m.exports.isDue(0)).toBe(1);
+    m.exports.unpark(0);
+    expect(calls()).toBe(300);
+  });
+
   it("outlive a reset", () => {
     const grants = resolvePolicy({
       calls: { budgets: { paravane: { operations: { size: 1, refill_time: 10 }, over: "refuse" } } },

@@ -22,6 +22,8 @@ export class NetPort {
   pairs: u32;
   /** Mbit/s that the device tells. */
   speed: u32;
+  /** 1: a frame of the host's waits for the budget of what comes in. */
+  held: u32;
 }
 
 // @ts-ignore: decorator

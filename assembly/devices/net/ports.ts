@@ -4,9 +4,12 @@
 // driver's and says where they lie, the host fills them, netDeliver() gives them back to
 // the driver. Nothing else may be called between the two.
 import { DeviceKind } from "../../abi/device";
+import { DeviceSlot } from "../../abi/hypercall";
 import { NET_FRAME_MAX, NET_PORTS, NetRoom } from "../../abi/net";
+import { netReady } from "../../host";
+import { mayServe, noteHeld, served } from "../../hypercall/devices";
 import { e1000Deliver, e1000Holds, e1000Link, e1000Offloads, e1000Room } from "./e1000";
-import { netPort } from "./port";
+import { NetPort, netPort } from "./port";
 import { virtioNetDeliver, virtioNetLink, virtioNetOffloads, virtioNetRoom } from "./virtio-net";
 
 const HEADER_MIN: u32 = 14;
@@ -32,6 +35,20 @@ export function netRoom(port: u32, length: u32): usize {
   if (port >= <u32>NET_PORTS || length < HEADER_MIN || length > <u32>NET_FRAME_MAX) return NetRoom.LOST;
   const p = netPort(port);
   if (p.up == 0) return NetRoom.LOST;
+  const slot = <u32>DeviceSlot.NET_RECEIVE + port;
+  if (!mayServe(slot)) {
+    // Counted once a frame, however often the host offers it.
+    if (p.held == 0) noteHeld(slot);
+    p.held = 1;
+    return NetRoom.NONE;
+  }
+  const list = deviceRoom(p, length);
+  // What the device cannot take is lost or comes again, and costs nothing.
+  if (list != <usize>NetRoom.NONE && list != <usize>NetRoom.LOST) served(slot, length);
+  return list;
+}
+
+function deviceRoom(p: NetPort, length: u32): usize {
   switch (p.kind) {
     case DeviceKind.E1000:
     case DeviceKind.E1000E: return e1000Room(p.instance, length);
@@ -51,6 +68,16 @@ export function netHolds(port: u32, frames: u32, length: u32): bool {
     case DeviceKind.E1000:
     case DeviceKind.E1000E: return e1000Holds(p.instance, frames, length);
     default: return true;
+  }
+}
+
+/** Frames that were held for a budget may come, where there is something left of it. */
+export function netPoll(): void {
+  for (let port: u32 = 0; port < <u32>NET_PORTS; port++) {
+    const p = netPort(port);
+    if (p.held == 0 || !mayServe(<u32>DeviceSlot.NET_RECEIVE + port)) continue;
+    p.held = 0;
+    netReady(port);
   }
 }
 

@@ -1,6 +1,6 @@
 // The bootargs: items divided by ";", an item is words divided by spaces, a word is key=value.
 // The first word of an item says what it is: a setting (control=, poweroff=) or a workload (console=, block=, timer=,
-// calibrate=); the others are its parameters. Strict: what is not understood, or said twice, ends the run.
+// load=, calibrate=); the others are its parameters. Strict: what is not understood, or said twice, ends the run.
 // Tables are arrays of characters, not pointers: an image that may run anywhere holds no absolute address.
 #include "workload.h"
 
@@ -8,6 +8,7 @@ enum Key {
   KEY_CONSOLE,
   KEY_BLOCK,
   KEY_TIMER,
+  KEY_LOAD,
   KEY_CALIBRATE,
   KEY_CONTROL,
   KEY_POWEROFF,
@@ -21,17 +22,20 @@ enum Key {
   KEY_SEED,
   KEY_OFFSET,
   KEY_PERIOD,
+  KEY_BURST,
+  KEY_WORK,
   KEYS,
 };
-enum { MAX_CHOICES = 4, NAME = 10 };
+enum { MAX_CHOICES = 8, NAME = 10 };
 
-static const char keyNames[KEYS][NAME] = {"console", "block", "timer", "calibrate", "control", "poweroff", "op",   "wait",
-                                          "verify",  "bytes", "chunk", "bs",        "count",   "seed",     "offset", "period"};
+static const char keyNames[KEYS][NAME] = {"console", "block", "timer", "load", "calibrate", "control", "poweroff", "op",     "wait", "verify",
+                                          "bytes",   "chunk", "bs",    "count", "seed",     "offset",  "period",   "burst", "work"};
 
 static const char choices[KEY_BYTES][MAX_CHOICES][NAME] = {
     [KEY_CONSOLE] = {"uart", "virtio", "dbcn", "putchar"},
     [KEY_BLOCK] = {"nvme", "virtio"},
     [KEY_TIMER] = {"clint", "sbi", "sstc"},
+    [KEY_LOAD] = {"none", "null", "unknown", "dbcn", "disk", "host", "register", "flood"},
     [KEY_CALIBRATE] = {"markers"},
     [KEY_CONTROL] = {"auto", "dbcn", "sbi", "uart"},
     [KEY_POWEROFF] = {"auto", "srst", "finisher"},
@@ -45,6 +49,7 @@ static const u32 parametersOf[KEY_CONTROL] = {
     [KEY_CONSOLE] = BIT(KEY_BYTES) | BIT(KEY_CHUNK) | BIT(KEY_WAIT),
     [KEY_BLOCK] = BIT(KEY_OP) | BIT(KEY_BS) | BIT(KEY_COUNT) | BIT(KEY_SEED) | BIT(KEY_OFFSET) | BIT(KEY_WAIT) | BIT(KEY_VERIFY),
     [KEY_TIMER] = BIT(KEY_COUNT) | BIT(KEY_PERIOD),
+    [KEY_LOAD] = BIT(KEY_COUNT) | BIT(KEY_PERIOD) | BIT(KEY_BURST) | BIT(KEY_WORK) | BIT(KEY_SEED),
 };
 
 struct Range {
@@ -53,7 +58,7 @@ struct Range {
 static const struct Range ranges[KEYS] = {
     [KEY_BYTES] = {1, 64 << 20, 1},      [KEY_CHUNK] = {1, MAX_CHUNK, 1},   [KEY_BS] = {512, 256 << 10, 512},
     [KEY_COUNT] = {1, 10000000, 1},      [KEY_SEED] = {1, 0xffffffff, 1},   [KEY_OFFSET] = {0, 1ull << 60, 512},
-    [KEY_PERIOD] = {0, 10000000000, 1},
+    [KEY_PERIOD] = {0, 10000000000, 1},  [KEY_BURST] = {0, 1000000, 1},     [KEY_WORK] = {0, 1000000000, 1},
 };
 
 static const char *text;
@@ -114,6 +119,7 @@ static void begin(struct Workload *workload, enum Key key, u64 device) {
       .kind = key == KEY_CONSOLE ? WORKLOAD_CONSOLE
               : key == KEY_BLOCK ? WORKLOAD_BLOCK
               : key == KEY_TIMER ? WORKLOAD_TIMER
+              : key == KEY_LOAD  ? WORKLOAD_LOAD
                                  : WORKLOAD_CALIBRATE,
       .device = (u32)device,
       // The kernel's own console writes to a virtio-console by polling, everything else waits for interrupts.
@@ -127,6 +133,8 @@ static void begin(struct Workload *workload, enum Key key, u64 device) {
       .seed = 1,
       .offset = 0,
       .period = 1000,
+      .burst = 1,
+      .work = 0,
   };
 }
 
@@ -140,7 +148,9 @@ static void assign(struct Workload *workload, enum Key key, u64 value) {
   else if (key == KEY_COUNT) workload->count = value;
   else if (key == KEY_SEED) workload->seed = value;
   else if (key == KEY_OFFSET) workload->offset = value;
-  else workload->period = value;
+  else if (key == KEY_PERIOD) workload->period = value;
+  else if (key == KEY_BURST) workload->burst = value;
+  else workload->work = value;
 }
 
 static bool parseItem(struct Plan *plan, u32 *settings) {
@@ -191,6 +201,7 @@ static enum Key deviceKey(enum WorkloadKind kind) {
   return kind == WORKLOAD_CONSOLE ? KEY_CONSOLE
          : kind == WORKLOAD_BLOCK ? KEY_BLOCK
          : kind == WORKLOAD_TIMER ? KEY_TIMER
+         : kind == WORKLOAD_LOAD  ? KEY_LOAD
                                   : KEY_CALIBRATE;
 }
 

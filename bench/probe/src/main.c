@@ -14,6 +14,8 @@ static u64 runWorkload(u32 number, const struct Workload *workload) {
     return runBlock(number, workload);
   case WORKLOAD_TIMER:
     return runTimer(number, workload);
+  case WORKLOAD_LOAD:
+    return runLoad(number, workload);
   default:
     return runCalibrate(number, workload);
   }

@@ -1,5 +1,5 @@
 // SBI calls: a7 = extension id, a6 = function id, a0-a5 arguments; error in a0, value in a1 (SBI 2.0, "Binary Encoding").
-// Used: Base (probe), Debug Console, Timer, System Reset; the legacy Console Putchar and Shutdown.
+// Used: Base (probe), Debug Console, Timer, System Reset, Paravane's null call; the legacy Console Putchar and Shutdown.
 #include "sbi.h"
 
 enum Extension {
@@ -9,6 +9,9 @@ enum Extension {
   TIME = 0x54494d45,
   DBCN = 0x4442434e,
   SRST = 0x53525354,
+  PARAVANE = 0x0a005056,
+  HOST = 0x0a000001,
+  NOBODYS = 0x09ffffff, // in the range of vendors that none has
 };
 
 static struct SbiResult sbiCall(u64 extension, u64 function, u64 argument0, u64 argument1, u64 argument2) {
@@ -34,6 +37,10 @@ long sbiDebugConsoleWrite(const u8 *bytes, u64 length) {
   struct SbiResult result = sbiCall(DBCN, 0, length, (u64)bytes, 0);
   return result.error != 0 ? result.error : result.value;
 }
+
+bool sbiNull(void) { return sbiCall(PARAVANE, 0, 0, 0, 0).error == 0; }
+bool sbiHost(void) { return sbiCall(HOST, 0, 0, 0, 0).error == 0; }
+bool sbiUnknown(void) { return sbiCall(NOBODYS, 0, 0, 0, 0).error != 0; }
 
 void sbiPutchar(u8 byte) { sbiCall(LEGACY_PUTCHAR, 0, byte, 0, 0); }
 void sbiSetTimer(u64 deadline) { sbiCall(TIME, 0, deadline, 0, 0); }

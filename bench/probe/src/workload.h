@@ -2,9 +2,10 @@
 #pragma once
 #include "machine.h"
 
-enum WorkloadKind { WORKLOAD_CALIBRATE, WORKLOAD_CONSOLE, WORKLOAD_BLOCK, WORKLOAD_TIMER };
+enum WorkloadKind { WORKLOAD_CALIBRATE, WORKLOAD_CONSOLE, WORKLOAD_BLOCK, WORKLOAD_TIMER, WORKLOAD_LOAD };
 enum ConsoleDevice { CONSOLE_UART, CONSOLE_VIRTIO, CONSOLE_DBCN, CONSOLE_PUTCHAR };
 enum BlockDevice { BLOCK_NVME, BLOCK_VIRTIO };
+enum LoadOperation { LOAD_NONE, LOAD_NULL, LOAD_UNKNOWN, LOAD_DBCN, LOAD_DISK, LOAD_HOST, LOAD_REGISTER, LOAD_FLOOD };
 enum BlockOperation { BLOCK_READ, BLOCK_RANDREAD, BLOCK_WRITE, BLOCK_RANDWRITE };
 enum Wait { WAIT_IRQ, WAIT_POLL };
 
@@ -12,7 +13,7 @@ struct Workload {
   enum WorkloadKind kind;
   u32 device; // of that kind
   u32 operation, wait, verify;
-  u64 bytes, chunk, blockSize, count, seed, offset, period;
+  u64 bytes, chunk, blockSize, count, seed, offset, period, burst, work;
 };
 
 enum { MAX_WORKLOADS = 32, MAX_CHUNK = 4096 };
@@ -49,4 +50,5 @@ u64 reportError(u32 number, const struct Workload *workload, const char *reason)
 u64 runConsole(u32 number, const struct Workload *workload);
 u64 runBlock(u32 number, const struct Workload *workload);
 u64 runTimer(u32 number, const struct Workload *workload);
+u64 runLoad(u32 number, const struct Workload *workload);
 u64 runCalibrate(u32 number, const struct Workload *workload);

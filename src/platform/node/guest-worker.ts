@@ -13,5 +13,6 @@ const GATHER = 10;
 serveGuest<HostedGuestOptions>(portChannel(parentPort as MessagePort as unknown as PortLike), {
   create: (config, listeners) => createGuest({ ...(config as NodeGuestOptions), ...listeners }),
   later: (step) => void setTimeout(step, GATHER),
+  now: () => Number(process.hrtime.bigint() / 1000n),
   busySeconds: () => performance.eventLoopUtilization().active / 1000,
 });

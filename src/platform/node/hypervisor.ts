@@ -1,6 +1,6 @@
 // Guests in worker threads.
 import { existsSync, statSync } from "node:fs";
-import { totalmem } from "node:os";
+import { availableParallelism, totalmem } from "node:os";
 import { fileURLToPath } from "node:url";
 import { MessageChannel, Worker } from "node:worker_threads";
 import { HostError } from "../../errors.ts";
@@ -20,7 +20,16 @@ export interface HostedNetOptions extends Omit<NodeNetOptions, "backend" | "pcap
   pcap?: string;
 }
 
-type NotPlain = "nets" | "devices" | "hypercalls" | "onConsole" | "onOutput" | "onNotice" | "onReset" | "onRefusal";
+type NotPlain =
+  | "nets"
+  | "devices"
+  | "hypercalls"
+  | "onConsole"
+  | "onOutput"
+  | "onNotice"
+  | "onReset"
+  | "onRefusal"
+  | "cpuTurns";
 
 /** What a hosted guest is made of: createGuest()'s options, as far as they are plain data. Files are given by path. */
 export interface HostedGuestOptions extends Omit<NodeGuestOptions, NotPlain> {
@@ -94,6 +103,9 @@ const host: HypervisorHost<HostedGuestOptions> = {
     return [port1, port2] as unknown as [PortLike, PortLike];
   },
   bytesOf,
+  get cores() {
+    return availableParallelism();
+  },
   get memory() {
     // A control group may leave less than the machine has.
     const most = process.constrainedMemory() ?? 0;
@@ -104,7 +116,7 @@ const host: HypervisorHost<HostedGuestOptions> = {
 
 /**
  * A hypervisor: guests in workers of their own, with a bound on the memory that they take together.
- * @throws OptionError if `memory` is no number of bytes.
+ * @throws OptionError if `memory` is no number of bytes, or `cores` no number of cores.
  */
 export function createHypervisor(options: HypervisorOptions = {}): Hypervisor<HostedGuestOptions> {
   return new Hypervisor(host, options);

@@ -1,9 +1,18 @@
 // A guest as the API describes it, piece by piece, before it is created; and what that comes to
 // as options.
-import type { DevicePolicy } from "../../../hypercall/policy.ts";
+import type { BudgetChange, DevicePolicy, TokenBucket } from "../../../hypercall/policy.ts";
 import type { HostedGuestOptions, HostedNetOptions } from "../hypervisor.ts";
 import type { NodeDiskOptions } from "../options.ts";
-import type { Balloon, BootSource, Drive, MachineConfig, NetworkInterface, RateLimiter, Vsock } from "./schemas.ts";
+import type {
+  Balloon,
+  BootSource,
+  ChangedLimiter,
+  Drive,
+  MachineConfig,
+  NetworkInterface,
+  RateLimiter,
+  Vsock,
+} from "./schemas.ts";
 import { RequestError } from "./validate.ts";
 
 /** As in Firecracker: what a guest has if nothing is said. */
@@ -78,7 +87,11 @@ export class GuestDraft {
       devices[name] = { ...devices[name], operations: limiter.ops, bytes: limiter.bandwidth };
     };
     for (const [n, { rate_limiter }] of this.orderedDrives.entries()) add(`disk${n}`, rate_limiter);
-    for (const [n, { tx_rate_limiter }] of [...this.interfaces.values()].entries()) add(`net${n}`, tx_rate_limiter);
+    for (const [n, { tx_rate_limiter, rx_rate_limiter: rx }] of [...this.interfaces.values()].entries()) {
+      add(`net${n}`, tx_rate_limiter);
+      if (rx !== undefined)
+        devices[`net${n}`] = { ...devices[`net${n}`], receive: { operations: rx.ops, bytes: rx.bandwidth } };
+    }
     return this.policy === undefined && Object.keys(devices).length === 0 ? undefined : { ...this.policy, devices };
   }
 }
@@ -97,4 +110,34 @@ function netOf({
 }: NetworkInterface): HostedNetOptions {
   const to = name.startsWith(SWITCH) ? { switch: name.slice(SWITCH.length) } : { backend: name, settings };
   return { ...to, mac: guest_mac, address: guest_address, mtu, model };
+}
+
+/** @throws RequestError unless both say that there is a limit, or neither. */
+function bucketOf(where: string, bucket: NonNullable<ChangedLimiter["ops"]>): TokenBucket | null {
+  const { size, refill_time } = bucket;
+  if (size > 0 && refill_time > 0) return bucket;
+  if (size === 0 && refill_time === 0) return null;
+  throw new RequestError(
+    400,
+    `${where} has size ${size} and refill_time ${refill_time}: write 0 for both, or for neither`,
+  );
+}
+
+/** What a limiter that is to be changed comes to as a budget. */
+export function changeOf(where: string, { ops, bandwidth }: ChangedLimiter): Omit<BudgetChange, "receive"> {
+  return {
+    ...(ops !== undefined && { operations: bucketOf(`${where}.ops`, ops) }),
+    ...(bandwidth !== undefined && { bytes: bucketOf(`${where}.bandwidth`, bandwidth) }),
+  };
+}
+
+/** The limiter after the change. */
+export function changedLimiter(
+  before: RateLimiter | undefined,
+  where: string,
+  change: ChangedLimiter,
+): RateLimiter | undefined {
+  const { operations = before?.ops, bytes = before?.bandwidth } = changeOf(where, change);
+  if (!operations && !bytes) return undefined;
+  return { ...(operations && { ops: operations }), ...(bytes && { bandwidth: bytes }) };
 }

@@ -18,6 +18,8 @@ export async function metricsOf(hypervisor: Hypervisor<HostedGuestOptions>): Pro
   const instructions = counter("guest_instructions_total", "Instructions retired since its start");
   const seconds = counter("guest_seconds_total", "Guest time since its start");
   const busy = counter("guest_busy_seconds_total", "Host time in which its worker was busy");
+  const ran = counter("guest_ran_seconds_total", "Host time of its own turns, which weights share out");
+  const heldBack = counter("guest_held_back_seconds_total", "Host time in which it waited for other guests' turns");
   const refusals = counter("guest_hypercalls_refused_total", "Hypercalls refused since its start");
   const exits = counter("guest_exits_total", "Exits since its start, by what they went to");
   const memory = gauge("guest_memory_bytes", "Bytes of its memory, by what they are");
@@ -26,13 +28,17 @@ export async function metricsOf(hypervisor: Hypervisor<HostedGuestOptions>): Pro
     for (const state of STATES) states(guest.state === state ? 1 : 0, { guest: guest.id, state });
     if (guest.state !== "running" && guest.state !== "paused") return;
     const of = { guest: guest.id };
-    const [statistics, counts] = await Promise.all([guest.statistics(), guest.counters()]);
+    const statistics = await guest.statistics();
     instructions(statistics.instructions, of);
     seconds(statistics.seconds, of);
     busy(statistics.busySeconds, of);
+    ran(statistics.ranSeconds, of);
+    heldBack(statistics.heldBackSeconds, of);
     refusals(statistics.refusals, of);
-    for (const [{ kind, name, instance }, count] of sums(counts)) exits(count, { ...of, kind, name, instance });
+    for (const [{ kind, name, instance }, count] of sums(statistics.counters))
+      exits(count, { ...of, kind, name, instance });
     for (const [kind, bytes] of Object.entries(statistics.memory)) memory(bytes, { ...of, kind });
+    memory(statistics.overheadBytes, { ...of, kind: "overhead" });
   });
   // A guest may end while it is asked: then it has no figures.
   await Promise.allSettled(each);

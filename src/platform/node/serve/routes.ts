@@ -3,7 +3,7 @@
 import type { GenericSchema, InferOutput } from "valibot";
 import { GuestStateError } from "../../../errors.ts";
 import { parsePolicy } from "../../../hypercall/policy.ts";
-import type { GuestDraft } from "./draft.ts";
+import { changedLimiter, changeOf, type GuestDraft } from "./draft.ts";
 import type { ServedGuest, ServedGuests } from "./guests.ts";
 import * as body from "./schemas.ts";
 import { check, RequestError } from "./validate.ts";
@@ -134,21 +134,34 @@ const firecracker: Route[] = [
   {
     method: "PATCH",
     path: "/drives/{name}",
-    summary: "Before the start, another file or rate limiter; after it, another size: size_bytes, or that of its file",
+    summary:
+      "Before the start, another file or rate limiter; after it, another rate limiter or another size: size_bytes, or that of its file",
     body: body.drivePatch,
     async serve({ guests, id, name, body: given }) {
-      const { size_bytes, ...patch } = check(body.drivePatch, given);
+      const { size_bytes, rate_limiter, ...patch } = check(body.drivePatch, given);
       sameName(name, patch.drive_id, "drive_id");
       const { draft, hosted } = guests.get(id);
       const drive = draft.drives.get(name);
       if (drive === undefined) throw new RequestError(404, `guest ${id} has no drive ${name}: PUT it first`);
+      const limiter = rate_limiter && changedLimiter(drive.rate_limiter, "rate_limiter", rate_limiter);
+      const changed = { ...drive, ...patch, ...(rate_limiter && { rate_limiter: limiter }) };
       if (hosted === undefined) {
-        draft.drives.set(name, { ...drive, ...patch });
+        draft.drives.set(name, changed);
         return undefined;
       }
-      if (patch.rate_limiter !== undefined || (patch.path_on_host ?? drive.path_on_host) !== drive.path_on_host) {
-        throw new RequestError(409, `guest ${id} was started: of drive ${name} only the size can change now`);
+      if (changed.path_on_host !== drive.path_on_host) {
+        throw new RequestError(
+          409,
+          `guest ${id} was started: of drive ${name} the size and the rate limiter can change now`,
+        );
       }
+      if (rate_limiter !== undefined) {
+        const disk = draft.orderedDrives.indexOf(drive);
+        await hosted.changeBudget(`disk${disk}`, changeOf("rate_limiter", rate_limiter));
+        draft.drives.set(name, changed);
+      }
+      // Only the limiter was to change; a body of nothing but the name says that the file has another size.
+      if (rate_limiter !== undefined && size_bytes === undefined) return undefined;
       await guests.resizeDrive(id, name, size_bytes);
       return undefined;
     },
@@ -162,6 +175,33 @@ const firecracker: Route[] = [
       const net = check(body.networkInterface, given);
       sameName(name, net.iface_id, "iface_id");
       guests.draftOf(id).interfaces.set(name, net);
+      return undefined;
+    },
+  },
+  {
+    method: "PATCH",
+    path: "/network-interfaces/{name}",
+    summary: "Changes rate limiters, before the start or after it",
+    body: body.networkInterfacePatch,
+    async serve({ guests, id, name, body: given }) {
+      const { iface_id, rx_rate_limiter: rx, tx_rate_limiter: tx } = check(body.networkInterfacePatch, given);
+      sameName(name, iface_id, "iface_id");
+      const { draft, hosted } = guests.get(id);
+      const net = draft.interfaces.get(name);
+      if (net === undefined) throw new RequestError(404, `guest ${id} has no interface ${name}: PUT it first`);
+      const changed = {
+        ...net,
+        ...(rx && { rx_rate_limiter: changedLimiter(net.rx_rate_limiter, "rx_rate_limiter", rx) }),
+        ...(tx && { tx_rate_limiter: changedLimiter(net.tx_rate_limiter, "tx_rate_limiter", tx) }),
+      };
+      if (hosted !== undefined && (rx !== undefined || tx !== undefined)) {
+        const number = [...draft.interfaces.keys()].indexOf(name);
+        await hosted.changeBudget(`net${number}`, {
+          ...(tx && changeOf("tx_rate_limiter", tx)),
+          ...(rx && { receive: changeOf("rx_rate_limiter", rx) }),
+        });
+      }
+      draft.interfaces.set(name, changed);
       return undefined;
     },
   },

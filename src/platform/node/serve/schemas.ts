@@ -17,6 +17,15 @@ const bucket = object({
 export const rateLimiter = object({ bandwidth: maybe(bucket), ops: maybe(bucket) });
 export type RateLimiter = v.InferOutput<typeof rateLimiter>;
 
+/** As in Firecracker: of a guest that runs, zeros take a limit away, and what is left out stays. */
+const changedBucket = object({
+  size: whole(0, 2 ** 40),
+  one_time_burst: maybe(whole(0, 2 ** 40)),
+  refill_time: whole(0, 86_400_000),
+});
+const changedLimiter = object({ bandwidth: maybe(changedBucket), ops: maybe(changedBucket) });
+export type ChangedLimiter = v.InferOutput<typeof changedLimiter>;
+
 const machineMembers = {
   vcpu_count: whole(1, 8),
   mem_size_mib: whole(4, 3072),
@@ -67,7 +76,7 @@ export type Drive = v.InferOutput<typeof drive>;
 export const drivePatch = object({
   drive_id: name,
   path_on_host: maybe(path),
-  rate_limiter: maybe(rateLimiter),
+  rate_limiter: maybe(changedLimiter),
   /** Our own: another size for a virtio disk of a guest that runs. */
   size_bytes: maybe(whole(512, 2 ** 44)),
 });
@@ -77,6 +86,7 @@ export const networkInterface = object({
   /** "user", "switch:NAME", or another backend of this host. */
   host_dev_name: text(64, '"user" or "switch:NAME"'),
   guest_mac: maybe(text(17, "a MAC address")),
+  rx_rate_limiter: maybe(rateLimiter),
   tx_rate_limiter: maybe(rateLimiter),
   mtu: maybe(whole(68, 65_535)),
   /** Our own: the device, an address for the Debian guest, settings of the backend. */
@@ -87,6 +97,12 @@ export const networkInterface = object({
   ),
 });
 export type NetworkInterface = v.InferOutput<typeof networkInterface>;
+
+export const networkInterfacePatch = object({
+  iface_id: name,
+  rx_rate_limiter: maybe(changedLimiter),
+  tx_rate_limiter: maybe(changedLimiter),
+});
 
 export const vsock = object({ guest_cid: maybe(whole(3, 2 ** 32 - 2)), uds_path: path });
 export type Vsock = v.InferOutput<typeof vsock>;

@@ -77,9 +77,15 @@ function addRoute(app: Hono, prefix: string, route: Route, guests: ServedGuests)
 }
 
 function createApp(options: ServerOptions, log: Log) {
-  const hypervisor = createHypervisor({ memory: options.memory });
+  const hypervisor = createHypervisor({ memory: options.memory, cores: options.cores });
   hypervisor.onEvent((event) => {
     if (event.type === "console") return;
+    if (event.type === "refusal") {
+      const { guest, refusal } = event;
+      // JSON has no integers of 64 bits.
+      log({ event: event.type, guest, refusal: { ...refusal, pc: `0x${refusal.pc.toString(16)}` } });
+      return;
+    }
     const { type, ...rest } = event;
     const error = "error" in rest && rest.error !== undefined ? rest.error.message : undefined;
     log({ event: type, ...rest, ...(error === undefined ? {} : { error }) });
