@@ -7,6 +7,7 @@ import type { Verdict } from "./compat/verdict.ts";
 import { createGuestOn } from "./guest/create.ts";
 import type { Guest } from "./guest/guest.ts";
 import type { GuestOptions } from "./guest/options.ts";
+import type { Policy } from "./hypercall/policy.ts";
 import { browserPlatform } from "./platform/browser/platform.ts";
 
 export type { WispNetOptions } from "./backend/nat/wisp-net.ts";
@@ -31,6 +32,8 @@ export function hardwareModel(): Promise<HardwareModel> {
  * may be plain or packed with gzip.
  * @throws BootError or ImageError for images that cannot be read.
  */
-export async function checkGuest(guest: CheckedGuest & { hardware?: HardwareModel }): Promise<Verdict[]> {
+export async function checkGuest(
+  guest: CheckedGuest & { hardware?: HardwareModel; policy?: Policy },
+): Promise<Verdict[]> {
   return checkGuestOn(guest.hardware ?? (await hardwareModel()), guest);
 }

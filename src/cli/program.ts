@@ -303,9 +303,11 @@ function checkCommand(): Command {
     .option("--initrd <file>", "cpio archives, plain or packed")
     .option(
       "--root <folder|image>",
-      "the root file system, a folder or a disk image with ext4; its newest kernel if there is no --kernel",
+      "the root file system, a folder or a disk image with ext4, EROFS or squashfs; its newest kernel if there is no --kernel",
     )
     .option("--firmware <name>", "opensbi, u-boot (OpenSBI, then U-Boot), or a file")
+    .option("--dtb <file>", "the device tree from which a program that is no Linux takes its devices")
+    .option("--policy <file>", "JSON: what the guest may call")
     .addOption(hardwareOption())
     .addOption(new Option("--prefer <form>", "where the best form begins (default: direct)").choices(FORMS))
     .option("--json", "prints JSON: [{function, form, device, works, missing, chosen}]")
@@ -315,9 +317,9 @@ function checkCommand(): Command {
 function addonsCommand(): Command {
   return new Command("addons")
     .description(
-      "give an initrd modules for paravirtual devices that its kernel's package has, and an agent for commands",
+      "give an initrd or a disk image modules for paravirtual devices that its kernel's package has, and an agent",
     )
-    .argument("<initrd>", "cpio archives, plain or packed, with the folder of the kernel's modules")
+    .argument("<initrd|image>", "cpio archives, plain or packed; or a disk image with ext4, with or without partitions")
     .addOption(
       new Option("--add <name,...>", `what to add: ${addonNames().join(" ")}`).argParser(
         (text: string, before: string[] | undefined) => [...(before ?? []), ...text.split(",").filter(Boolean)],
@@ -327,9 +329,14 @@ function addonsCommand(): Command {
       "--modules <folder>",
       "the kernel's modules, lib/modules/VERSION of its package (default: Debian's package)",
     )
-    .option("--output <file>", "the new initrd (default: the initrd's name with .addons behind it)")
+    .option(
+      "--release <version>",
+      "the kernel that boots, as uname -r says it (default: the one whose modules are there)",
+    )
+    .option("-o, --output <file>", "the new initrd or image (default: the old one's name with .addons behind it)")
+    .option("--in-place", "puts the new one in the place of the old one")
     .option("--quiet", "no progress on stderr")
-    .action((initrd: string, options: AddonsArguments) => addons(initrd, options));
+    .action((input: string, options: AddonsArguments) => addons(input, options));
 }
 
 function hardwareCommand(): Command {
