@@ -11,6 +11,11 @@ import type { Policy } from "./hypercall/policy.ts";
 import { browserPlatform } from "./platform/browser/platform.ts";
 
 export type { WispNetOptions } from "./backend/nat/wisp-net.ts";
+export {
+  createHypervisor,
+  type HostedGuestOptions,
+  type HostedNetOptions,
+} from "./platform/browser/hypervisor.ts";
 export { wispNet } from "./platform/browser/wisp-net.ts";
 export * from "./public.ts";
 

@@ -3,7 +3,7 @@
 // what its code cannot do without (tables of ids, numbers of SBI extensions).
 
 import { ImageError } from "../image/file-tree.ts";
-import { readDeviceTree } from "../machine/read-device-tree.ts";
+import { readDeviceTree } from "../image/read-device-tree.ts";
 import { findText, hasString, stringAt } from "./bytes.ts";
 import { constantsInCode, csrsInCode } from "./code-constants.ts";
 import { type ProgramNeeds, programNeeds } from "./elf-isa.ts";

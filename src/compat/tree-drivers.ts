@@ -1,7 +1,7 @@
 // A device tree as a driver set: a program without an operating system, or firmware, that takes its devices from a tree drives
 // what the tree names, by the strings of `compatible`. Functions of PCI have strings of their own there (IEEE 1275, PCI
 // Bus Binding: "pci8086,100e", "pciclass,010802"); what an enumerated bus holds beyond that, no tree says.
-import { isAvailable, type TreeNode, treeStrings } from "../machine/read-device-tree.ts";
+import { isAvailable, type TreeNode, treeStrings } from "../image/read-device-tree.ts";
 import { parseIsa } from "./elf-isa.ts";
 import type { HardwareId } from "./hardware-id.ts";
 

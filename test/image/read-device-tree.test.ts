@@ -2,9 +2,9 @@
 import { spawnSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
 import { ImageError } from "../../src/image/file-tree.ts";
+import { isAvailable, readDeviceTree, treeStrings } from "../../src/image/read-device-tree.ts";
 import { encodeDeviceTree, node } from "../../src/machine/device-tree.ts";
-import { isAvailable, readDeviceTree, treeStrings } from "../../src/machine/read-device-tree.ts";
-import { DTC_MISSING } from "./dtc.ts";
+import { DTC_MISSING } from "../machine/dtc.ts";
 
 const TREE = node("", { "#address-cells": 2, compatible: ["a,board", "b,board"] }, [
   node("soc", { status: "okay" }, [

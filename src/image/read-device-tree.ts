@@ -1,7 +1,7 @@
-// Flattened device tree, read: Devicetree Specification 0.4, chapter 5 (device-tree.ts writes it, and shows the layout).
+// Flattened device tree, read: Devicetree Specification 0.4, chapter 5 (machine/device-tree.ts writes it, and shows the layout).
 // Trees come from strangers: every offset and length is checked against the block that it is in, nodes, properties and depth
 // are bounded, and nothing is read twice. Memory reservations are left out.
-import { ImageError } from "../image/file-tree.ts";
+import { ImageError } from "./file-tree.ts";
 
 export interface TreeNode {
   /** "serial@10000000"; "" for the root. */
