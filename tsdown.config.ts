@@ -28,9 +28,15 @@ export default defineConfig([
   },
   {
     ...common,
-    entry: { browser: "src/browser.ts" },
+    entry: {
+      browser: "src/browser.ts",
+      "browser-guest-worker": "src/platform/browser/guest-worker.ts",
+      "browser-switch-worker": "src/platform/browser/switch-worker.ts",
+    },
     platform: "browser",
-    dts: true,
+    dts: { entry: "src/browser.ts", tsconfig: "src/platform/browser/tsconfig.json" },
+    // Chunks of both worlds lie in one folder.
+    outputOptions: { chunkFileNames: "browser-[name].js" },
     tsconfig: "src/platform/browser/tsconfig.json",
   },
 ]);

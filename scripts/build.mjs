@@ -116,7 +116,14 @@ function wasm(target, entry, sources) {
 
 async function bundle() {
   await run("node_modules/tsdown/dist/run.mjs", "--log-level", "warn");
-  return ["dist/index.js", "dist/index.d.ts", "dist/browser.js", "dist/browser.d.ts", "dist/cli.js"];
+  return [
+    "dist/index.js",
+    "dist/index.d.ts",
+    "dist/browser.js",
+    "dist/browser-guest-worker.js",
+    "dist/browser.d.ts",
+    "dist/cli.js",
+  ];
 }
 
 async function build() {

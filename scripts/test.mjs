@@ -27,6 +27,10 @@ const PROGRAMS = [
   { program: "modprobe", packages: ["kmod"] },
   { program: "dtc", packages: ["device-tree-compiler"] },
   { program: "iperf3", packages: ["iperf3"] },
+  { program: "mkfs.erofs", packages: ["erofs-utils"] },
+  { program: "mksquashfs", packages: ["squashfs-tools"] },
+  ...["mke2fs", "debugfs"].map((program) => ({ program, packages: ["e2fsprogs"] })),
+  { program: "sfdisk", packages: ["fdisk"] },
   ...(long
     ? [
         { program: "passt", packages: ["passt"] },

@@ -7,9 +7,15 @@ import type { Verdict } from "./compat/verdict.ts";
 import { createGuestOn } from "./guest/create.ts";
 import type { Guest } from "./guest/guest.ts";
 import type { GuestOptions } from "./guest/options.ts";
+import type { Policy } from "./hypercall/policy.ts";
 import { browserPlatform } from "./platform/browser/platform.ts";
 
 export type { WispNetOptions } from "./backend/nat/wisp-net.ts";
+export {
+  createHypervisor,
+  type HostedGuestOptions,
+  type HostedNetOptions,
+} from "./platform/browser/hypervisor.ts";
 export { wispNet } from "./platform/browser/wisp-net.ts";
 export * from "./public.ts";
 
@@ -31,6 +37,8 @@ export function hardwareModel(): Promise<HardwareModel> {
  * may be plain or packed with gzip.
  * @throws BootError or ImageError for images that cannot be read.
  */
-export async function checkGuest(guest: CheckedGuest & { hardware?: HardwareModel }): Promise<Verdict[]> {
+export async function checkGuest(
+  guest: CheckedGuest & { hardware?: HardwareModel; policy?: Policy },
+): Promise<Verdict[]> {
   return checkGuestOn(guest.hardware ?? (await hardwareModel()), guest);
 }

@@ -10,6 +10,7 @@ import { nodePlatform } from "./platform/node/platform.ts";
 
 export { type Addons, type AddonsOptions, addToInitrd } from "./platform/node/compat/addons.ts";
 export { type CheckOptions, checkGuest, guestDrivers, hardwareModel } from "./platform/node/compat/check-guest.ts";
+export { addToImage, type ImageAddons, type ImageAddonsOptions } from "./platform/node/compat/image-addons.ts";
 export * from "./platform/node/debian/build.ts";
 export { DebianGuestError } from "./platform/node/debian/debian-error.ts";
 export { type BuiltKernel, buildKernel, type KernelOptions } from "./platform/node/debian/kernel.ts";

@@ -3,6 +3,7 @@ import type { Verdict } from "../compat/verdict.ts";
 import { checkGuest } from "../index.ts";
 import type { Form } from "../machine/catalogue-row.ts";
 import { columns } from "./columns.ts";
+import { readPolicy } from "./policy-option.ts";
 import { Ending, Status, say } from "./status.ts";
 
 export interface CheckArguments {
@@ -11,6 +12,8 @@ export interface CheckArguments {
   initrd?: string;
   root?: string;
   firmware?: string;
+  dtb?: string;
+  policy?: string;
   hardware?: string;
   prefer?: Form;
   json?: boolean;
@@ -32,13 +35,14 @@ function table(verdicts: readonly Verdict[]): string[] {
 }
 
 export async function check(options: CheckArguments): Promise<void> {
-  const { guest, kernel, initrd, root, firmware, json } = options;
+  const { guest, kernel, initrd, root, firmware, dtb, json } = options;
   if (guest !== undefined && kernel !== undefined) {
     throw new Ending(Status.USAGE, "--guest and --kernel exclude each other: give one of them");
   }
-  const isDefault = kernel === undefined && root === undefined && firmware === undefined;
+  const isDefault = [kernel, root, firmware, dtb].every((it) => it === undefined);
+  const policy = options.policy === undefined ? undefined : await readPolicy(options.policy);
   const verdicts = await checkGuest({
-    ...{ kernel, initrd, root, firmware, hardware: options.hardware, prefer: options.prefer },
+    ...{ kernel, initrd, root, firmware, dtb, policy, hardware: options.hardware, prefer: options.prefer },
     guest: guest ?? (isDefault ? "debian" : undefined),
     onNotice: json ? undefined : say,
   });

@@ -1,237 +1,22 @@
-// The command line: commands, options, and how mistakes in them are told.
+// The command line: commands, their options, and how mistakes in them are told. What several commands share: guest-options.ts.
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import packageJson from "../../package.json" with { type: "json" };
-import { NET_MODELS } from "../guest/net-options.ts";
-import { listExtensions, parseCpu } from "../machine/cpu.ts";
-import { parseCodeCache, parseHotplug, parseMemory, parseSize } from "../machine/memory-size.ts";
+import { parseSize } from "../machine/memory-size.ts";
 import { addonNames } from "../platform/node/compat/addons.ts";
-import { NET_BACKENDS } from "../platform/node/net-backends.ts";
-import type { NodeNetOptions } from "../platform/node/options.ts";
 import { type AddonsArguments, addons } from "./addons.ts";
 import { type CheckArguments, check } from "./check.ts";
 import { compareCommand } from "./compare-command.ts";
 import { type DevicesArguments, printDevices } from "./devices.ts";
-import { type DiskArgument, parseDisk } from "./disk-option.ts";
 import { type ExplainArguments, explain } from "./explain.ts";
 import { type GuestArguments, makeGuest, makeKernel } from "./guest.ts";
+import { clockOption, FORMS, hardwareOption, irqchipOption, seedOption, withGuestOptions } from "./guest-options.ts";
 import { type HardwareArguments, printHardware } from "./hardware.ts";
 import { type HypercallsArguments, printHypercalls } from "./hypercalls.ts";
-import { parseNet } from "./net-option.ts";
-import { type PmemArgument, parsePmem } from "./pmem-option.ts";
+import { checked, wholeNumber } from "./option-values.ts";
 import { type RunArguments, run } from "./run.ts";
-import { parseSerial } from "./serial-option.ts";
 import { parseListen, type ServeArguments, serve } from "./serve.ts";
-import { parseShare, type ShareArgument } from "./share-option.ts";
 import { Ending, Status } from "./status.ts";
 import { usageMessage } from "./usage.ts";
-import { parseVsock } from "./vsock-option.ts";
-
-/** Lets commander report what `parse` finds wrong, as a mistake of usage. */
-function checked<T>(parse: (text: string) => T): (text: string) => T {
-  return (text) => {
-    try {
-      return parse(text);
-    } catch (error) {
-      throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
-    }
-  };
-}
-
-function wholeNumber(least: number, most: number): (text: string) => number {
-  return checked((text) => {
-    const value = Number(text);
-    if (!/^[0-9]+$/.test(text) || value < least || value > most) {
-      throw new Error(`write a whole number from ${least} to ${most}`);
-    }
-    return value;
-  });
-}
-
-const seconds = checked((text: string) => {
-  const value = Number(text);
-  if (!(value > 0 && value <= 1e6)) throw new Error("write a number of seconds above 0, at most 1000000");
-  return value;
-});
-
-const seed = checked((text: string) => {
-  if (!/^(0x[0-9a-f]+|[0-9]+)$/i.test(text) || BigInt(text) >> 64n > 0n) {
-    throw new Error("write a whole number below 2^64, decimal or hexadecimal with 0x");
-  }
-  return BigInt(text);
-});
-
-const memory = checked((text: string) => {
-  parseMemory(text);
-  return text;
-});
-
-const hotplugMemory = checked((text: string) => {
-  parseHotplug(text);
-  return text;
-});
-
-const codeCache = checked((text: string) => {
-  parseCodeCache(text);
-  return text;
-});
-
-const cpu = checked((text: string) => {
-  parseCpu(text);
-  return text;
-});
-
-const cores = checked((text: string) => {
-  if (!/^[1-9][0-9]{0,3}$/.test(text)) throw new Error(`"${text}" cannot be: write a number of cores`);
-  return Number(text);
-});
-
-function clockOption(): Option {
-  return new Option("--clock <kind>", "where guest time comes from; virtual repeats exactly")
-    .choices(["host", "virtual"])
-    .default("host");
-}
-
-function tierOptions(): Option[] {
-  return [
-    new Option("--tier <kind>", "what runs guest code; auto translates to WebAssembly what is run often")
-      .choices(["auto", "interpreter", "translator"])
-      .default("auto"),
-    new Option("--code-cache <size>", "host memory for translated code, 1M to 256M (default: 16M)").argParser(
-      codeCache,
-    ),
-  ];
-}
-
-function irqchipOption(): Option {
-  return new Option(
-    "--irqchip <kind>",
-    "plic (the default), or aia: messages straight into the harts (MSI-X), and interrupts between them without a call",
-  ).choices(["plic", "aia"]);
-}
-
-const FORMS = ["paravirt", "emulated", "direct"];
-
-function hardwareOption(): Option {
-  return new Option(
-    "--hardware <file>",
-    "a hardware model, as `paravane hardware --json` prints it (default: this host)",
-  );
-}
-
-function seedOption(): Option {
-  return new Option("--seed <n>", "fixes everything random").argParser(seed);
-}
-
-function collectDisk(text: string, before: DiskArgument[] | undefined): DiskArgument[] {
-  return [...(before ?? []), checked(parseDisk)(text)];
-}
-
-function collectNet(text: string, before: NodeNetOptions[] | undefined): NodeNetOptions[] {
-  return [...(before ?? []), checked(parseNet)(text)];
-}
-
-function collectShare(text: string, before: ShareArgument[] | undefined): ShareArgument[] {
-  return [...(before ?? []), checked(parseShare)(text)];
-}
-
-function collectPmem(text: string, before: PmemArgument[] | undefined): PmemArgument[] {
-  return [...(before ?? []), checked(parsePmem)(text)];
-}
-
-/** Which guest, and how it runs: the options of every command that runs one of any kind. */
-function withGuestOptions(command: Command): Command {
-  const extensions = listExtensions().map(({ name }) => name);
-  command
-    .addOption(new Option("--guest <name>", "a guest made for you (the default)").choices(["debian"]))
-    .option("--kernel <file>", "Linux Image or ELF program for riscv64")
-    .option("--initrd <file>", "cpio archive, plain or gzip")
-    .option("--append <line>", "the whole kernel command line")
-    .addOption(
-      new Option(
-        "--boot <way>",
-        "paravirt: the kernel calls the hypervisor; firmware: M-mode firmware runs first",
-      ).choices(["paravirt", "firmware"]),
-    )
-    .option(
-      "--firmware <name>",
-      "opensbi, u-boot (boots from --disk, else from a disk made for it), or a file; implies --boot firmware",
-    )
-    .addOption(new Option("--memory <size>", "guest RAM, up to 3G").default("512M").argParser(memory))
-    .addOption(new Option("--harts <n>", "harts, 1 to 8").default(1).argParser(wholeNumber(1, 8)))
-    .addOption(new Option("--cpu <rv64,NAME=off,...>", `takes extensions away: ${extensions.join(" ")}`).argParser(cpu))
-    .addOption(irqchipOption())
-    .addOption(
-      new Option(
-        "--prefer <form>",
-        "the form of boot, console, disks and networks that are not told otherwise, where guest and hardware can have it; else another, and a notice",
-      ).choices(FORMS),
-    )
-    .addOption(
-      new Option("--require <form>", "the same, and nothing else: status 3 before the boot where it cannot be").choices(
-        ["paravirt", "emulated"],
-      ),
-    )
-    .addOption(hardwareOption())
-    .addOption(
-      new Option(
-        "--disk <file[,if=nvme|ahci|virtio][,ro|,overlay]>",
-        "attaches a disk; can be given again; nvme also takes dbbuf=on, virtio transport=pci|mmio, queues=N, ring=split|packed",
-      ).argParser(collectDisk),
-    )
-    .addOption(
-      new Option("--ring <form>", "virtqueues that virtio devices offer (default: split)").choices(["split", "packed"]),
-    )
-    .addOption(
-      new Option(
-        `--net <${Object.keys(NET_BACKENDS).join("|")}[,model=${NET_MODELS.join("|")}][,NAME=VALUE...]>`,
-        "attaches a network device; can be given again",
-      ).argParser(collectNet),
-    )
-    .addOption(
-      new Option(
-        "--share <dir:tag[,ro]>",
-        "a folder for the guest: mount -t 9p -o trans=virtio TAG /mnt; can be given again",
-      ).argParser(collectShare),
-    )
-    .addOption(
-      new Option(
-        "--serial <name[,socket=path|,file=path]>",
-        "a second serial port, /dev/ttyS1 in the guest: a Unix socket for a program of the host (default: NAME.sock), or a file of what the guest says",
-      ).argParser(checked(parseSerial)),
-    )
-    .addOption(
-      new Option(
-        "--vsock <path[,cid=N]>",
-        "sockets between guest and host: a Unix socket, as Firecracker has it",
-      ).argParser(checked(parseVsock)),
-    )
-    .addOption(
-      new Option(
-        "--pmem <file[,ro|,overlay]>",
-        "a disk whose contents lie in guest memory: /dev/pmem0 and on; can be given again",
-      ).argParser(collectPmem),
-    )
-    .option("--balloon", "a memory balloon, with statistics and reports of free pages")
-    .addOption(
-      new Option("--hotplug-memory <size>", "memory that can be plugged while the guest runs").argParser(hotplugMemory),
-    )
-    .option("--rtc", "a virtio real-time clock, which Linux drives from 6.16 on")
-    .option("--agent", "a port for qemu-guest-agent, which the Debian guest starts if --tools are there")
-    .option("--tools", "attaches the Debian guest's disk of tools (fio, stress-ng, ...)")
-    .addOption(
-      new Option(
-        "--console <kind>",
-        "the guest's console (default: virtio, behind U-Boot ns16550a); sbi is output only on Debian's kernel",
-      ).choices(["ns16550a", "virtio", "sbi"]),
-    )
-    .option("--policy <file>", "JSON: what the guest may call, and how much it and its devices may do")
-    .option("--exec <command>", "runs a command with /bin/sh -c; its output and status are ours")
-    .addOption(new Option("--timeout <seconds>", "ends with status 124 after this time").argParser(seconds))
-    .addOption(clockOption())
-    .addOption(seedOption());
-  for (const option of tierOptions()) command.addOption(option);
-  return command;
-}
 
 function runCommand(): Command {
   return withGuestOptions(new Command("run").description("run a guest; on a terminal Ctrl-A X leaves"))
@@ -308,9 +93,11 @@ function checkCommand(): Command {
     .option("--initrd <file>", "cpio archives, plain or packed")
     .option(
       "--root <folder|image>",
-      "the root file system, a folder or a disk image with ext4; its newest kernel if there is no --kernel",
+      "the root file system, a folder or a disk image with ext4, EROFS or squashfs; its newest kernel if there is no --kernel",
     )
     .option("--firmware <name>", "opensbi, u-boot (OpenSBI, then U-Boot), or a file")
+    .option("--dtb <file>", "the device tree from which a program that is no Linux takes its devices")
+    .option("--policy <file>", "JSON: what the guest may call")
     .addOption(hardwareOption())
     .addOption(new Option("--prefer <form>", "where the best form begins (default: direct)").choices(FORMS))
     .option("--json", "prints JSON: [{function, form, device, works, missing, chosen}]")
@@ -320,9 +107,9 @@ function checkCommand(): Command {
 function addonsCommand(): Command {
   return new Command("addons")
     .description(
-      "give an initrd modules for paravirtual devices that its kernel's package has, and an agent for commands",
+      "give an initrd or a disk image modules for paravirtual devices that its kernel's package has, and an agent",
     )
-    .argument("<initrd>", "cpio archives, plain or packed, with the folder of the kernel's modules")
+    .argument("<initrd|image>", "cpio archives, plain or packed; or a disk image with ext4, with or without partitions")
     .addOption(
       new Option("--add <name,...>", `what to add: ${addonNames().join(" ")}`).argParser(
         (text: string, before: string[] | undefined) => [...(before ?? []), ...text.split(",").filter(Boolean)],
@@ -332,9 +119,14 @@ function addonsCommand(): Command {
       "--modules <folder>",
       "the kernel's modules, lib/modules/VERSION of its package (default: Debian's package)",
     )
-    .option("--output <file>", "the new initrd (default: the initrd's name with .addons behind it)")
+    .option(
+      "--release <version>",
+      "the kernel that boots, as uname -r says it (default: the one whose modules are there)",
+    )
+    .option("-o, --output <file>", "the new initrd or image (default: the old one's name with .addons behind it)")
+    .option("--in-place", "puts the new one in the place of the old one")
     .option("--quiet", "no progress on stderr")
-    .action((initrd: string, options: AddonsArguments) => addons(initrd, options));
+    .action((input: string, options: AddonsArguments) => addons(input, options));
 }
 
 function hardwareCommand(): Command {
@@ -362,7 +154,9 @@ function serveCommand(): Command {
       ),
     )
     .addOption(
-      new Option("--cores <n>", "cores that all guests together may use (default: this machine's)").argParser(cores),
+      new Option("--cores <n>", "cores that all guests together may use (default: this machine's)").argParser(
+        wholeNumber(1, 1024),
+      ),
     )
     .action((options: ServeArguments) => serve(options));
 }

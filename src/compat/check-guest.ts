@@ -1,4 +1,5 @@
 // The check as a whole: from a guest's images to verdicts.
+import type { Policy } from "../hypercall/policy.ts";
 import { ImageError } from "../image/file-tree.ts";
 import { gunzip, isGzip } from "../image/gunzip.ts";
 import { readKernel } from "../image/kernel.ts";
@@ -18,6 +19,8 @@ export interface CheckedGuest {
   initrd?: Uint8Array;
   /** Firmware in the order in which it runs. */
   firmware?: readonly Uint8Array[];
+  /** A flattened device tree from which a program that is no Linux takes its devices; alone, or with the program. */
+  dtb?: Uint8Array;
   /** The root file system. */
   root?: FileSource;
 }
@@ -36,21 +39,22 @@ async function unpackedKernel(file: Uint8Array): Promise<Uint8Array> {
  * @throws ImageError or BootError for images that cannot be read.
  */
 export async function readGuestDrivers(guest: CheckedGuest, unpack: Unpack = unpackGzip): Promise<DriverSet> {
-  const { initrd, firmware, root } = guest;
+  const { initrd, firmware, dtb, root } = guest;
   const kernel = guest.kernel && (await unpackedKernel(guest.kernel));
-  if (kernel === undefined && (firmware === undefined || firmware.length === 0)) {
+  if (kernel === undefined && dtb === undefined && (firmware === undefined || firmware.length === 0)) {
     throw new ImageError("there is no kernel to look at: give one, or a root file system with one in /boot");
   }
   const initramfs = initrd && (await readInitramfs(initrd, unpack));
-  return readDriverSet({ kernel, firmware, initramfs, root }, wantedBy(CATALOGUE), unpack);
+  return readDriverSet({ kernel, firmware, dtb, initramfs, root }, wantedBy(CATALOGUE), unpack);
 }
 
 /** Verdicts on every form of every function for a guest on `hardware`; `prefer` is where the best form begins (default: direct). */
 export async function checkGuestOn(
   hardware: HardwareModel,
-  guest: CheckedGuest,
+  guest: CheckedGuest & { policy?: Policy },
   unpack?: Unpack,
   prefer?: Form,
 ): Promise<Verdict[]> {
-  return judge(await readGuestDrivers(guest, unpack), hardware, prefer);
+  const { policy, firmware = [] } = guest;
+  return judge(await readGuestDrivers(guest, unpack), hardware, { prefer, policy, firmware: firmware.length > 0 });
 }

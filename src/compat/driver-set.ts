@@ -1,6 +1,9 @@
 // What a guest can drive, read from the guest itself: a kernel and its modules, or programs that
 // are no Linux. The kernel's own word for it goes first (its configuration, the aliases of its modules), then
 // what its code cannot do without (tables of ids, numbers of SBI extensions).
+
+import { ImageError } from "../image/file-tree.ts";
+import { readDeviceTree } from "../image/read-device-tree.ts";
 import { findText, hasString, stringAt } from "./bytes.ts";
 import { constantsInCode, csrsInCode } from "./code-constants.ts";
 import { type ProgramNeeds, programNeeds } from "./elf-isa.ts";
@@ -11,6 +14,7 @@ import type { Unpack } from "./initramfs.ts";
 import { builtinNames, kernelSymbols } from "./kallsyms.ts";
 import { embeddedConfig, type KernelConfig, parseConfig } from "./kernel-config.ts";
 import { type KernelModules, readModules } from "./kernel-modules.ts";
+import { driversInTree } from "./tree-drivers.ts";
 
 /** A program of the guest's, and what it was built for. */
 export interface UserProgram extends ProgramNeeds {
@@ -28,8 +32,10 @@ export interface DriverSet {
   modules: readonly KernelModules[];
   /** There are modules of this kernel alone, which is not the one that is to boot. */
   otherRelease?: string;
-  /** Ids that the code itself matches: tables, strings, constants. */
+  /** Ids that the code itself matches (tables, strings, constants), and those of a device tree that the program goes by. */
   inCode: ReadonlySet<string>;
+  /** Such a tree is all that there is of the program. */
+  isTreeAlone?: boolean;
   /** What the first programs of the userland, or the program itself, were built for. */
   programs: readonly UserProgram[];
   /** Extensions that the kernel's own code needs. */
@@ -42,6 +48,8 @@ export interface GuestImages {
   kernel?: Uint8Array;
   /** Firmware stages. */
   firmware?: readonly Uint8Array[];
+  /** A flattened device tree from which a program that is no Linux takes its devices. */
+  dtb?: Uint8Array;
   initramfs?: FileSource;
   root?: FileSource;
 }
@@ -139,20 +147,27 @@ async function firstPrograms(sources: readonly FileSource[]): Promise<UserProgra
 
 /** Reads what a guest can drive of `wanted`. Whatever the images hold, it ends, in time that grows as they do. */
 export async function readDriverSet(images: GuestImages, wanted: Wanted, unpack: Unpack): Promise<DriverSet> {
-  const { kernel, firmware = [], initramfs, root } = images;
+  const { kernel, firmware = [], dtb, initramfs, root } = images;
   const release = kernel && kernelRelease(kernel);
+  const inTree = dtb === undefined ? [] : driversInTree(readDeviceTree(dtb), wanted.ids);
   if (kernel === undefined || release === undefined) {
     const all = kernel === undefined ? firmware : [...firmware, kernel];
     const needs = kernel && programNeeds(kernel);
     return {
       kind: "program",
       modules: [],
-      inCode: programCode(all, wanted.ids),
+      inCode: new Set([...programCode(all, wanted.ids), ...inTree]),
+      ...(all.length === 0 && { isTreeAlone: true }),
       programs: needs ? [{ path: "the program", ...needs, align: 0 }] : [],
       kernelNeeds: [],
     };
   }
 
+  if (dtb !== undefined) {
+    throw new ImageError(
+      "a device tree says what a program drives that is no Linux, and the kernel is Linux: leave one out",
+    );
+  }
   const sources = [initramfs, root].filter((it) => it !== undefined);
   const interest = { ids: [...wanted.ids.values()], names: wanted.modules };
   const modules: KernelModules[] = [];

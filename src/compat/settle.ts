@@ -7,6 +7,7 @@ import type { Platform } from "../guest/platform.ts";
 import { CATALOGUE, type CatalogueId } from "../machine/catalogue.ts";
 import type { Form } from "../machine/catalogue-row.ts";
 import { limitCpu } from "../machine/cpu.ts";
+import { SBI_BOOT } from "./calls-verdict.ts";
 import { readGuestDrivers } from "./check-guest.ts";
 import type { DriverSet } from "./driver-set.ts";
 import { closure, parseIsa } from "./elf-isa.ts";
@@ -25,8 +26,6 @@ export interface StandardDevices {
 export const ALL_STANDARD: StandardDevices = { virtioConsole: true, entropy: true };
 
 const FORMS: readonly Form[] = ["emulated", "paravirt", "direct"];
-/** What the paravirtual boot serves by SBI, and a kernel in S-mode cannot do without. */
-const SBI_BOOT: readonly CatalogueId[] = ["sbi-timer", "sbi-ipi", "sbi-hsm", "sbi-reset"];
 /** What firmware drives to serve the same. */
 const FIRMWARE_BOOT: readonly CatalogueId[] = ["clint-timer", "clint-ipi"];
 /** As many of each as the machine takes (guest/machine.ts). */
@@ -295,7 +294,7 @@ export async function settleForms(platform: Platform, options: GuestOptions): Pr
   const firmware = options.firmware === undefined ? [] : [options.firmware].flat();
   // Commands bring an /init of their own; what is looked at is what the caller gave.
   const drivers = await readGuestDrivers({ kernel: options.kernel, initrd: options.initrd, firmware }, platform.unpack);
-  const verdicts = judge(drivers, hardware, prefer ?? require ?? "paravirt");
+  const verdicts = judge(drivers, hardware, { prefer: prefer ?? require ?? "paravirt" });
   const settling = new Settling(verdicts, hardware, drivers, options);
   for (const id of ["isa", "pages"]) {
     const verdict = settling.verdict(id);

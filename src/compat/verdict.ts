@@ -1,6 +1,8 @@
 // Which forms of which functions will work for a guest on some hardware, and for each that will
 // not the one thing that is missing.
+import type { Policy } from "../hypercall/policy.ts";
 import { CATALOGUE, type CatalogueRow, type Form } from "../machine/catalogue.ts";
+import { CALLS_DEVICE, lackingCalls } from "./calls-verdict.ts";
 import type { DriverSet } from "./driver-set.ts";
 import { closure, parseIsa } from "./elf-isa.ts";
 import { parseHardwareId } from "./hardware-id.ts";
@@ -10,7 +12,10 @@ import { type DriverNeed, needsOf } from "./needs.ts";
 export interface Verdict {
   function: string;
   form: Form;
-  /** The catalogue's name of the row; "isa" and "pages" for what the processor must have. */
+  /**
+   * The catalogue's name of the row; "isa" and "pages" for what the processor must have, "/dev/paravane" for the calls to the
+   * hypervisor by which programs of Linux reach it.
+   */
   device: string;
   works: boolean;
   /** What would make it work, in words; null if it does. */
@@ -41,6 +46,7 @@ function lackingDriver(need: DriverNeed, drivers: DriverSet): string | undefined
   const { ids, module, config, onlyLinux } = need;
   if (drivers.kind === "program") {
     if (onlyLinux || ids.length === 0 || ids.some((id) => drivers.inCode.has(id))) return undefined;
+    if (drivers.isTreeAlone) return `a node for ${ids[0]}, of which the device tree has none`;
     return `code for ${ids[0]}, of which the program shows none`;
   }
   const hardware = ids.map(parseHardwareId);
@@ -165,15 +171,31 @@ function choose(verdicts: Verdict[], prefer: Form): void {
   }
 }
 
+/** What a verdict hangs on beside guest and hardware. */
+export interface JudgeOptions {
+  /** Where the best form of each function begins. Default: direct. */
+  prefer?: Form;
+  /** The boot goes through firmware in M-mode, which takes all calls. */
+  firmware?: boolean;
+  policy?: Policy;
+}
+
 /**
- * The verdict on every form of every function, and on the processor, for a guest that drives what `drivers` says on what
- * `hardware` offers. The best form of each function has `chosen`; "best" begins with `prefer`.
+ * The verdict on every form of every function, on the processor, and on the hypervisor's own calls, for a guest that drives what
+ * `drivers` says on what `hardware` offers. The best form of each function has `chosen`.
+ * @throws OptionError for a policy that cannot be.
  */
-export function judge(drivers: DriverSet, hardware: HardwareModel, prefer: Form = "direct"): Verdict[] {
+export function judge(drivers: DriverSet, hardware: HardwareModel, options: JudgeOptions = {}): Verdict[] {
+  const { prefer = "direct", firmware = false, policy } = options;
   const isa = closure(parseIsa(hardware.isa));
-  const verdicts = [
+  const missing = lackingCalls(drivers, hardware, firmware || prefer === "emulated", policy);
+  const verdicts: Verdict[] = [
     ...judgeProcessor(drivers, hardware, isa),
     ...ROWS.map((row) => judgeRow(row, drivers, hardware, isa)),
+    {
+      ...{ function: "hypercalls", form: "paravirt", device: CALLS_DEVICE, works: missing === null, missing },
+      chosen: false,
+    },
   ];
   choose(verdicts, prefer);
   return verdicts;

@@ -26,20 +26,22 @@ import {
 import type { Symbols } from "../image/elf-symbols.ts";
 import { GuestClock } from "./clock.ts";
 import { closeAll } from "./close-all.ts";
-import { ConsolePorts, consoleKindOf, portOf, SERIAL_PORT, virtioPort } from "./console-ports.ts";
+import { ConsolePorts, consoleKindOf, SERIAL_PORT, virtioPort } from "./console-ports.ts";
 import type { CpuTurns } from "./cpu-turns.ts";
 import { doubleFaultCrash, panicCrash } from "./crash.ts";
 import { type CustomDeviceHandle, CustomDevices } from "./custom-devices.ts";
+import { DeadKernel } from "./dead-kernel.ts";
 import { Disks } from "./disks.ts";
 import { emulateDevices } from "./emulate.ts";
 import { engineHost, virtioReach } from "./engine-host.ts";
 import { type ExecOptions, type ExecResult, Executor } from "./exec.ts";
 import type { ExitInfo } from "./exit-info.ts";
+import { type GuestConsole, type GuestPort, guestConsole, guestPort } from "./guest-console.ts";
 import { type MachinePlan, powerOn, VSOCK_INSTANCE } from "./machine.ts";
 import { GuestMemory, type MemoryStats, type MemoryUsage } from "./memory.ts";
 import { Nets } from "./nets.ts";
 import type { ConsoleKind, GuestOptions } from "./options.ts";
-import { PanicWatch } from "./panic.ts";
+import type { PanicWatch } from "./panic.ts";
 import type { Platform } from "./platform.ts";
 import { type AgentOnPort, agentOnPort } from "./qemu-agent/agent-port.ts";
 import type { QemuAgent } from "./qemu-agent/qemu-agent.ts";
@@ -47,26 +49,7 @@ import { type Driven, RunLoop } from "./run-loop.ts";
 import { Shares } from "./shares.ts";
 import { VsockDevice } from "./vsock-device.ts";
 
-/** The console that people use. */
-export interface GuestConsole {
-  /** Queues input; the guest takes it when it is ready. */
-  write(data: string | Uint8Array): void;
-  /** Adds a listener for every console's output; the result removes it. */
-  onData(listener: (bytes: Uint8Array, port: number) => void): () => void;
-  /** Tells the guest the terminal's size; the virtio console passes it on. */
-  resize(columns: number, rows: number): void;
-}
-
-/** A stream of bytes between host and guest, by the name that `ports` or `serial` gave it. */
-export interface GuestPort {
-  /**
-   * Queues bytes; the guest takes them when it listens. `taken` is called when it has all of them, or will never have
-   * them since it restarts: whoever has much to say waits for that.
-   */
-  write(data: string | Uint8Array, taken?: () => void): void;
-  /** Calls `listener` with what the guest writes, in place of an earlier listener. The array belongs to it. */
-  onData(listener: (bytes: Uint8Array) => void): void;
-}
+export type { GuestConsole, GuestPort };
 
 /** What create.ts puts together. */
 export interface GuestParts {
@@ -92,9 +75,6 @@ export interface GuestParts {
 
 const NO_SYMBOLS: Symbols = { low: new Uint32Array(), high: new Uint32Array(), names: [] };
 
-/** After the panic message, how long a kernel may spin before it counts as dead, in guest seconds. */
-const PANIC_GRACE = 3;
-
 /** The CSR `time`, as getReg numbers it. */
 const TIME = Register.CSR + 0xc01;
 
@@ -118,7 +98,7 @@ export class Guest {
   readonly #shares: Shares;
   readonly #vsock: VsockDevice | undefined;
   readonly #memory: GuestMemory;
-  readonly #panic = new PanicWatch();
+  readonly #kernel: DeadKernel;
   readonly #executor: Executor | undefined;
   readonly #agent: AgentOnPort | undefined;
   readonly #listeners = new Set<(bytes: Uint8Array, port: number) => void>();
@@ -126,9 +106,6 @@ export class Guest {
   #end!: (info: ExitInfo) => void;
   #fail!: (error: unknown) => void;
   #isOver = false;
-  /** Guest tick at which the panic message was seen. */
-  #panicTick = 0;
-  #skippedAtPanic = 0n;
 
   /** Use createGuest(). */
   constructor(parts: GuestParts) {
@@ -144,8 +121,10 @@ export class Guest {
     // Whoever waits sees the error; a caller who never does is not to be killed by it.
     this.#ended.catch(() => {});
 
+    const { harts } = plan.config;
+    this.#kernel = new DeadKernel({ harts, engine: () => this.#engine, ticks: () => this.#ticks() });
     this.#ports = new ConsolePorts((bytes, port) => {
-      this.#seeConsole(bytes);
+      this.#kernel.see(bytes);
       for (const listener of this.#listeners) listener(bytes, port);
     });
     this.#disks = new Disks(backends, virtualClock, {
@@ -195,7 +174,14 @@ export class Guest {
     writeBudgets(this.#engine.view, plan.grants.budgets);
     parts.cpuTurns?.setWeight(plan.grants.cpuWeight);
     this.#loop = new RunLoop(this.#driven(), platform, this.#clock, plan.grants.cpuCap, parts.cpuTurns);
-    this.console = this.#consoleOf(parts.console);
+    this.console = guestConsole({
+      ...{ kind: parts.console, ports: this.#ports, listeners: this.#listeners, wake: () => this.#loop.wake() },
+      resize: (columns, rows) => {
+        if (this.#isOver) return;
+        this.#engine.exports.consoleResize(columns, rows);
+        this.#loop.wake();
+      },
+    });
     if (parts.exec) {
       this.#executor = new Executor({
         ports: this.#ports,
@@ -242,13 +228,7 @@ export class Guest {
   port(name: string): GuestPort {
     const port = this.#portNumber(name);
     if (port === undefined) throw new ParavaneError(`this guest has no port ${name}: name it in ports, or as serial`);
-    return {
-      write: (data, taken) => {
-        this.#ports.write(port, typeof data === "string" ? new TextEncoder().encode(data) : data, taken);
-        this.#loop.wake();
-      },
-      onData: (listener) => this.#ports.listen(port, listener),
-    };
+    return guestPort(port, { ports: this.#ports, wake: () => this.#loop.wake() });
   }
 
   /**
@@ -515,7 +495,7 @@ export class Guest {
       },
       run(budget) {
         const exit = engine.exports.run(budget);
-        if (guest.#panic.suspected) guest.#judgePanic(exit);
+        if (guest.#kernel.suspected && guest.#kernel.isDead(exit)) guest.#crash(panicCrash);
         return exit;
       },
       get deadline() {
@@ -537,25 +517,6 @@ export class Guest {
     };
   }
 
-  #consoleOf(kind: ConsoleKind): GuestConsole {
-    const port = portOf(kind);
-    return {
-      write: (data) => {
-        this.#ports.write(port, typeof data === "string" ? new TextEncoder().encode(data) : data);
-        this.#loop.wake();
-      },
-      onData: (listener) => {
-        this.#listeners.add(listener);
-        return () => this.#listeners.delete(listener);
-      },
-      resize: (columns, rows) => {
-        if (this.#isOver) return;
-        this.#engine.exports.consoleResize(columns, rows);
-        this.#loop.wake();
-      },
-    };
-  }
-
   /** An exit that needs more than another slice. True to go on. */
   #handle(exit: Exit): boolean {
     switch (exit) {
@@ -566,7 +527,7 @@ export class Guest {
       }
       case Exit.RESET:
         this.#ports.publish();
-        if (this.#panic.suspected) {
+        if (this.#kernel.suspected) {
           this.#crash(panicCrash);
           return false;
         }
@@ -588,32 +549,11 @@ export class Guest {
     }
   }
 
-  #seeConsole(bytes: Uint8Array): void {
-    const before = this.#panic.suspected;
-    this.#panic.see(bytes);
-    if (!before && this.#panic.suspected) {
-      this.#panicTick = this.#ticks();
-      this.#skippedAtPanic = this.#engine.view.getBigUint64(Machine.SKIPPED, true);
-    }
-  }
-
-  /** After the panic message: waiting or user mode show that the guest lives; spinning on shows that it does not. */
-  #judgePanic(exit: Exit): void {
-    const { exports, view } = this.#engine;
-    const waited = exit === Exit.IDLE || view.getBigUint64(Machine.SKIPPED, true) !== this.#skippedAtPanic;
-    if (waited) this.#panic.clear();
-    else {
-      const harts = Array.from({ length: this.#parts.plan.config.harts }, (_, hart) => hart);
-      this.#panic.look(harts.map((hart) => exports.getMode(hart) === 0 || exports.isWaiting(hart) !== 0));
-    }
-    if (this.#panic.suspected && this.#ticks() - this.#panicTick > PANIC_GRACE * Timebase.HZ) this.#crash(panicCrash);
-  }
-
   #crash(describe: (engine: Engine, inspect: Inspect, watch: PanicWatch) => GuestCrash): void {
     this.#ports.publish();
     const { low, high, names } = this.#parts.symbols ?? NO_SYMBOLS;
     this.#parts.inspect.setSymbols(low, high, names);
-    const crash = describe(this.#engine, this.#parts.inspect, this.#panic);
+    const crash = describe(this.#engine, this.#parts.inspect, this.#kernel.watch);
     this.#finish(crash);
   }
 

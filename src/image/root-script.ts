@@ -33,6 +33,7 @@ load_modules
 find_root || fail "no disk has the label ${ROOT_LABEL}: attach the root disk"
 modprobe -qa crc32c_generic ext4
 bb mount -t ext4 "$node" /mnt || fail "$node cannot be mounted: make the root disk anew"
-for place in proc sys dev; do bb mount --move /$place /mnt/$place; done
+# /proc is the last to go, as the shell finds its own tools through it.
+for place in sys dev proc; do bb mount --move /$place /mnt/$place; done
 exec /bin/busybox switch_root /mnt /sbin/init
 `;

@@ -2,7 +2,15 @@
 // Node has may have crept in. The bundle for browsers is tested as it is published.
 import { client } from "@mercuryworkshop/wisp-js/client";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { createGuest, defaultCommandLine, type Guest, OptionError, wispNet } from "../../dist/browser.js";
+import {
+  checkGuest,
+  createGuest,
+  defaultCommandLine,
+  type Guest,
+  hardwareModel,
+  OptionError,
+  wispNet,
+} from "../../dist/browser.js";
 import { CONTENT, WEB_NAME, WISP_PATH } from "./web.ts";
 
 const disk = new Uint8Array(4 * 1024 * 1024);
@@ -38,6 +46,16 @@ afterAll(() => guest?.close());
 
 it("refuses options that cannot work, like everywhere", async () => {
   await expect(createGuest({})).rejects.toThrow(OptionError);
+});
+
+it("tells what hardware the browser offers, and what a guest can drive of it", async () => {
+  const { devices, host } = await hardwareModel();
+  expect(devices.map(({ device }) => device)).toEqual(expect.arrayContaining(["virtio-blk", "nvme", "sbi-timer"]));
+  expect(host).toMatchObject({ files: false, sockets: false, tap: false, wasmThreads: true });
+  const [kernel, initrd] = await Promise.all([file("kernel"), file("initrd")]);
+  const verdicts = await checkGuest({ kernel, initrd });
+  const worksOf = (id: string) => verdicts.find(({ device }) => device === id)?.works;
+  expect(["virtio-blk", "/dev/paravane", "sbi-sta"].map(worksOf)).toEqual([true, true, false]);
 });
 
 it("boots Debian's kernel, runs commands, reads and writes disks, and rests", async () => {

@@ -26,7 +26,12 @@ describe("a kernel with every driver", () => {
   it("works with every form", async () => {
     const verdicts = await check(wholeKernel());
     expect(verdicts.filter(({ works }) => !works)).toEqual([]);
-    expect(verdicts.map(({ device }) => device)).toEqual(["isa", "pages", ...CATALOGUE.map(({ id }) => id)]);
+    expect(verdicts.map(({ device }) => device)).toEqual([
+      "isa",
+      "pages",
+      ...CATALOGUE.map(({ id }) => id),
+      "/dev/paravane",
+    ]);
     expect(verdicts.filter(({ chosen }) => chosen).map(({ function: name, device }) => [name, device])).toEqual([
       ["interrupts", "aia"],
       ["timer", "sbi-timer"],
@@ -45,6 +50,7 @@ describe("a kernel with every driver", () => {
       ["agent", "virtio-agent-port"],
       ["vsock", "virtio-vsock"],
       ["pci", "pcie"],
+      ["hypercalls", "/dev/paravane"],
     ]);
   });
 
@@ -194,7 +200,7 @@ describe("hostile images", () => {
       }
       const verdicts = await checkGuestOn(hardware, { kernel: badKernel, initrd: badInitrd }, unpack).catch((it) => it);
       if (verdicts instanceof Error) expect(verdicts.name).toMatch(/^(ImageError|DamagedArchive|BootError)$/);
-      else expect(verdicts).toHaveLength(2 + CATALOGUE.length);
+      else expect(verdicts).toHaveLength(2 + CATALOGUE.length + 1);
     }
   });
 });

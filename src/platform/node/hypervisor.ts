@@ -7,7 +7,7 @@ import { HostError } from "../../errors.ts";
 import type { Channel, Movable, PortLike } from "../../hypervisor/channel.ts";
 import type { WorkerHandle } from "../../hypervisor/hosted-guest.ts";
 import { Hypervisor, type HypervisorHost, type HypervisorOptions } from "../../hypervisor/hypervisor.ts";
-import { MIB, parseCodeCache, parseHotplug, parseMemory } from "../../machine/memory-size.ts";
+import { guestBytes } from "../../hypervisor/reserve.ts";
 import type { NodeGuestOptions, NodeNetOptions } from "./options.ts";
 
 /** A network device of a hosted guest: on a backend that its own worker opens, or on a switch of the hypervisor's. */
@@ -38,8 +38,6 @@ export interface HostedGuestOptions extends Omit<NodeGuestOptions, NotPlain> {
 
 /** Heap that JavaScript of a guest's worker may use: guests are WebAssembly, which is not part of it. */
 const WORKER_HEAP_MIB = 512;
-/** The engine's own memory (see bench/memory.ts). */
-const ENGINE_BYTES = 24 * MIB;
 const FOLDERS = ["./", "../../../dist/"];
 
 function workerFile(name: string): string {
@@ -77,21 +75,15 @@ function startWorker(name: string): WorkerHandle {
   };
 }
 
-const sizeOf = (size: number | string, parse: (text: string) => number) =>
-  typeof size === "number" ? size : parse(size);
-
-function bytesOf({ memory = "512M", hotplugMemory, pmem = [], codeCache = "16M" }: HostedGuestOptions): number {
+function bytesOf({ pmem = [], ...sized }: HostedGuestOptions): number {
   const persistent = pmem.map(({ path, bytes }) => {
     if (bytes !== undefined) return bytes.length;
     // A file that is not there is told when it is opened.
     return path !== undefined && existsSync(path) ? statSync(path).size : 0;
   });
-  return (
-    sizeOf(memory, parseMemory) +
-    (hotplugMemory === undefined ? 0 : parseHotplug(hotplugMemory)) +
-    persistent.reduce((sum, size) => sum + size, 0) +
-    parseCodeCache(codeCache) +
-    ENGINE_BYTES
+  return guestBytes(
+    sized,
+    persistent.reduce((sum, size) => sum + size, 0),
   );
 }
 

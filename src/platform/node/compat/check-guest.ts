@@ -7,11 +7,13 @@ import type { HardwareModel } from "../../../compat/hardware-model.ts";
 import { probeHardware } from "../../../compat/probe-hardware.ts";
 import { judge, type Verdict } from "../../../compat/verdict.ts";
 import { OptionError } from "../../../errors.ts";
+import type { Policy } from "../../../hypercall/policy.ts";
 import type { Form } from "../../../machine/catalogue-row.ts";
 import { buildDebianGuest } from "../debian/build.ts";
 import { type FileOrBytes, read, readHardware } from "../options.ts";
 import { nodePlatform } from "../platform.ts";
-import { rootSource } from "./root-source.ts";
+import { newestKernel } from "./boot-files.ts";
+import { openRoot } from "./root-source.ts";
 import { unpack } from "./unpack.ts";
 
 export interface CheckOptions {
@@ -21,14 +23,21 @@ export interface CheckOptions {
   kernel?: FileOrBytes;
   /** cpio archives, plain or packed. Without it what is in /boot of `root` beside the kernel. */
   initrd?: FileOrBytes;
-  /** The root file system: a folder, or a disk image with ext4. */
+  /** The root file system: a folder, or a disk image with ext4, EROFS or squashfs, partitioned or not. */
   root?: string;
   /** "opensbi" or "u-boot" (OpenSBI, then U-Boot), or firmware of your own. */
   firmware?: "opensbi" | "u-boot" | FileOrBytes | FileOrBytes[];
+  /**
+   * A flattened device tree (DTB) from which a program without an operating system, or firmware, takes its devices: what it
+   * names counts as driven. Alone, or with the program.
+   */
+  dtb?: FileOrBytes;
   /** The hardware that it is to run on: a model, or the path of a file with one. Default: this host. */
   hardware?: string | HardwareModel;
   /** Where the best form of each function begins. Default: "direct". */
   prefer?: Form;
+  /** What the guest may call, as createGuest() takes it. Default: everything. */
+  policy?: Policy;
   /** Hears of what takes long. */
   onNotice?(line: string): void;
 }
@@ -38,20 +47,12 @@ export function hardwareModel(): Promise<HardwareModel> {
   return probeHardware(nodePlatform);
 }
 
-/** The newest kernel in /boot, and the initrd of the same version. */
+/** The kernel that `root` would boot, and its initrd. */
 async function bootFiles(root: FileSource): Promise<{ kernel?: Uint8Array; initrd?: Uint8Array }> {
-  const names = await root.list("boot");
-  const kernels = names.filter((name) => /^(vmlinux|vmlinuz|Image)-/.test(name));
-  const versionOf = (name: string) => name.slice(name.indexOf("-") + 1);
-  kernels.sort((a, b) => versionOf(a).localeCompare(versionOf(b), "en", { numeric: true }));
-  const newest = kernels.at(-1);
-  if (newest === undefined) return {};
-  const version = versionOf(newest);
-  const initrd = [`initrd.img-${version}`, `initramfs-${version}.img`].find((name) => names.includes(name));
-  return {
-    kernel: await root.read(`boot/${newest}`),
-    initrd: initrd === undefined ? undefined : await root.read(`boot/${initrd}`),
-  };
+  const found = await newestKernel(root);
+  if (found === undefined) return {};
+  const { kernel, initrd } = found;
+  return { kernel: await root.read(kernel), initrd: initrd === undefined ? undefined : await root.read(initrd) };
 }
 
 /** What a guest can drive, read from the guest itself. */
@@ -63,7 +64,6 @@ export async function guestDrivers(options: CheckOptions): Promise<DriverSet> {
   const isOurs = firmware === "opensbi" || firmware === "u-boot";
   const progress = options.onNotice ?? (() => {});
   const debian = guest === "debian" || isOurs ? await buildDebianGuest({ progress }) : undefined;
-  const root = options.root === undefined ? undefined : rootSource(options.root);
   const stages = isOurs
     ? [debian?.opensbi.dynamic ?? "", ...(firmware === "u-boot" ? [debian?.uboot ?? ""] : [])]
     : firmware === undefined
@@ -73,16 +73,23 @@ export async function guestDrivers(options: CheckOptions): Promise<DriverSet> {
     kernel: options.kernel ?? (guest === "debian" ? debian?.kernel : undefined),
     initrd: options.initrd ?? (guest === "debian" ? debian?.initrd : undefined),
   };
-  const found = root !== undefined && wants.kernel === undefined ? await bootFiles(root) : {};
-  return readGuestDrivers(
-    {
-      kernel: wants.kernel === undefined ? found.kernel : await read(wants.kernel, "kernel"),
-      initrd: wants.initrd === undefined ? found.initrd : await read(wants.initrd, "initrd"),
-      firmware: await Promise.all(stages.map((file) => read(file as FileOrBytes, "firmware"))),
-      root,
-    },
-    unpack,
-  );
+  const root = options.root === undefined ? undefined : await openRoot(options.root, options.onNotice);
+  try {
+    const source = root?.source;
+    const found = source !== undefined && wants.kernel === undefined ? await bootFiles(source) : {};
+    return await readGuestDrivers(
+      {
+        kernel: wants.kernel === undefined ? found.kernel : await read(wants.kernel, "kernel"),
+        initrd: wants.initrd === undefined ? found.initrd : await read(wants.initrd, "initrd"),
+        firmware: await Promise.all(stages.map((file) => read(file as FileOrBytes, "firmware"))),
+        dtb: options.dtb === undefined ? undefined : await read(options.dtb, "dtb"),
+        root: source,
+      },
+      unpack,
+    );
+  } finally {
+    await root?.close();
+  }
 }
 
 /**
@@ -92,5 +99,6 @@ export async function guestDrivers(options: CheckOptions): Promise<DriverSet> {
 export async function checkGuest(options: CheckOptions): Promise<Verdict[]> {
   const { hardware } = options;
   const model = typeof hardware === "string" ? await readHardware(hardware) : (hardware ?? (await hardwareModel()));
-  return judge(await guestDrivers(options), model, options.prefer);
+  const { prefer, policy, firmware = [] } = options;
+  return judge(await guestDrivers(options), model, { prefer, policy, firmware: [firmware].flat().length > 0 });
 }

@@ -43,6 +43,15 @@ function debugfs(image: string, command: string): Promise<Buffer> {
   });
 }
 
+/** Whether this machine has debugfs. */
+export function hasDebugfs(): Promise<boolean> {
+  return new Promise((resolve) => {
+    const child = spawn("debugfs", ["-V"], { env: { ...process.env, PATH }, stdio: "ignore" });
+    child.on("error", () => resolve(false));
+    child.on("close", () => resolve(true));
+  });
+}
+
 export class Ext4Source implements FileSource {
   readonly name: string;
   /** As debugfs wants it: with the place of the file system in the image. */
