@@ -22,7 +22,7 @@ export interface HostedConfig {
 
 export type ToWorker =
   /** `ports` are those of the network devices that name a switch, in order. */
-  | { type: "boot"; config: HostedConfig; ports: PortLike[]; share: SharePlace }
+  | { type: "boot"; config: HostedConfig; ports: PortLike[]; share: SharePlace | undefined }
   | { type: "call"; id: number; name: CallName; args: unknown[] }
   | { type: "read" };
 
@@ -36,7 +36,7 @@ export type FromWorker =
 
 /** What the guest tells its worker, and asks of it. */
 export interface GuestListeners {
-  cpuTurns: CpuShare;
+  cpuTurns: CpuShare | undefined;
   onConsole(bytes: Uint8Array): void;
   onNotice(message: string): void;
   onReset(): void;
@@ -66,16 +66,15 @@ export function serveGuest<Config extends HostedConfig>(channel: Channel, host: 
   let guest: Guest | undefined;
   let cpuTurns: CpuShare | undefined;
 
-  const boot = async (config: Config, ports: PortLike[], share: SharePlace) => {
-    const turns = new CpuShare(share, host.now);
-    cpuTurns = turns;
+  const boot = async (config: Config, ports: PortLike[], share: SharePlace | undefined) => {
+    if (share !== undefined) cpuTurns = new CpuShare(share, host.now);
     const rest = [...ports];
     const nets = config.nets?.map(({ switch: lan, ...net }) => {
       const port = lan === undefined ? undefined : rest.shift();
       return port === undefined ? net : { ...net, backend: new SwitchLink(portChannel(port)) };
     });
     try {
-      guest = await host.create(nets === undefined ? config : { ...config, nets }, { ...listeners, cpuTurns: turns });
+      guest = await host.create(nets === undefined ? config : { ...config, nets }, { ...listeners, cpuTurns });
     } catch (error) {
       outbox.flush();
       post({ type: "failed", error: toWire(error) });

@@ -61,7 +61,7 @@ export interface HostedGuestParts<Config extends HostedConfig> {
   /** Connects a network device to the switch of this name; the port is for the worker. `disconnect` is for the guest's end. */
   connect(lan: string): { port: PortLike; disconnect(): void };
   /** A part in the sharing out of processor time, until the guest's run is over. */
-  takeShare(): { place: SharePlace; release(): void };
+  takeShare(): { place: SharePlace | undefined; release(): void };
   emit(event: GuestEvent): void;
   /** It is destroyed: its name and its memory are free. */
   released(guest: HostedGuest<Config>): void;
@@ -288,7 +288,7 @@ export class HostedGuest<Config extends HostedConfig = HostedConfig> {
     if (this.#state === "booting") this.#set("running");
   }
 
-  #sendConfig(ports: PortLike[], share: SharePlace): void {
+  #sendConfig(ports: PortLike[], share: SharePlace | undefined): void {
     try {
       this.#post({ type: "boot", config: this.config, ports, share }, ports);
     } catch (cause) {

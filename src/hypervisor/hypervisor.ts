@@ -48,7 +48,8 @@ export class Hypervisor<Config extends HostedConfig = HostedConfig> {
   readonly memory: number;
   /** Cores that all guests together may use. */
   readonly cores: number;
-  readonly #shares: CpuShares;
+  /** Absent where threads cannot share memory. */
+  readonly #shares: CpuShares | undefined;
   readonly #host: HypervisorHost<Config>;
   readonly #guests = new Map<string, HostedGuest<Config>>();
   readonly #reserved = new Map<string, number>();
@@ -66,7 +67,7 @@ export class Hypervisor<Config extends HostedConfig = HostedConfig> {
     }
     this.memory = memory;
     this.cores = cores;
-    this.#shares = new CpuShares(cores);
+    if (typeof SharedArrayBuffer !== "undefined") this.#shares = new CpuShares(cores);
     this.#host = host;
   }
 
@@ -103,8 +104,13 @@ export class Hypervisor<Config extends HostedConfig = HostedConfig> {
       startWorker: () => this.#host.startGuestWorker(),
       connect: (lan) => this.#connect(lan),
       takeShare: () => {
-        const place = this.#shares.take();
-        return { place, release: () => this.#shares.release(place) };
+        const place = this.#shares?.take();
+        return {
+          place,
+          release: () => {
+            if (place !== undefined) this.#shares?.release(place);
+          },
+        };
       },
       emit: (event) => this.#emit(event),
       released: () => {

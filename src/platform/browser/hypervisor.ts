@@ -76,6 +76,9 @@ const host: HypervisorHost<HostedGuestOptions> = {
       sized,
       pmem.reduce((sum, { bytes }) => sum + (bytes?.length ?? 0), 0),
     ),
+  get cores() {
+    return navigator.hardwareConcurrency || 1;
+  },
   get memory() {
     // In GiB, rounded and at most 8 (W3C Device Memory); a page is one of many on its device.
     const { deviceMemory = UNKNOWN_MEMORY } = navigator as { deviceMemory?: number };
@@ -85,8 +88,9 @@ const host: HypervisorHost<HostedGuestOptions> = {
 
 /**
  * A hypervisor: guests in Web Workers of their own, with a bound on the memory that they take together (default: half of
- * what the browser says that the device has).
- * @throws OptionError if `memory` is no number of bytes.
+ * what the browser says that the device has). In a page that is not cross-origin isolated there is no memory for guests to share
+ * processor time by: then weights mean nothing.
+ * @throws OptionError if `memory` is no number of bytes, or `cores` no number of cores.
  */
 export function createHypervisor(options: HypervisorOptions = {}): Hypervisor<HostedGuestOptions> {
   return new Hypervisor(host, options);
