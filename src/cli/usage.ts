@@ -8,7 +8,7 @@ const REWORDED: [RegExp, (...parts: string[]) => string][] = [
   // What our own parsers say mentions the value already where it matters.
   [
     /^option '(--[a-z]+)[^']*' argument '(.*)' is invalid\. (.*)$/s,
-    (option, value, why) => (why.includes(value) && value !== "" ? why : `${option} ${value || '""'}: ${why}`),
+    (option, value, why) => (mentions(why, value) ? why : `${option} ${value || '""'}: ${why}`),
   ],
   [
     /^command-argument value '(.*)' is invalid for argument '(.*)'\. (.*)$/s,
@@ -27,6 +27,12 @@ const REWORDED: [RegExp, (...parts: string[]) => string][] = [
         : `${command} takes ${most} argument${most === "1" ? "" : "s"}, and got ${got}: leave out the others`,
   ],
 ];
+
+/** Does the text name the value, and not just hold it, as "1024" holds "0"? */
+function mentions(text: string, value: string): boolean {
+  const at = value === "" ? -1 : text.indexOf(value);
+  return at >= 0 && !/\w/.test(text.charAt(at - 1)) && !/\w/.test(text.charAt(at + value.length));
+}
 
 /** `choices` of an option come as a list without advice. */
 function advise(text: string): string {

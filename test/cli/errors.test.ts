@@ -52,7 +52,7 @@ describe("mistakes of usage end with status 2", () => {
     [["run", "--disk", "x.img,if=scsi"], /"if=scsi" is not known/],
     [["compare", "--svg", "/tmp/x.svg"], /--svg draws what --overtax finds: give both/],
     [["compare", "--overtax", "--suite", "timer"], /--overtax has a guest and workloads of its own/],
-    [["serve", "--socket", "/tmp/x", "--cores", "0"], /whole number from 1 to 1024/],
+    [["serve", "--socket", "/tmp/x", "--cores", "0"], /--cores 0: write a whole number from 1 to 1024/],
     [["compare", "--guest", "probe", "--irqchip", "aia"], /the probe drives a PLIC alone/],
     [["run", "--irqchip", "apic"], /--irqchip apic: write plic or aia;/],
     [["run", "--net", "nowhere"], /network "nowhere" is not known: write/],
