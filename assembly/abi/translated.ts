@@ -81,6 +81,13 @@ export const enum RegionNumber {
   END = 4096,
 }
 
+/** What a module's own table holds: the way to go on in the engine, and the way to other translated functions. */
+export const enum Element {
+  GO_ON,
+  CALL,
+  END,
+}
+
 /** What must hold when a region is entered. */
 export const enum RegionFlag {
   /** floatReady: it has floating-point instructions. */

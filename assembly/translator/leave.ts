@@ -1,7 +1,7 @@
 // How translated code ends: registers written back, and the address to go on at with the
 // steps left. Bit 0 of the address says that the interpreter must do the instruction there.
 import { HartAt, Machine } from "../abi/layout";
-import { Way } from "../abi/translated";
+import { Element, Way } from "../abi/translated";
 import { canMove } from "../code/regions";
 import { hart, Hart } from "../hart/state";
 import { fixedJumps, INDEX_FOLD, INDEX_MASK, INDEX_SHIFT, jumpOffset, jumpTag } from "../hart/jumps";
@@ -18,10 +18,7 @@ export const INTERPRET: u64 = 1;
 /** Of the address that goOn() is to come back to: the instruction is a call to the hypervisor. */
 export const HYPERCALL: u64 = 1;
 
-/** What a module's table holds: the way to go on in the engine, and the way to other translated functions. */
-const enum Element { GO_ON = 0, CALL = 1 }
-export const ELEMENTS: u32 = 2;
-/** Their types, and that of translated functions. */
+/** Types of translated functions, and of what they call through their table. */
 export const enum FunctionType { TRANSLATED = 0, GO_ON = 1, CALL = 2 }
 
 /** Calls what is on the stack behind its arguments: the way to other translated functions. */

@@ -1,7 +1,8 @@
-// Translated functions become WebAssembly in batches: one module costs the host some 500 us,
+// Translated functions become WebAssembly in batches: one module costs the host some 250 us,
 // each of its functions a few. When modules or bytes run out, those go whose regions are all
 // dropped, and then a clock hand evicts a module that nothing entered since it last came by.
 import { Machine, Tier } from "../abi/layout";
+import { Element } from "../abi/translated";
 import { markHead } from "../code/predecode";
 import { dropOlder, dropRegion, MAX_REGIONS, regionAt, regionPage, RegionState } from "../code/regions";
 import { clearAllJumps } from "../hart/jumps";
@@ -12,7 +13,7 @@ import { forgetFunctions, installModule } from "./host";
 import { writeLocals } from "./locals";
 import { keepRecord, loggedBytes } from "./log";
 import { Section, Type, Wasm } from "./wasm";
-import { ELEMENTS, FunctionType } from "./leave";
+import { FunctionType } from "./leave";
 import { byte, cursor, moveTo, unsigned } from "./writer";
 
 /** Functions of a module. */
@@ -256,7 +257,7 @@ function endSection(at: usize, id: Section): void {
 }
 
 /**
- * "e" "m" the memory, and "e" "t" a table of what leave.ts calls. An imported function would cost more than all of
+ * "e" "m" the memory, and "e" "t" a table of what leave.ts calls (Element). An imported function would cost more than all of
  * a small module: V8 compiles a way to JavaScript for it (130 us), even if it is WebAssembly.
  */
 function writeImports(): void {
@@ -271,7 +272,7 @@ function writeImports(): void {
   byte(1);
   byte(Type.FUNCTION_REFERENCE);
   byte(0);
-  unsigned(ELEMENTS);
+  unsigned(Element.END);
   endSection(at, Section.IMPORT);
 }
 

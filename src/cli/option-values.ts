@@ -37,22 +37,15 @@ export const seed = checked((text: string) => {
   return BigInt(text);
 });
 
-export const memory = checked((text: string) => {
-  parseMemory(text);
-  return text;
-});
+/** Text that `parse` finds nothing wrong with, as it is. */
+function sound(parse: (text: string) => unknown): (text: string) => string {
+  return checked((text) => {
+    parse(text);
+    return text;
+  });
+}
 
-export const hotplugMemory = checked((text: string) => {
-  parseHotplug(text);
-  return text;
-});
-
-export const codeCache = checked((text: string) => {
-  parseCodeCache(text);
-  return text;
-});
-
-export const cpu = checked((text: string) => {
-  parseCpu(text);
-  return text;
-});
+export const memory = sound(parseMemory);
+export const hotplugMemory = sound(parseHotplug);
+export const codeCache = sound(parseCodeCache);
+export const cpu = sound(parseCpu);

@@ -4,7 +4,7 @@
 // Modules do not import that table: V8 would copy all of it into each instance (some 400 us), and keep every instance
 // that ever had it alive. They import one of their own, with a function that calls what is there, and the way into the engine.
 import { Machine } from "../../assembly/abi/layout.ts";
-import { RegionNumber } from "../../assembly/abi/translated.ts";
+import { Element, RegionNumber } from "../../assembly/abi/translated.ts";
 
 /** What the engine imports as `translated`. */
 export interface TranslatedCode {
@@ -94,9 +94,9 @@ export function translatedCode(
   const enter = only(entryModule());
   const call = only(callModule());
   const waysOut = () => {
-    const ways = new WebAssembly.Table({ element: "anyfunc", initial: 2, maximum: 2 });
-    ways.set(0, goOn());
-    ways.set(1, call);
+    const ways = new WebAssembly.Table({ element: "anyfunc", initial: Element.END, maximum: Element.END });
+    ways.set(Element.GO_ON, goOn());
+    ways.set(Element.CALL, call);
     return ways;
   };
 

@@ -20,6 +20,9 @@ export interface HostedConfig {
   nets?: SwitchNet[];
 }
 
+/** Options of createGuest() that cannot be sent to a worker, or are the worker's own. */
+export type NotPlain = "devices" | "hypercalls" | "onOutput" | keyof GuestListeners;
+
 export type ToWorker =
   /** `ports` are those of the network devices that name a switch, in order. */
   | { type: "boot"; config: HostedConfig; ports: PortLike[]; share: SharePlace | undefined }

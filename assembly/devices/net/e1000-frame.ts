@@ -6,6 +6,9 @@
 import { NetHeader, NetHeaderFlag } from "../../abi/net";
 import { byteAt, fold, sumBytes, sumRange, swap16 } from "./e1000-checksum";
 import { E1000, Rxcsum } from "./e1000-state";
+import {
+  be16, ETHERNET_HEADER, IPV4_HEADER, IPV6_HEADER, PROTOCOL_TCP, PROTOCOL_UDP, TAG, TYPE, TYPE_IPV4, TYPE_IPV6, TYPE_VLAN,
+} from "./headers";
 
 export const enum RxStatus {
   DD = 1 << 0,
@@ -23,16 +26,6 @@ const enum RxError {
   IPE = 1 << 6,
 }
 
-const ETHERNET_HEADER: u32 = 14;
-const TYPE: u32 = 12;
-const TAG: u32 = 4;
-const TYPE_IPV4: u32 = 0x0800;
-const TYPE_IPV6: u32 = 0x86dd;
-const TYPE_VLAN: u32 = 0x8100;
-const IPV4_HEADER: u32 = 20;
-const IPV6_HEADER: u32 = 40;
-const PROTOCOL_TCP: u32 = 6;
-const PROTOCOL_UDP: u32 = 17;
 const GOOD: u32 = 0xffff;
 /** What is no sum. */
 const UNKNOWN: u32 = 0xffff_ffff;
@@ -47,12 +40,6 @@ let part: u32 = 0;
 let partEnd: u32 = 0;
 let partProtocol: u32 = 0;
 let pseudo: u64 = 0;
-
-// @ts-ignore: decorator
-@inline
-function be16(at: usize): u32 {
-  return bswap<u16>(load<u16>(at));
-}
 
 /** A number of 16 bits as it counts in a sum of words as they lie in memory. */
 // @ts-ignore: decorator

@@ -8,6 +8,9 @@
 import { NetAt, NetCut, NetHeader, NetHeaderFlag, NetOffload, NetRoom, NET_FRAME_MAX, NET_PORTS } from "../../abi/net";
 import { Dev } from "../../abi/device";
 import { fold, sumBytes, swap16 } from "./e1000-checksum";
+import {
+  be16, ETHERNET_HEADER, IPV4_HEADER, IPV6_HEADER, PROTOCOL_TCP, putBe16, TAG, TYPE, TYPE_VLAN,
+} from "./headers";
 import { netDeliver, netOffloads, netRoom } from "./ports";
 
 const FRAME: usize = <usize>NetCut.FRAME;
@@ -17,14 +20,6 @@ const HEAD_SIZE: u32 = <u32>NetCut.HEAD_SIZE;
 const HEADER: usize = <usize>Dev.NET + <usize>NetAt.HEADER_IN;
 const PEEK: usize = <usize>Dev.NET + <usize>NetAt.PEEK;
 const PEEK_SIZE: u32 = <u32>NetAt.PEEK_SIZE;
-
-const ETHERNET_HEADER: u32 = 14;
-const TAG: u32 = 4;
-const TYPE: u32 = 12;
-const TYPE_VLAN: u32 = 0x8100;
-const IPV4_HEADER: u32 = 20;
-const IPV6_HEADER: u32 = 40;
-const PROTOCOL_TCP: u32 = 6;
 
 const enum Ip4 {
   TOTAL_LENGTH = 2,
@@ -60,18 +55,6 @@ let headers: u32 = 0;
 let size: u32 = 0;
 /** Sum of what is the same in each segment's pseudo header. */
 let pseudo: u64 = 0;
-
-// @ts-ignore: decorator
-@inline
-function be16(at: usize): u32 {
-  return bswap<u16>(load<u16>(at));
-}
-
-// @ts-ignore: decorator
-@inline
-function putBe16(at: usize, value: u32): void {
-  store<u16>(at, bswap<u16>(<u16>value));
-}
 
 /**
  * Cuts the frame of `length` bytes at NetCut.FRAME, whose header is at NetAt.HEADER_IN, and delivers its segments from

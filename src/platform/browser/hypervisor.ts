@@ -1,6 +1,7 @@
 // Guests in Web Workers.
 import type { DiskOptions, GuestOptions, NetOptions, PmemOptions } from "../../guest/options.ts";
 import type { Channel, Movable, PortLike } from "../../hypervisor/channel.ts";
+import type { NotPlain } from "../../hypervisor/guest-worker.ts";
 import type { WorkerHandle } from "../../hypervisor/hosted-guest.ts";
 import { Hypervisor, type HypervisorHost, type HypervisorOptions } from "../../hypervisor/hypervisor.ts";
 import { guestBytes } from "../../hypervisor/reserve.ts";
@@ -12,7 +13,6 @@ export interface HostedNetOptions extends Omit<NetOptions, "backend" | "pcap"> {
   switch?: string;
 }
 
-type NotPlain = "devices" | "hypercalls" | "onConsole" | "onOutput" | "onNotice" | "onReset" | "onRefusal";
 type Replaced = "nets" | "disks" | "pmem" | "shares" | "vsock";
 
 /**

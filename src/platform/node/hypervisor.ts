@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { MessageChannel, Worker } from "node:worker_threads";
 import { HostError } from "../../errors.ts";
 import type { Channel, Movable, PortLike } from "../../hypervisor/channel.ts";
+import type { NotPlain } from "../../hypervisor/guest-worker.ts";
 import type { WorkerHandle } from "../../hypervisor/hosted-guest.ts";
 import { Hypervisor, type HypervisorHost, type HypervisorOptions } from "../../hypervisor/hypervisor.ts";
 import { guestBytes } from "../../hypervisor/reserve.ts";
@@ -20,19 +21,8 @@ export interface HostedNetOptions extends Omit<NodeNetOptions, "backend" | "pcap
   pcap?: string;
 }
 
-type NotPlain =
-  | "nets"
-  | "devices"
-  | "hypercalls"
-  | "onConsole"
-  | "onOutput"
-  | "onNotice"
-  | "onReset"
-  | "onRefusal"
-  | "cpuTurns";
-
 /** What a hosted guest is made of: createGuest()'s options, as far as they are plain data. Files are given by path. */
-export interface HostedGuestOptions extends Omit<NodeGuestOptions, NotPlain> {
+export interface HostedGuestOptions extends Omit<NodeGuestOptions, NotPlain | "nets"> {
   nets?: HostedNetOptions[];
 }
 
