@@ -278,6 +278,12 @@ export function leaveInstead(b: Block, n: u32): void {
   newBlock(pc);
 }
 
+/** Decoded entry that block `b` begins at, on one of the region's pages; 0 if it is on none. */
+export function entryOf(b: Block): usize {
+  const k = pageOf(b.pc);
+  return k < 0 ? 0 : <usize>load<u32>(pageSlot(k), 12) + ((<usize>b.pc & 0xfff) << SCALE);
+}
+
 function instructionAt(pc: u64): i32 {
   const k = pageOf(pc);
   return k < 0 ? -1 : <i32>load<u16>(place(k, pc)) - 1;

@@ -19,6 +19,11 @@ export function resetHeat(): void {
   }
 }
 
+/** Forgets the arrivals at entry `p`: what is there is part of a region now, which may be all that it needs. */
+export function coolDown(p: usize): void {
+  store<u16>(HEAT + ((p >> SCALE) & HEAT_MASK), 0);
+}
+
 /** Counts an arrival at entry `p`. True if now is the time to translate. */
 // @ts-ignore: decorator
 @inline

@@ -10,10 +10,11 @@ import { plainLoads, setPlainLoads } from "./address";
 import { emitBlocks, isTooLarge } from "./blocks";
 import { BODY, MAX_INSNS } from "./buffers";
 import {
-  discover, hasArithmetic, hasFloat, hasSlowFloat, insnCount, pageAddress, pageCount, pageIndexOf, pageUsed,
+  blockCount, discover, entryOf, hasArithmetic, hasFloat, hasSlowFloat, insnCount, pageAddress, pageCount, pageIndexOf, pageUsed,
 } from "./discover";
 import { analyse } from "./flow";
 import { blockAt, insnAt } from "./insn";
+import { coolDown } from "./heat";
 import { Kind } from "./kind";
 import { setTailCalls } from "./leave";
 import { resetLocals } from "./locals";
@@ -23,8 +24,8 @@ import { cursor, moveTo } from "./writer";
 
 /** Regions smaller than this are retried no further when they do not fit. */
 const FEWEST_INSNS: u32 = 16;
-/** Bytes of a body: TurboFan needs 3 ms for 4 KiB, 36 ms for 17 KiB. */
-const MOST_WASM: usize = 6144;
+/** Bytes of a body: TurboFan needs 3 ms for 4 KiB, 36 ms for 17 KiB. An interpreter's loop in one region is worth more than that. */
+const MOST_WASM: usize = 12288;
 
 // @ts-ignore: decorator
 @inline
@@ -94,4 +95,15 @@ function record(pc: u64, mode: u32, fast: bool): void {
     if (pageUsed(k)) addPage(id, pageIndexOf(k), <i64>(pageAddress(k) >> 12) - first);
   }
   addFunction(id);
+  coolBlocks();
+}
+
+/** Loops around each other become hot at about the same time, and one region holds them all: the others' heads are to show that they need their own. */
+function coolBlocks(): void {
+  for (let n: u32 = 1; n < blockCount; n++) {
+    const b = blockAt(n);
+    if (b.count == 0) continue;
+    const p = entryOf(b);
+    if (p != 0) coolDown(p);
+  }
 }
