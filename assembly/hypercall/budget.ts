@@ -7,6 +7,9 @@ import { ticks } from "../clock";
 /** Whoever must wait waits for what comes in a millisecond, in ticks: to be back for every token would take the time of all others. */
 const BATCH: u64 = Timebase.HZ / 1000;
 
+/** Tokens of a bucket without a limit, so that the way of every call need not ask whether there is one. */
+const ENDLESS: i64 = 1 << 62;
+
 // @ts-ignore: decorator
 @inline
 export function budgetAt(n: u32): usize {
@@ -23,14 +26,18 @@ export function isLimited(n: u32): bool {
 // @ts-ignore: decorator
 @inline
 function isOpen(bucket: usize): bool {
-  return load<u64>(bucket, BucketAt.SIZE) == 0 || load<i64>(bucket, BucketAt.TOKENS) > 0 || fill(bucket);
+  return load<i64>(bucket, BucketAt.TOKENS) > 0 || fill(bucket);
 }
 
-/** Nothing is left: adds what has come with time. True if there is something now. */
+/** Nothing is left: adds what has come with time, or no end of it where there is no limit. True if there is something now. */
 function fill(bucket: usize): bool {
+  const size = load<u64>(bucket, BucketAt.SIZE);
+  if (size == 0) {
+    store<i64>(bucket, ENDLESS, BucketAt.TOKENS);
+    return true;
+  }
   const now = ticks();
   const filled = load<u64>(bucket, BucketAt.FILLED);
-  const size = load<u64>(bucket, BucketAt.SIZE);
   const period = load<u64>(bucket, BucketAt.REFILL);
   const tokens = load<i64>(bucket, BucketAt.TOKENS);
   // After a reset on the virtual clock time begins anew.
@@ -79,7 +86,7 @@ export function takeOperation(n: u32): i32 {
 // @ts-ignore: decorator
 @inline
 function take(bucket: usize, tokens: i64): void {
-  if (load<u64>(bucket, BucketAt.SIZE) != 0) store<i64>(bucket, load<i64>(bucket, BucketAt.TOKENS) - tokens, BucketAt.TOKENS);
+  store<i64>(bucket, load<i64>(bucket, BucketAt.TOKENS) - tokens, BucketAt.TOKENS);
 }
 
 /** Takes operations and bytes off budget `n` and the guest's; below 0 they come back. */
