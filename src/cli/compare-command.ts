@@ -1,8 +1,9 @@
 // paravane compare [--guest debian|probe] [--suite NAME,...] [--json [F]] [--quick]
-// paravane compare --overtax [--svg F] [--json [F]] [--quick]
+// paravane compare --overtax [--noisy N] [--svg F] [--json [F]] [--quick]
 import { Command, InvalidArgumentError, Option } from "commander";
 import { SUITES, type Suite } from "../compare/index.ts";
 import { type CompareArguments, compare } from "./compare.ts";
+import { wholeNumber } from "./option-values.ts";
 
 function suites(text: string): Suite[] {
   const names = text.split(",");
@@ -30,6 +31,11 @@ export function compareCommand(shared: Option[]): Command {
     .option(
       "--overtax",
       "instead, what noisy guests cost a quiet one as they raise their call rate, with and without budgets",
+    )
+    .addOption(
+      new Option("--noisy <n>", "noisy guests of --overtax at a time, 1 to 16 (default: one a core)").argParser(
+        wholeNumber(1, 16),
+      ),
     )
     .option("--svg <file>", "draws what --overtax finds")
     .option("--quiet", "no progress on stderr")

@@ -27,6 +27,8 @@ export interface CompareArguments {
   quick?: boolean;
   quiet?: boolean;
   overtax?: boolean;
+  /** Noisy guests at a time. */
+  noisy?: number;
   /** A file for the picture of --overtax. */
   svg?: string;
 }
@@ -90,6 +92,7 @@ function interrupted(): { promise: Promise<never>; stop: () => void } {
 async function compareOvertax({
   json,
   svg,
+  noisy,
   quick = false,
   quiet,
   suite,
@@ -109,6 +112,7 @@ async function compareOvertax({
     const running = overtax({
       probe: programPath("probe/probe.elf"),
       machine: machine(),
+      noisyGuests: noisy,
       quick,
       progress: quiet ? () => {} : say,
     });
@@ -124,6 +128,7 @@ async function compareOvertax({
 export async function compare(options: CompareArguments): Promise<void> {
   if (options.overtax) return compareOvertax(options);
   if (options.svg !== undefined) throw new Ending(Status.USAGE, "--svg draws what --overtax finds: give both");
+  if (options.noisy !== undefined) throw new Ending(Status.USAGE, "--noisy is for --overtax: give both");
   const started = performance.now();
   const progress = options.quiet ? () => {} : say;
   // Found out before minutes of measuring: the file can be written.

@@ -26,6 +26,7 @@ export function overtaxHost(probe: string): OvertaxHost & { remove(): void } {
 
 export interface OvertaxRun {
   probe: string;
+  noisyGuests?: number;
   machine: Record<string, string | number>;
   quick: boolean;
   progress(line: string): void;

@@ -50,6 +50,8 @@ describe("mistakes of usage end with status 2", () => {
     [["run", "--cpu", "rv64,sstc=maybe"], /write NAME=on or NAME=off/],
     [["run", "--cpu", "rv64,avx=on"], /"avx" is not known/],
     [["run", "--disk", "x.img,if=scsi"], /"if=scsi" is not known/],
+    [["compare", "--noisy", "1"], /--noisy is for --overtax: give both/],
+    [["compare", "--overtax", "--noisy", "0"], /--noisy 0: write a whole number from 1 to 16/],
     [["compare", "--svg", "/tmp/x.svg"], /--svg draws what --overtax finds: give both/],
     [["compare", "--overtax", "--suite", "timer"], /--overtax has a guest and workloads of its own/],
     [["serve", "--socket", "/tmp/x", "--cores", "0"], /--cores 0: write a whole number from 1 to 1024/],

@@ -59,7 +59,7 @@ describe("overtax", () => {
     };
     try {
       const amounts = { warm: 20, settle: 20, closed: 200, open: 100 };
-      const found = await runRound(watched, noise, true, [1, 10], amounts);
+      const found = await runRound(watched, noise, { budgeted: true, noisyGuests: 1, steps: [1, 10], amounts });
       expect(found.map(({ times }) => times)).toEqual([0, 1, 10, 0]);
       for (const { throughput, p50, p99 } of found) {
         expect(throughput).toBeGreaterThan(0);
@@ -83,6 +83,7 @@ describe("overtax", () => {
   it("writes a table, with what it comes to", () => {
     const text = formatOvertax(RESULT);
     expect(text).toContain("A quiet guest beside 2 noisy ones on 2 cores");
+    expect(formatOvertax({ ...RESULT, noisyGuests: 1 })).toContain("A quiet guest beside a noisy one on 2 cores");
     expect(text).toMatch(/^10x +200,000 +1,000 +2,500 +50 % +#{10} +200 +4,400 +11\.00$/m);
     expect(text).toMatch(/^silent +5,000 +100 % +#{20} +200 +400 +1\.00$/m);
     expect(text).toContain(

@@ -1,6 +1,7 @@
 // An overtax result as a picture (SVG): for each kind of noise what is left of the quiet guest's throughput, and how many times
 // its p99 grows, over the rate of the noise.
 import type { Overtax, OvertaxRow, QuietFigures } from "./result.ts";
+import { noisyWords } from "./table.ts";
 
 const PANEL = { width: 420, height: 190, left: 60, top: 64, gapX: 80, gapY: 74 };
 const SERIES = [
@@ -100,7 +101,7 @@ export function drawOvertax({ rows, cores, noisyGuests }: Overtax): string {
     .limit { stroke: #33415c; stroke-dasharray: 5 4; fill: none }
   </style>
   <rect width="${whole[0]}" height="${whole[1]}" fill="#ffffff"/>
-  <text class="title" x="${left}" y="30" font-size="17">A quiet guest beside ${noisyGuests} noisy ones on ${cores} cores; dashed: what is promised with budgets</text>
+  <text class="title" x="${left}" y="30" font-size="17">A quiet guest beside ${noisyWords(noisyGuests)} on ${cores} cores; dashed: what is promised with budgets</text>
   ${[...legend, ...panels].join("\n  ")}
 </svg>
 `;

@@ -13,6 +13,8 @@ export { formatOvertax } from "./table.ts";
 export interface OvertaxOptions {
   host: OvertaxHost;
   machine: Record<string, string | number>;
+  /** How many noisy guests at a time (default: one a core, so that cores are short). */
+  noisyGuests?: number;
   /** One round, shorter stretches. */
   quick?: boolean;
   /** Hears of each round. */
@@ -26,6 +28,7 @@ const ROUNDS = 3;
 export async function runOvertax({
   host,
   machine,
+  noisyGuests,
   quick = false,
   progress = () => {},
 }: OvertaxOptions): Promise<Overtax> {
@@ -33,6 +36,7 @@ export async function runOvertax({
   const rounds = quick ? 1 : ROUNDS;
   const hypervisor = host.createHypervisor();
   const { cores } = hypervisor;
+  const noisy = noisyGuests ?? cores;
   await hypervisor.close();
 
   const rows: OvertaxRow[] = [];
@@ -42,12 +46,14 @@ export async function runOvertax({
       // In turns, so that what else goes on in this machine falls on both.
       for (const kind of ["without", "with"] as const) {
         progress(`${noise.what}, ${kind} budgets, round ${round + 1} of ${rounds}`);
-        samples[kind].push(await runRound(host, noise, kind === "with", STEPS, amounts));
+        samples[kind].push(
+          await runRound(host, noise, { budgeted: kind === "with", noisyGuests: noisy, steps: STEPS, amounts }),
+        );
       }
     }
     rows.push(rowOf(noise, samples.with, samples.without));
   }
-  return { schema: OVERTAX_SCHEMA, machine, cores, noisyGuests: cores, quiet: QUIET, rows };
+  return { schema: OVERTAX_SCHEMA, machine, cores, noisyGuests: noisy, quiet: QUIET, rows };
 }
 
 function rowOf({ name, what, budget }: Noise, withBudgets: Measured[][], withoutBudgets: Measured[][]): OvertaxRow {

@@ -8,7 +8,7 @@ export const STEPS = [1, 2, 5, 10] as const;
 export interface Overtax {
   schema: typeof OVERTAX_SCHEMA;
   machine: Record<string, string | number>;
-  /** Cores that the guests share, and noisy guests: one a core, so that they are short. */
+  /** Cores that the guests share, and noisy guests at a time: with one a core they are short. */
   cores: number;
   noisyGuests: number;
   /** What the quiet guest does, for people. */

@@ -1,5 +1,5 @@
-// One round of one kind of noise: a quiet guest that goes through all steps, and for each step as many noisy guests as there
-// are cores. All run in workers of one hypervisor. What they contend for is the cores, the thread that manages them and takes
+// One round of one kind of noise: a quiet guest that goes through all steps, and for each step noisy guests of its
+// rate. All run in workers of one hypervisor. What they contend for is the cores, the thread that manages them and takes
 // their output, and the host's disk.
 import {
   type Noise,
@@ -66,20 +66,24 @@ class Report {
   }
 }
 
+export interface Round {
+  /** Have the noisy guests a budget? */
+  budgeted: boolean;
+  noisyGuests: number;
+  /** Of their budget that they want, in turn. */
+  steps: readonly number[];
+  amounts: QuietAmounts;
+}
+
 /** Measures beside silent neighbours, `steps`, and silent ones again; in this order. */
-export async function runRound(
-  host: OvertaxHost,
-  noise: Noise,
-  budgeted: boolean,
-  steps: readonly number[],
-  amounts: QuietAmounts,
-): Promise<Measured[]> {
+export async function runRound(host: OvertaxHost, noise: Noise, round: Round): Promise<Measured[]> {
+  const { steps, amounts } = round;
   const kernel = await host.readProbe();
   const common = { kernel, memory: "16M", codeCache: "4M", disks: [{ path: host.diskPath, readOnly: true as const }] };
   const hypervisor = host.createHypervisor();
   try {
     const groups: OvertaxGuest[][] = [];
-    for (const times of steps) groups.push(await bootNoise(hypervisor, common, noise, times, budgeted));
+    for (const times of steps) groups.push(await bootNoise(hypervisor, common, noise, times, round));
     const plan = [0, ...steps, 0].map((times) => ({ times, guests: times === 0 ? [] : groups[steps.indexOf(times)] }));
     return await measure(host, hypervisor, { ...common, append: quietArgs(amounts, plan.length) }, noise, plan);
   } finally {
@@ -93,10 +97,10 @@ async function bootNoise(
   common: Omit<OvertaxGuestOptions, "append">,
   noise: Noise,
   times: number,
-  budgeted: boolean,
+  { budgeted, noisyGuests }: Round,
 ): Promise<OvertaxGuest[]> {
   const policy = budgeted ? noisePolicy(noise) : undefined;
-  const guests = Array.from({ length: hypervisor.cores }, (_, n) =>
+  const guests = Array.from({ length: noisyGuests }, (_, n) =>
     hypervisor.create(`noisy-${times}-${n}`, { ...common, append: noiseArgs(noise, times), policy }),
   );
   for (const guest of guests) {

@@ -57,10 +57,15 @@ export function overtaxConclusion({ rows }: Overtax): string[] {
   });
 }
 
+/** "2 noisy ones", and a proper word for one. */
+export function noisyWords(count: number): string {
+  return count === 1 ? "a noisy one" : `${count} noisy ones`;
+}
+
 export function formatOvertax(overtax: Overtax): string {
   const { cores, noisyGuests, quiet, rows } = overtax;
   const head = [
-    `A quiet guest beside ${noisyGuests} noisy ones on ${cores} cores, each in a worker of its own.`,
+    `A quiet guest beside ${noisyWords(noisyGuests)} on ${cores} cores, each in a worker of its own.`,
     `Quiet: ${quiet}.`,
     "asked and done: operations a second of each noisy guest; left and p99 times: against silent neighbours in the same round",
     "",
