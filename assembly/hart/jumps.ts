@@ -6,13 +6,18 @@
 //          u32 function  index in the table of translated functions: the number of its region (code/regions.ts)
 //          u32 flags     GLOBAL if all its pages are
 //
-// A log of filled entries makes a flush cost what was filled, as for the TLB.
+// A log of filled entries makes a flush cost what was filled, as for the TLB. Behind it are two maps, bytes by a hash of an address:
+// of pages, and of what lies in 2 MiB, that cached functions run on, so that a change elsewhere takes nothing away.
 import { Layout } from "../abi/layout";
 import { currentHart, hart, hartCount, hartOf } from "./state";
 
 const ENTRIES: u32 = 4096;
 const LOG: u32 = ENTRIES * 16;
-const SIZE: u32 = LOG + ENTRIES * 2;
+/** A map has a byte for each page, or 2 MiB, by the lowest bits of its number. */
+export const MAP_SIZE: u32 = 4096;
+const PAGE_MAP: u32 = LOG + ENTRIES * 2;
+const SUPERPAGE_MAP: u32 = PAGE_MAP + MAP_SIZE;
+const SIZE: u32 = SUPERPAGE_MAP + MAP_SIZE;
 /** Where the tables of all harts end. */
 export const JUMPS_END: usize = <usize>Layout.TRANSLATOR + SIZE * <u32>Layout.MAX_HARTS;
 /** Bits of an address that choose its entry, once shifted. */
@@ -70,11 +75,25 @@ export function fillJump(pc: u64, mode: u32, region: u32, global: bool): void {
 /** Remembers that a cached function runs on the page of `va`, cut from one of 2^sizeLog2 bytes. */
 export function noteJumpPage(va: u64, sizeLog2: u32): void {
   const s = hart();
-  s.jumpPages |= pageBit(va);
-  if (sizeLog2 > 12) s.jumpSuperpages |= regionsOf(va, sizeLog2);
+  store<u8>(s.jumps + PAGE_MAP + pagePlace(va), 1);
+  if (sizeLog2 > 21) s.jumpGigapages |= regionsOf(va, sizeLog2);
+  else if (sizeLog2 > 12) store<u8>(s.jumps + SUPERPAGE_MAP + superpagePlace(va), 1);
 }
 
-/** One of 64 bits for the GiB that holds `va`: whether pieces of superpages near it may be cached. */
+// @ts-ignore: decorator
+@inline
+function pagePlace(va: u64): u32 {
+  return (<u32>(va >> 12)) & (MAP_SIZE - 1);
+}
+
+/** Byte of a map for the 2 MiB that hold `va`. */
+// @ts-ignore: decorator
+@inline
+export function superpagePlace(va: u64): u32 {
+  return (<u32>(va >> 21)) & (MAP_SIZE - 1);
+}
+
+/** One of 64 bits for the GiB that holds `va`: whether pieces of pages larger than 2 MiB near it may be cached. */
 export function regionBit(va: u64): u64 {
   return <u64>1 << (((va >> 30) * 0x9e37_79b9_7f4a_7c15) >> 58);
 }
@@ -82,10 +101,6 @@ export function regionBit(va: u64): u64 {
 /** The bits of all that a page of this size may hold. */
 export function regionsOf(va: u64, sizeLog2: u32): u64 {
   return sizeLog2 > 30 ? ~(<u64>0) : regionBit(va);
-}
-
-function pageBit(va: u64): u64 {
-  return <u64>1 << (((va >> 12) * 0x9e37_79b9_7f4a_7c15) >> 58);
 }
 
 /** Counts what took an entry away: code that is under way may not be what its address is mapped to any more. */
@@ -100,9 +115,9 @@ export function clearJumps(h: u32): void {
   for (let i: u32 = 0, n = s.jumpLogCount; i < n; i++) {
     store<u64>(from + (<u32>load<u16>(from + LOG + (i << 1)) << 4), 0);
   }
+  if (s.jumpLogCount != 0) memory.fill(from + PAGE_MAP, 0, 2 * MAP_SIZE);
   s.jumpLogCount = 0;
-  s.jumpPages = 0;
-  s.jumpSuperpages = 0;
+  s.jumpGigapages = 0;
 }
 
 /** Empties the caches of all harts: a function is no more. */
@@ -139,5 +154,10 @@ export function clearNonGlobalJumps(): void {
 /** The mapping of the page of `va` changed, and of all of a superpage that holds it. */
 export function clearJumpsOn(va: u64): void {
   const s = hart();
-  if ((s.jumpPages & pageBit(va)) != 0 || (s.jumpSuperpages & regionBit(va)) != 0) clearJumps(currentHart());
+  if (
+    (load<u8>(s.jumps + PAGE_MAP + pagePlace(va)) | load<u8>(s.jumps + SUPERPAGE_MAP + superpagePlace(va))) != 0 ||
+    (s.jumpGigapages & regionBit(va)) != 0
+  ) {
+    clearJumps(currentHart());
+  }
 }

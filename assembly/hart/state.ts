@@ -65,12 +65,11 @@ export class Hart {
 
   /** How many entries the TLB log holds, and which regions may have pieces of superpages cached (tlb.ts). */
   tlbLogCount: u32;
-  superpageRegions: u64;
+  gigapageRegions: u64;
 
   /** How many entries the log of the jump cache holds, and which pages (hashed) they lie on (jumps.ts). */
   jumpLogCount: u32;
-  jumpPages: u64;
-  jumpSuperpages: u64;
+  jumpGigapages: u64;
 
   /** PMP entries in use: 0 means no check is needed in any mode below M. */
   pmpActive: u32;

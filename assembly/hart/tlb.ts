@@ -7,14 +7,15 @@
 // Four banks of 1,024 entries, reads and writes apart: U, S, S with SUM set (Linux
 // toggles SUM around every user access), and one for M-mode and for whatever MXR or
 // MPRV make of S and U, refilled when that changes. The instruction TLB maps virtual
-// pages to predecoded slots. A log of filled entries makes a flush cost what was filled.
+// pages to predecoded slots. A log of filled entries makes a flush cost what was filled, and a map of the 2 MiB that pieces of
+// superpages were cached of, bytes by a hash, keeps the flush of one address from a search for them.
 //
 // Code pages and devices never get a write (or any) tag: they take the slow way.
 import { staleFrom, staleTo, writeTagsGone } from "../memory/backed";
 import { SCALE } from "../memory/code-map";
 import { Layout, Tlb } from "../abi/layout";
 import { forgetBasePages, resetBasePages, useBasePages } from "./base-pages";
-import { clearJumps, clearJumpsOn, clearNonGlobalJumps, regionBit, regionsOf, resetJumps } from "./jumps";
+import { clearJumps, clearJumpsOn, clearNonGlobalJumps, MAP_SIZE, regionBit, regionsOf, resetJumps, superpagePlace } from "./jumps";
 import { endPlain } from "./plain";
 import { currentHart, Hart, hart, hartCount, hartOf, Mode } from "./state";
 import { Status } from "./bits";
@@ -24,6 +25,8 @@ export const WRITE_HALF: u32 = Tlb.WRITE_HALF;
 const INSTRUCTION_BANKS: u32 = 0x2_0000;
 const INSTRUCTION_BANK: u32 = 0x1000;
 const LOG: u32 = 0x2_3000;
+const SUPERPAGE_MAP: u32 = 0x2_7000;
+if (SUPERPAGE_MAP + MAP_SIZE > <u32>Layout.TLB_HART_SIZE) ERROR("a hart's TLB does not fit");
 export const EMPTY: u64 = 0x800;
 const GLOBAL: u32 = 1;
 
@@ -87,7 +90,7 @@ export function resetTlb(h: u32): void {
   resetJumps(h);
   const s = hartOf(h);
   s.tlbLogCount = 0;
-  s.superpageRegions = 0;
+  forgetSuperpages(s, base(h));
 }
 
 /** Caches `page` of virtual memory at host address `host` for loads or stores in the current bank. */
@@ -118,7 +121,7 @@ export function flushAll(): void {
     store<u64>(origin + (<u32>load<u16>(origin + LOG + (i << 1)) << 4), EMPTY);
   }
   s.tlbLogCount = 0;
-  s.superpageRegions = 0;
+  forgetSuperpages(s, origin);
   clearInstructionTlb(currentHart());
   forgetBasePages();
   clearJumps(currentHart());
@@ -130,7 +133,7 @@ export function flushNonGlobal(): void {
   clearNonGlobalJumps();
   const s = hart();
   const origin = base(currentHart());
-  s.superpageRegions = 0;
+  forgetSuperpages(s, origin);
   let kept: u32 = 0;
   for (let i: u32 = 0, n = s.tlbLogCount; i < n; i++) {
     const index = load<u16>(origin + LOG + (i << 1));
@@ -156,8 +159,20 @@ function keepGlobal(at: u32): bool {
   return true;
 }
 
+/** A piece of a superpage is cached. */
 function countSuperpage(va: u64, sizeLog2: u32): void {
-  hart().superpageRegions |= regionsOf(va, sizeLog2);
+  if (sizeLog2 > 21) hart().gigapageRegions |= regionsOf(va, sizeLog2);
+  else store<u8>(base(currentHart()) + SUPERPAGE_MAP + superpagePlace(va), 1);
+}
+
+function forgetSuperpages(s: Hart, origin: u32): void {
+  s.gigapageRegions = 0;
+  memory.fill(origin + SUPERPAGE_MAP, 0, MAP_SIZE);
+}
+
+/** May a piece of a superpage that holds `va` be cached? */
+function hasPieces(s: Hart, origin: u32, va: u64): bool {
+  return load<u8>(origin + SUPERPAGE_MAP + superpagePlace(va)) != 0 || (s.gigapageRegions & regionBit(va)) != 0;
 }
 
 /** sfence.vma of one address: its page in every bank, and all pieces of a superpage that holds it. */
@@ -177,7 +192,7 @@ export function flushAddress(va: u64): void {
   }
   forgetBasePages();
   clearJumpsOn(va);
-  if (s.superpageRegions & regionBit(va)) flushSuperpage(va);
+  if (hasPieces(s, origin, va)) flushSuperpage(va);
 }
 
 function flushSuperpage(va: u64): void {
