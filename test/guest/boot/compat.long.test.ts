@@ -1,7 +1,7 @@
 // The whole matrix: Debian 13's kernel and sid's, one built for this machine if it is there, OpenSBI with U-Boot, each on three
 // hardware models; what was foretold and what came of it. The short form is compat.test.ts.
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { homedir, tmpdir } from "node:os";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { unpluggedNet } from "../../../src/backend/unplugged-net.ts";
@@ -15,6 +15,7 @@ import {
   type NodeGuestOptions,
   type Verdict,
 } from "../../../src/index.ts";
+import { cachedKernel } from "../../../src/platform/node/debian/kernel.ts";
 import { compare, observe } from "./observed.ts";
 import { watched } from "./watched.ts";
 
@@ -66,12 +67,8 @@ function everything(model: HardwareModel): NodeGuestOptions {
 }
 
 /** A kernel that `paravane guest kernel` has built, if it has. */
-function builtKernel(config: string): string | undefined {
-  const cache = process.env.PARAVANE_CACHE ?? join(homedir(), ".cache/paravane");
-  const builds = join(cache, "debian", `trixie-kernel-${config}`);
-  const found = existsSync(builds) ? readdirSync(builds) : [];
-  return found.map((id) => join(builds, id, "Image")).find((path) => existsSync(path));
-}
+const builtKernel = (config: "small" | "paravirt") =>
+  (cachedKernel({ config, release: "trixie" }) ?? cachedKernel({ config, release: "sid" }))?.kernel;
 
 async function proveLinux(kernel: { kernel: string; initrd: string }, name: string): Promise<void> {
   const hardware = MODELS[name](own);
@@ -91,7 +88,7 @@ describe.each(["trixie", "sid"] as const)("Debian %s", (release) => {
   });
 });
 
-describe.each(["small", "paravirt"])("the kernel built as %s", (config) => {
+describe.each(["small", "paravirt"] as const)("the kernel built as %s", (config) => {
   const kernel = builtKernel(config);
   it.skipIf(kernel === undefined).each(NAMES)("on %s", { timeout: BOOT }, async (name) => {
     const { initrd } = await buildDebianGuest();

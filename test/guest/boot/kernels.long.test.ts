@@ -85,7 +85,7 @@ onKernel("paravirt", paravirt, (kernel) => {
       () => guest.memory().plugged === 128 * MIB,
       () => guest.memory(),
     );
-    expect(await sh(guest, "dmesg -r | grep -E '^<[0-4]>' | grep -iE 'virtio|hotplug|memory' || :")).toBe("");
+    expect(await sh(guest, "dmesg -r | grep -E '^<[0-4]>' | grep -iE 'virtio|hotplug|memory block|mhp' || :")).toBe("");
   });
 
   it.skipIf(!hasRtc)("reads the host's clock through virtio-rtc (Linux 6.16 and later)", async () => {
