@@ -35,7 +35,7 @@ import { Entry, SINK_RD } from "./isa/entry";
 import { Op } from "./isa/op.gen";
 import { writeTagsStale } from "./memory/backed";
 import { BOOT_ROM } from "./memory/physical";
-import { sbiConsoleInput } from "./sbi/dbcn";
+import { sbiConsoleInput, sbiConsoleIsRead } from "./sbi/dbcn";
 import { resetGrants } from "./sbi/grants";
 import { resetSbiState } from "./sbi/state";
 import { resetHeat } from "./translator/heat";
@@ -162,6 +162,11 @@ export function consoleInputReady(port: u32): bool {
   if (port == <u32>ConsolePort.SBI) return true;
   const n = port - <u32>ConsolePort.VIRTIO;
   return n < <u32>ConsolePort.VIRTIO_PORTS && virtioConsoleInputReady(CONSOLE_INSTANCE, n);
+}
+
+/** Does the guest ask the SBI's console for input? */
+export function sbiConsoleRead(): bool {
+  return sbiConsoleIsRead();
 }
 
 /** Has a guest program opened this virtio port? */

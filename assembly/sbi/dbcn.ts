@@ -20,6 +20,8 @@ class Console {
   read: u32;
   /** The byte on its way out. */
   byte: u32;
+  /** The guest has asked for input: this is a console that somebody types on. */
+  isRead: u32;
 }
 
 // @ts-ignore: decorator
@@ -37,6 +39,10 @@ export function sbiConsoleInput(address: usize, length: u32): u32 {
   }
   s.written += n;
   return n;
+}
+
+export function sbiConsoleIsRead(): bool {
+  return ring().isRead != 0;
 }
 
 /** The next byte of input, or -1. */
@@ -68,6 +74,7 @@ function write(gpa: u64, length: u32): bool {
 
 function read(gpa: u64, length: u32): bool {
   const s = ring();
+  s.isRead = 1;
   const n = min(length, s.written - s.read);
   const to = dmaWrite(gpa, n);
   if (to == 0) return fail(SbiError.INVALID_PARAM);

@@ -77,6 +77,7 @@ export interface EngineExports {
   consoleInput(port: number, address: number, length: number): number;
   /** Non-zero if consoleInput would take anything now. */
   consoleInputReady(port: number): number;
+  sbiConsoleRead(): number;
   consoleResize(columns: number, rows: number): void;
   consoleGuestOpen(port: number): number;
   diskDone(backend: number, tag: number, status: number): void;

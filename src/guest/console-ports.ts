@@ -76,7 +76,9 @@ export class ConsolePorts {
   /** Gives the guest as much queued input as it takes now. */
   deliver(engine: Engine): boolean {
     let delivered = false;
-    for (const [port, queue] of this.#input) {
+    for (const [to, queue] of this.#input) {
+      // A kernel with the SBI's console may have that as its first, hvc0, where it has a virtio console as well.
+      const port = to === ConsolePort.VIRTIO && engine.exports.sbiConsoleRead() !== 0 ? ConsolePort.SBI : to;
       while (!queue.isEmpty) {
         if (engine.exports.consoleInputReady(port) === 0) break;
         const length = engine.writeScratch(queue.peek(SCRATCH_SIZE));

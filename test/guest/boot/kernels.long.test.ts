@@ -131,11 +131,12 @@ onKernel("paravirt", paravirt, (kernel) => {
     expect(Math.abs(utc - date - uptime)).toBeLessThan(30);
   });
 
-  it("has a shell on the SBI's console", async () => {
+  // It is its first console, whatever there is beside it.
+  it.each(["sbi", "virtio"] as const)("has a shell on the SBI's console (--console %s)", async (console) => {
     let said = "";
     const guest = await boot(kernel, {
       exec: false,
-      console: "sbi",
+      console,
       append: "console=hvc0 panic=1",
       onConsole: (bytes) => {
         said += new TextDecoder().decode(bytes);
