@@ -17,6 +17,7 @@
 //   0x0040_8000  which pages TLBs have write tags for: see Layout.WRITE_TAGS
 //   0x0041_0000  staging: console rings, DMA bounce, boot ROM
 //   0x0050_0000  predecoded instructions (8-byte entries), bounded, evicting
+//   0x015f_0000  words that were predecoded before
 //   0x0160_0000  the translator: jump caches, regions, the module under construction
 //   0x0180_0000  guest RAM (guest physical 0x8000_0000), up to 3 GiB
 
@@ -66,7 +67,11 @@ export const enum Layout {
   STAGING_END = 0x50_0000,
 
   CODE_POOL = 0x50_0000,
-  CODE_POOL_END = 0x160_0000,
+  CODE_POOL_END = 0x15f_0000,
+
+  /** Instruction words and the entries that they become (code/predecode.ts). */
+  KNOWN_WORDS = 0x15f_0000,
+  KNOWN_WORDS_END = 0x160_0000,
 
   TRANSLATOR = 0x160_0000,
   TRANSLATOR_END = 0x180_0000,

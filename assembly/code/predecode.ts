@@ -32,10 +32,19 @@ const MOST_FREED: u32 = 32;
 const FREED: usize = memory.data(64);
 let freed: u32 = 0;
 
+/**
+ * Entries by a hash of their words: u32 word, u64 entry at 8. The same few thousand words make up most of any code, and what they
+ * become hangs on nothing but the CPU's extensions, except where they jump.
+ */
+const KNOWN_SHIFT: u32 = 20;
+const KNOWN_SIZE: usize = 16;
+if (<usize>Layout.KNOWN_WORDS + (KNOWN_SIZE << (32 - KNOWN_SHIFT)) != <usize>Layout.KNOWN_WORDS_END) ERROR("the table of words has no power of two of entries");
+
 export function resetPredecode(): void {
   hand = 0;
   used = 0;
   freed = 0;
+  memory.fill(<usize>Layout.KNOWN_WORDS, 0, <usize>Layout.KNOWN_WORDS_END - <usize>Layout.KNOWN_WORDS);
   memory.fill(<usize>Layout.CODE_MAP, 0, <usize>Layout.CODE_MAP_END - <usize>Layout.CODE_MAP);
 }
 
@@ -140,6 +149,10 @@ export function predecode(p: usize): void {
   if (first >= slot + 16) pairWithNext(first - 16, slot);
 }
 
+function knownAt(word: u32): usize {
+  return <usize>Layout.KNOWN_WORDS + <usize>((word * 0x9e37_79b1) >> KNOWN_SHIFT) * KNOWN_SIZE;
+}
+
 /** True if the next instruction is part of the same block. */
 function predecodeOne(p: usize, slot: usize): bool {
   const offset = <u32>(p - slot) >> SCALE;
@@ -151,7 +164,15 @@ function predecodeOne(p: usize, slot: usize): bool {
     changetype<Entry>(p).op = <u16>Op.CROSSES_PAGE;
     return false;
   }
-  const d = decoded(offset == 4094 ? low : load<u32>(host));
+  const word = (low & 3) == 3 ? load<u32>(host) : low;
+  const known = knownAt(word);
+  if (word != 0 && load<u32>(known) == word) {
+    store<u64>(p, load<u64>(known, 8));
+    if (beginsRegion(index, offset)) store<u16>(p, load<u16>(p) | REGION_HEAD);
+    if ((low & 3) == 3) markCode(slot, offset + 2);
+    return true;
+  }
+  const d = decoded(word);
   const long = <u32>d.op;
   let op = long;
   if (d.size == 2) op = shortForm(long);
@@ -167,10 +188,15 @@ function predecodeOne(p: usize, slot: usize): bool {
   // looks at rounding modes, of which the reserved ones are illegal.
   const jumps = hasTarget || long == <u32>Op.JALR;
   if ((jumps && !hasExtension(Ext.C)) || <u32>d.rm - 5 < 2) op |= SLOW_ONLY;
-  if (beginsRegion(index, offset)) op |= REGION_HEAD;
+  const goesOn = !jumps && !(op & SLOW_ONLY);
   d.op = <u16>op;
   pack(d, changetype<Entry>(p));
-  return !jumps && !(op & SLOW_ONLY);
+  if (goesOn) {
+    store<u32>(known, word);
+    store<u64>(known, load<u64>(p), 8);
+  }
+  if (beginsRegion(index, offset)) store<u16>(p, load<u16>(p) | REGION_HEAD);
+  return goesOn;
 }
 
 /** Entry `p` does the next one too, if they are a frequent pair and nothing is to be looked at in between. */
