@@ -21,8 +21,17 @@ function address(n: u32): u64 {
   return load<u64>(PMP_ADDRESSES + ((<usize>n) << 3));
 }
 
-/** May `mode` access the page at `pa`? */
+/** The first entry's configuration if it is NAPOT with all permissions. */
+const OPEN: u64 = 0x1f;
+
+/** May `mode` access the page at `pa`? Most firmware, and the paravirtual boot, open all of memory by the first entry. */
+// @ts-ignore: decorator
+@inline
 export function pmpAllows(pa: u64, access: Access, mode: u32): bool {
+  return ((hart().pmpcfg0 & OPEN) == OPEN && address(0) == ADDRESS_BITS) || search(pa, access, mode);
+}
+
+function search(pa: u64, access: Access, mode: u32): bool {
   const count = hart().pmpActive;
   if (count == 0) return mode == <u32>Mode.M;
   const at = pa >> 2;
