@@ -63,6 +63,12 @@ export class Compute {
   // @ts-ignore: decorator
   @inline mul(a: i64, b: i64): i64 { return a * b; }
   // @ts-ignore: decorator
+  @inline add32(a: i64, b: i64): i64 { return <i64>(<i32>a + <i32>b); }
+  // @ts-ignore: decorator
+  @inline sub32(a: i64, b: i64): i64 { return <i64>(<i32>a - <i32>b); }
+  // @ts-ignore: decorator
+  @inline mul32(a: i64, b: i64): i64 { return <i64>(<i32>a * <i32>b); }
+  // @ts-ignore: decorator
   @inline and(a: i64, b: i64): i64 { return a & b; }
   // @ts-ignore: decorator
   @inline or(a: i64, b: i64): i64 { return a | b; }

@@ -8,7 +8,7 @@ export function div<M>(m: M): void { m.setRd(m.divS(m.rs1(), m.rs2())); }
 export function divu<M>(m: M): void { m.setRd(m.divU(m.rs1(), m.rs2())); }
 export function rem<M>(m: M): void { m.setRd(m.remS(m.rs1(), m.rs2())); }
 export function remu<M>(m: M): void { m.setRd(m.remU(m.rs1(), m.rs2())); }
-export function mulw<M>(m: M): void { m.setRd(m.sext32(m.mul(m.rs1(), m.rs2()))); }
+export function mulw<M>(m: M): void { m.setRd(m.mul32(m.rs1(), m.rs2())); }
 export function divw<M>(m: M): void { m.setRd(m.divS32(m.rs1(), m.rs2())); }
 export function divuw<M>(m: M): void { m.setRd(m.divU32(m.rs1(), m.rs2())); }
 export function remw<M>(m: M): void { m.setRd(m.remS32(m.rs1(), m.rs2())); }

@@ -44,12 +44,12 @@ export function sra<M>(m: M): void { m.setRd(m.shrS(m.rs1(), m.rs2())); }
 export function or<M>(m: M): void { m.setRd(m.or(m.rs1(), m.rs2())); }
 export function and<M>(m: M): void { m.setRd(m.and(m.rs1(), m.rs2())); }
 
-export function addiw<M>(m: M): void { m.setRd(m.sext32(m.add(m.rs1(), m.imm()))); }
+export function addiw<M>(m: M): void { m.setRd(m.add32(m.rs1(), m.imm())); }
 export function slliw<M>(m: M): void { m.setRd(m.shl32(m.rs1(), m.imm())); }
 export function srliw<M>(m: M): void { m.setRd(m.shrU32(m.rs1(), m.imm())); }
 export function sraiw<M>(m: M): void { m.setRd(m.shrS32(m.rs1(), m.imm())); }
-export function addw<M>(m: M): void { m.setRd(m.sext32(m.add(m.rs1(), m.rs2()))); }
-export function subw<M>(m: M): void { m.setRd(m.sext32(m.sub(m.rs1(), m.rs2()))); }
+export function addw<M>(m: M): void { m.setRd(m.add32(m.rs1(), m.rs2())); }
+export function subw<M>(m: M): void { m.setRd(m.sub32(m.rs1(), m.rs2())); }
 export function sllw<M>(m: M): void { m.setRd(m.shl32(m.rs1(), m.rs2())); }
 export function srlw<M>(m: M): void { m.setRd(m.shrU32(m.rs1(), m.rs2())); }
 export function sraw<M>(m: M): void { m.setRd(m.shrS32(m.rs1(), m.rs2())); }

@@ -20,6 +20,7 @@ import {
 import { ADDRESS, LABEL, STEPS } from "./locals";
 import { countBlock, countWay, markInstruction } from "./log";
 import { findMoved, pushPc } from "./moved";
+import { forgetKnown } from "./registers";
 import { isSettled } from "./targets";
 import { Wasm } from "./wasm";
 import {
@@ -200,6 +201,7 @@ function emitBlock(n: u32): void {
   setDirty(b.dirtyIn);
   setUndone(0);
   forgetSingles();
+  forgetKnown();
   findGroups(b);
   countBlock(b);
   if (b.count != 0) {

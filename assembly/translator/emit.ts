@@ -12,7 +12,8 @@ import { fuse32, fuse64 } from "./fuse";
 import { Insn } from "./insn";
 import * as integer from "./integer";
 import { pushPc } from "./moved";
-import { pushRegister, setRegister } from "./registers";
+import { beginOperands, inWords, secondIsImmediate } from "./narrow";
+import { Known, knownOf, pushRegister, setRegister } from "./registers";
 import { Wasm } from "./wasm";
 import { access, byte, i64Const } from "./writer";
 
@@ -22,20 +23,30 @@ export class Emit {
   @inline insn(): Insn { return changetype<Insn>(changetype<usize>(this)); }
 
   // --- operands ---
-  rs1(): i64 { pushRegister(this.insn().rs1); return 0; }
-  rs2(): i64 { pushRegister(this.insn().rs2); return 0; }
-  imm(): i64 { i64Const(this.insn().imm); return 0; }
+  rs1(): i64 { beginOperands(); pushRegister(this.insn().rs1); return knownOf(this.insn().rs1); }
+  rs2(): i64 { pushRegister(this.insn().rs2); return knownOf(this.insn().rs2); }
+  imm(): i64 { secondIsImmediate(); i64Const(this.insn().imm); return Known.NARROW; }
   pc(): i64 { pushPc(this.insn().pc); return 0; }
   constant(n: i64): i64 { i64Const(n); return 0; }
-  setRd(value: i64): void { setRegister(this.insn().rd); }
+  setRd(value: i64): void { setRegister(this.insn().rd, <Known>value); }
+  /** Bitwise: in 32 bits if that saves an extension. */
+  bitwise(a: i64, b: i64, code: Wasm, inWord: Wasm): i64 {
+    if (a != 0 && b != 0 && (a | b) == Known.EXTENDED) return inWords(this.insn(), inWord);
+    byte(code);
+    return a & b & Known.NARROW;
+  }
+  /** A word of an operation whose low half hangs on nothing but the operands' own. */
+  add32(a: i64, b: i64): i64 { return inWords(this.insn(), Wasm.I32_ADD); }
+  sub32(a: i64, b: i64): i64 { return inWords(this.insn(), Wasm.I32_SUB); }
+  mul32(a: i64, b: i64): i64 { return inWords(this.insn(), Wasm.I32_MUL); }
 
   // --- integers ---
   add(a: i64, b: i64): i64 { byte(Wasm.I64_ADD); return 0; }
   sub(a: i64, b: i64): i64 { byte(Wasm.I64_SUB); return 0; }
   mul(a: i64, b: i64): i64 { byte(Wasm.I64_MUL); return 0; }
-  and(a: i64, b: i64): i64 { byte(Wasm.I64_AND); return 0; }
-  or(a: i64, b: i64): i64 { byte(Wasm.I64_OR); return 0; }
-  xor(a: i64, b: i64): i64 { byte(Wasm.I64_XOR); return 0; }
+  and(a: i64, b: i64): i64 { return this.bitwise(a, b, Wasm.I64_AND, Wasm.I32_AND); }
+  or(a: i64, b: i64): i64 { return this.bitwise(a, b, Wasm.I64_OR, Wasm.I32_OR); }
+  xor(a: i64, b: i64): i64 { return this.bitwise(a, b, Wasm.I64_XOR, Wasm.I32_XOR); }
   shl(a: i64, b: i64): i64 { byte(Wasm.I64_SHL); return 0; }
   shrS(a: i64, b: i64): i64 { byte(Wasm.I64_SHR_S); return 0; }
   shrU(a: i64, b: i64): i64 { byte(Wasm.I64_SHR_U); return 0; }
@@ -46,15 +57,15 @@ export class Emit {
   geS(a: i64, b: i64): bool { byte(Wasm.I64_GE_S); return false; }
   ltU(a: i64, b: i64): bool { byte(Wasm.I64_LT_U); return false; }
   geU(a: i64, b: i64): bool { byte(Wasm.I64_GE_U); return false; }
-  fromBool(a: bool): i64 { byte(Wasm.I64_EXTEND_I32_U); return 0; }
+  fromBool(a: bool): i64 { byte(Wasm.I64_EXTEND_I32_U); return Known.NARROW; }
   sext8(a: i64): i64 { byte(Wasm.I64_EXTEND8_S); return 0; }
   sext16(a: i64): i64 { byte(Wasm.I64_EXTEND16_S); return 0; }
-  sext32(a: i64): i64 { byte(Wasm.I64_EXTEND32_S); return 0; }
+  sext32(a: i64): i64 { byte(Wasm.I64_EXTEND32_S); return Known.EXTENDED; }
   zext16(a: i64): i64 { i64Const(0xffff); byte(Wasm.I64_AND); return 0; }
   zext32(a: i64): i64 { i64Const(0xffff_ffff); byte(Wasm.I64_AND); return 0; }
-  shl32(a: i64, b: i64): i64 { integer.word(Wasm.I32_SHL); return 0; }
-  shrU32(a: i64, b: i64): i64 { integer.word(Wasm.I32_SHR_U); return 0; }
-  shrS32(a: i64, b: i64): i64 { integer.word(Wasm.I32_SHR_S); return 0; }
+  shl32(a: i64, b: i64): i64 { return inWords(this.insn(), Wasm.I32_SHL); }
+  shrU32(a: i64, b: i64): i64 { return inWords(this.insn(), Wasm.I32_SHR_U); }
+  shrS32(a: i64, b: i64): i64 { return inWords(this.insn(), Wasm.I32_SHR_S); }
   mulHigh(a: i64, b: i64): i64 { integer.multiplyHigh(Wasm.I64_SHR_S, Wasm.I64_SHR_S); return 0; }
   mulHighSU(a: i64, b: i64): i64 { integer.multiplyHigh(Wasm.I64_SHR_S, Wasm.I64_SHR_U); return 0; }
   mulHighU(a: i64, b: i64): i64 { integer.multiplyHigh(Wasm.I64_SHR_U, Wasm.I64_SHR_U); return 0; }
@@ -77,8 +88,8 @@ export class Emit {
   minU(a: i64, b: i64): i64 { integer.choose(Wasm.I64_LT_U); return 0; }
   rotl(a: i64, b: i64): i64 { byte(Wasm.I64_ROTL); return 0; }
   rotr(a: i64, b: i64): i64 { byte(Wasm.I64_ROTR); return 0; }
-  rotl32(a: i64, b: i64): i64 { integer.word(Wasm.I32_ROTL); return 0; }
-  rotr32(a: i64, b: i64): i64 { integer.word(Wasm.I32_ROTR); return 0; }
+  rotl32(a: i64, b: i64): i64 { return inWords(this.insn(), Wasm.I32_ROTL); }
+  rotr32(a: i64, b: i64): i64 { return inWords(this.insn(), Wasm.I32_ROTR); }
   orCombineBytes(a: i64): i64 { integer.orCombineBytes(); return 0; }
   reverseBytes(a: i64): i64 { integer.reverseBytes(); return 0; }
   /** Memory accesses stay in order: harts take turns on one thread. */
@@ -89,7 +100,7 @@ export class Emit {
     const i = this.insn();
     const offset = pushPlainAddress(i);
     access(code, offset);
-    setRegister(i.rd);
+    setRegister(i.rd, code == Wasm.I64_LOAD || code == Wasm.I64_LOAD32_U ? Known.NOTHING : Known.NARROW);
     return true;
   }
   loadS8(): bool { return this.load(Wasm.I64_LOAD8_S); }

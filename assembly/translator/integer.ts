@@ -4,16 +4,6 @@ import { A, B, C, HOST } from "./locals";
 import { Type, Wasm } from "./wasm";
 import { byte, end, get, i64Const, ifValue, set, tee } from "./writer";
 
-/** A 32-bit operation on the low halves, its result sign-extended. */
-export function word(code: Wasm): void {
-  byte(Wasm.I32_WRAP_I64);
-  set(HOST);
-  byte(Wasm.I32_WRAP_I64);
-  get(HOST);
-  byte(code);
-  byte(Wasm.I64_EXTEND_I32_S);
-}
-
 /** Sign- or zero-extends the low halves of both operands. */
 export function words(signed: bool): void {
   extend(signed);

@@ -66,6 +66,20 @@ export const programs: Record<string, (asm: Assembler) => void> = {
       asm.op("rev8", { rd: a1, rs1: a1 });
     }),
 
+  // A rotation and what SHA-256 does with it, in words; then bits of which more than a word is wanted.
+  words: (asm) =>
+    repeat(asm, () => {
+      asm.r("addw", a0, a0, s1);
+      asm.i("srliw", a1, a0, 6);
+      asm.i("slliw", a2, a0, 26);
+      asm.r("or", a1, a1, a2);
+      asm.r("xor", a1, a1, a0);
+      asm.i("andi", a2, a1, 255);
+      asm.r("and", a3, a1, a4);
+      asm.r("subw", a4, a1, a3);
+      asm.r("or", a5, a4, a5);
+    }),
+
   "loads-and-stores": (asm) =>
     repeat(asm, () => {
       // Sums eight words, and writes each back.
