@@ -1,6 +1,6 @@
 // Integer operations for which Wasm has no instruction of the same meaning. Operands are on
 // the stack, the second on top; the result is left there.
-import { A, B, C, HOST } from "./locals";
+import { A, B, C } from "./locals";
 import { Type, Wasm } from "./wasm";
 import { byte, end, get, i64Const, ifValue, set, tee } from "./writer";
 
