@@ -19,7 +19,7 @@ export const HEAT: usize = (REGIONS_END + 15) & ~15;
 export const HEAT_MASK: usize = 0x1_fffe;
 /** Observed targets of indirect jumps (targets.ts). */
 export const TARGETS: usize = HEAT + HEAT_MASK + 2;
-export const TARGETS_SIZE: usize = 1024 * 80;
+export const TARGETS_SIZE: usize = 1024 * 144;
 
 /** What was learnt of accesses (sites.ts). */
 export const SITES: usize = TARGETS + TARGETS_SIZE;

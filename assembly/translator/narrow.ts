@@ -24,6 +24,11 @@ export function secondIsImmediate(): void {
 /** Writes the operation in 32 bits in place of its operands' code. */
 export function inWords(i: Insn, code: Wasm): Known {
   moveTo(operands);
+  if (hasImmediate && i.imm == 0 && code == Wasm.I32_ADD) {
+    pushRegister(i.rs1); // sext.w
+    byte(Wasm.I64_EXTEND32_S);
+    return Known.EXTENDED;
+  }
   pushWord(i.rs1);
   if (hasImmediate) i32Const(i.imm);
   else pushWord(i.rs2);

@@ -3,10 +3,10 @@
 // with a comparison for each.
 import { TARGETS, TARGETS_SIZE } from "./buffers";
 
-// A site: u32 place of the jump (insn.ts), u32 unused, u32 times seen, u32 targets known, then 8 i64 distances of targets from it.
-const SITE_SIZE: usize = 80;
+// A site: u32 place of the jump (insn.ts), u32 unused, u32 times seen, u32 targets known, then 16 i64 distances of targets from it.
+const SITE_SIZE: usize = 144;
 const SITES: u32 = <u32>(TARGETS_SIZE / SITE_SIZE);
-const MOST_TARGETS: u32 = 8;
+const MOST_TARGETS: u32 = 16;
 /** Jumps that are noted before regions with them are translated anew. */
 const ENOUGH_JUMPS: u32 = 64;
 

@@ -25,7 +25,7 @@ import { cursor, moveTo } from "./writer";
 /** Regions smaller than this are retried no further when they do not fit. */
 const FEWEST_INSNS: u32 = 16;
 /** Bytes of a body: TurboFan needs 3 ms for 4 KiB, 36 ms for 17 KiB. An interpreter's loop in one region is worth more than that. */
-const MOST_WASM: usize = 12288;
+const MOST_WASM: usize = 16384;
 
 // @ts-ignore: decorator
 @inline
