@@ -15,7 +15,7 @@ import {
   type NodeGuestOptions,
   type Verdict,
 } from "../../../src/index.ts";
-import { cachedKernel } from "../../../src/platform/node/debian/kernel.ts";
+import { builtKernel } from "./built-kernel.ts";
 import { compare, observe } from "./observed.ts";
 import { watched } from "./watched.ts";
 
@@ -66,10 +66,6 @@ function everything(model: HardwareModel): NodeGuestOptions {
   };
 }
 
-/** A kernel that `paravane guest kernel` has built, if it has. */
-const builtKernel = (config: "small" | "paravirt") =>
-  (cachedKernel({ config, release: "trixie" }) ?? cachedKernel({ config, release: "sid" }))?.kernel;
-
 async function proveLinux(kernel: { kernel: string; initrd: string }, name: string): Promise<void> {
   const hardware = MODELS[name](own);
   const verdicts = await checkGuest({ ...kernel, hardware });
@@ -89,7 +85,7 @@ describe.each(["trixie", "sid"] as const)("Debian %s", (release) => {
 });
 
 describe.each(["small", "paravirt"] as const)("the kernel built as %s", (config) => {
-  const kernel = builtKernel(config);
+  const kernel = builtKernel(config)?.kernel;
   it.skipIf(kernel === undefined).each(NAMES)("on %s", { timeout: BOOT }, async (name) => {
     const { initrd } = await buildDebianGuest();
     await proveLinux({ kernel: kernel as string, initrd }, name);
