@@ -33,7 +33,7 @@ interface Device {
   /** What QEMU has for it. */
   qemu: readonly string[];
   form: "emulated" | "paravirtual";
-  /** Its IOPS are held to the mark of its form; of a doorbell buffer nothing was promised. */
+  /** Times QEMU's rate that was promised: emulated in each job, paravirtual in IOPS; of a doorbell buffer nothing was. */
   mark?: number;
 }
 
