@@ -6,15 +6,14 @@
 //          u32 function  index in the table of translated functions: the number of its region (code/regions.ts)
 //          u32 flags     GLOBAL if all its pages are
 //
-// A log of filled entries makes a flush cost what was filled, as for the TLB. Behind it are two maps, bytes by a hash of an address:
-// of pages, and of what lies in 2 MiB, that cached functions run on, so that a change elsewhere takes nothing away.
+// A log of filled entries makes a flush cost what was filled, as for the TLB. Behind it are two maps of what cached
+// functions run on, so that a change elsewhere takes nothing away: bytes of pages by the lowest bits of their number, and of superpages.
 import { Layout } from "../abi/layout";
 import { currentHart, hart, hartCount, hartOf } from "./state";
+import { MAP_SIZE, maySuperpageHold, noteSuperpage } from "./superpages";
 
 const ENTRIES: u32 = 4096;
 const LOG: u32 = ENTRIES * 16;
-/** A map has a byte for each page, or 2 MiB, by the lowest bits of its number. */
-export const MAP_SIZE: u32 = 4096;
 const PAGE_MAP: u32 = LOG + ENTRIES * 2;
 const SUPERPAGE_MAP: u32 = PAGE_MAP + MAP_SIZE;
 const SIZE: u32 = SUPERPAGE_MAP + MAP_SIZE;
@@ -76,31 +75,13 @@ export function fillJump(pc: u64, mode: u32, region: u32, global: bool): void {
 export function noteJumpPage(va: u64, sizeLog2: u32): void {
   const s = hart();
   store<u8>(s.jumps + PAGE_MAP + pagePlace(va), 1);
-  if (sizeLog2 > 21) s.jumpGigapages |= regionsOf(va, sizeLog2);
-  else if (sizeLog2 > 12) store<u8>(s.jumps + SUPERPAGE_MAP + superpagePlace(va), 1);
+  if (sizeLog2 > 12) s.jumpGigapages |= noteSuperpage(s.jumps + SUPERPAGE_MAP, va, sizeLog2);
 }
 
 // @ts-ignore: decorator
 @inline
 function pagePlace(va: u64): u32 {
   return (<u32>(va >> 12)) & (MAP_SIZE - 1);
-}
-
-/** Byte of a map for the 2 MiB that hold `va`. */
-// @ts-ignore: decorator
-@inline
-export function superpagePlace(va: u64): u32 {
-  return (<u32>(va >> 21)) & (MAP_SIZE - 1);
-}
-
-/** One of 64 bits for the GiB that holds `va`: whether pieces of pages larger than 2 MiB near it may be cached. */
-export function regionBit(va: u64): u64 {
-  return <u64>1 << (((va >> 30) * 0x9e37_79b9_7f4a_7c15) >> 58);
-}
-
-/** The bits of all that a page of this size may hold. */
-export function regionsOf(va: u64, sizeLog2: u32): u64 {
-  return sizeLog2 > 30 ? ~(<u64>0) : regionBit(va);
 }
 
 /** Counts what took an entry away: code that is under way may not be what its address is mapped to any more. */
@@ -154,10 +135,6 @@ export function clearNonGlobalJumps(): void {
 /** The mapping of the page of `va` changed, and of all of a superpage that holds it. */
 export function clearJumpsOn(va: u64): void {
   const s = hart();
-  if (
-    (load<u8>(s.jumps + PAGE_MAP + pagePlace(va)) | load<u8>(s.jumps + SUPERPAGE_MAP + superpagePlace(va))) != 0 ||
-    (s.jumpGigapages & regionBit(va)) != 0
-  ) {
-    clearJumps(currentHart());
-  }
+  const onPage = load<u8>(s.jumps + PAGE_MAP + pagePlace(va)) != 0;
+  if (onPage || maySuperpageHold(s.jumps + SUPERPAGE_MAP, s.jumpGigapages, va)) clearJumps(currentHart());
 }

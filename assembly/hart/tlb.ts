@@ -15,9 +15,10 @@ import { staleFrom, staleTo, writeTagsGone } from "../memory/backed";
 import { SCALE } from "../memory/code-map";
 import { Layout, Tlb } from "../abi/layout";
 import { forgetBasePages, resetBasePages, useBasePages } from "./base-pages";
-import { clearJumps, clearJumpsOn, clearNonGlobalJumps, MAP_SIZE, regionBit, regionsOf, resetJumps, superpagePlace } from "./jumps";
+import { clearJumps, clearJumpsOn, clearNonGlobalJumps, resetJumps } from "./jumps";
 import { endPlain } from "./plain";
 import { currentHart, Hart, hart, hartCount, hartOf, Mode } from "./state";
+import { MAP_SIZE, maySuperpageHold, noteSuperpage } from "./superpages";
 import { Status } from "./bits";
 
 const BANK: u32 = Tlb.BANK;
@@ -161,18 +162,12 @@ function keepGlobal(at: u32): bool {
 
 /** A piece of a superpage is cached. */
 function countSuperpage(va: u64, sizeLog2: u32): void {
-  if (sizeLog2 > 21) hart().gigapageRegions |= regionsOf(va, sizeLog2);
-  else store<u8>(base(currentHart()) + SUPERPAGE_MAP + superpagePlace(va), 1);
+  hart().gigapageRegions |= noteSuperpage(base(currentHart()) + SUPERPAGE_MAP, va, sizeLog2);
 }
 
 function forgetSuperpages(s: Hart, origin: u32): void {
   s.gigapageRegions = 0;
   memory.fill(origin + SUPERPAGE_MAP, 0, MAP_SIZE);
-}
-
-/** May a piece of a superpage that holds `va` be cached? */
-function hasPieces(s: Hart, origin: u32, va: u64): bool {
-  return load<u8>(origin + SUPERPAGE_MAP + superpagePlace(va)) != 0 || (s.gigapageRegions & regionBit(va)) != 0;
 }
 
 /** sfence.vma of one address: its page in every bank, and all pieces of a superpage that holds it. */
@@ -192,7 +187,7 @@ export function flushAddress(va: u64): void {
   }
   forgetBasePages();
   clearJumpsOn(va);
-  if (hasPieces(s, origin, va)) flushSuperpage(va);
+  if (maySuperpageHold(origin + SUPERPAGE_MAP, s.gigapageRegions, va)) flushSuperpage(va);
 }
 
 function flushSuperpage(va: u64): void {
