@@ -149,6 +149,7 @@ export function predecode(p: usize): void {
   if (first >= slot + 16) pairWithNext(first - 16, slot);
 }
 
+/** Where the table of known words has room for this one. */
 function knownAt(word: u32): usize {
   return <usize>Layout.KNOWN_WORDS + <usize>((word * 0x9e37_79b1) >> KNOWN_SHIFT) * KNOWN_SIZE;
 }
@@ -164,19 +165,30 @@ function predecodeOne(p: usize, slot: usize): bool {
     changetype<Entry>(p).op = <u16>Op.CROSSES_PAGE;
     return false;
   }
-  const word = (low & 3) == 3 ? load<u32>(host) : low;
-  const known = knownAt(word);
-  if (word != 0 && load<u32>(known) == word) {
-    store<u64>(p, load<u64>(known, 8));
-    if (beginsRegion(index, offset)) store<u16>(p, load<u16>(p) | REGION_HEAD);
-    if ((low & 3) == 3) markCode(slot, offset + 2);
-    return true;
+  let word = low;
+  if ((low & 3) == 3) {
+    word = load<u32>(host);
+    markCode(slot, offset + 2);
   }
+  const known = knownAt(word);
+  let goesOn = true;
+  if (word != 0 && load<u32>(known) == word) store<u64>(p, load<u64>(known, 8));
+  else {
+    goesOn = decodeEntry(p, word, offset);
+    if (goesOn) {
+      store<u32>(known, word);
+      store<u64>(known, load<u64>(p), 8);
+    }
+  }
+  if (beginsRegion(index, offset)) store<u16>(p, load<u16>(p) | REGION_HEAD);
+  return goesOn;
+}
+
+/** Decodes `word`, which is at `offset` of its page, into entry `p`. True if the next instruction is part of the same block. */
+function decodeEntry(p: usize, word: u32, offset: u32): bool {
   const d = decoded(word);
   const long = <u32>d.op;
-  let op = long;
-  if (d.size == 2) op = shortForm(long);
-  else markCode(slot, offset + 2);
+  let op = d.size == 2 ? shortForm(long) : long;
   const hasTarget = hasFar(long);
   if (hasTarget) {
     // A target on this page becomes a distance in entries; another page's is looked up.
@@ -188,15 +200,9 @@ function predecodeOne(p: usize, slot: usize): bool {
   // looks at rounding modes, of which the reserved ones are illegal.
   const jumps = hasTarget || long == <u32>Op.JALR;
   if ((jumps && !hasExtension(Ext.C)) || <u32>d.rm - 5 < 2) op |= SLOW_ONLY;
-  const goesOn = !jumps && !(op & SLOW_ONLY);
   d.op = <u16>op;
   pack(d, changetype<Entry>(p));
-  if (goesOn) {
-    store<u32>(known, word);
-    store<u64>(known, load<u64>(p), 8);
-  }
-  if (beginsRegion(index, offset)) store<u16>(p, load<u16>(p) | REGION_HEAD);
-  return goesOn;
+  return !jumps && !(op & SLOW_ONLY);
 }
 
 /** Entry `p` does the next one too, if they are a frequent pair and nothing is to be looked at in between. */

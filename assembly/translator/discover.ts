@@ -88,13 +88,20 @@ function place(k: u32, pc: u64): usize {
   return BY_ADDRESS + (((<usize>k << 11) + (<usize>(pc & 0xfff) >> 1)) << 2);
 }
 
+/** Decoded entry for `pc` on page `k`. */
+// @ts-ignore: decorator
+@inline
+function entryAt(k: u32, pc: u64): usize {
+  return <usize>load<u32>(pageSlot(k), 12) + ((<usize>pc & 0xfff) << SCALE);
+}
+
 // --- instructions ---
 
 /** Decodes the instruction at `pc` into the next place; false if it is cold or out of reach. */
 function include(k: u32, pc: u64): bool {
   const at = pageSlot(k);
   const offset = <usize>(pc & 0xfff);
-  if (load<u16>(<usize>load<u32>(at, 12) + (offset << SCALE)) == <u16>Op.UNDECODED) return false;
+  if (load<u16>(entryAt(k, pc)) == <u16>Op.UNDECODED) return false;
   const host = <usize>load<u32>(at, 16) + offset;
   let word = <u32>load<u16>(host);
   if ((word & 3) == 3) {
@@ -278,10 +285,9 @@ export function leaveInstead(b: Block, n: u32): void {
   newBlock(pc);
 }
 
-/** Decoded entry that block `b` begins at, on one of the region's pages; 0 if it is on none. */
+/** Decoded entry that block `b`, one with instructions, begins at. */
 export function entryOf(b: Block): usize {
-  const k = pageOf(b.pc);
-  return k < 0 ? 0 : <usize>load<u32>(pageSlot(k), 12) + ((<usize>b.pc & 0xfff) << SCALE);
+  return entryAt(pageOf(b.pc), b.pc);
 }
 
 function instructionAt(pc: u64): i32 {

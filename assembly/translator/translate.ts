@@ -102,8 +102,6 @@ function record(pc: u64, mode: u32, fast: bool): void {
 function coolBlocks(): void {
   for (let n: u32 = 1; n < blockCount; n++) {
     const b = blockAt(n);
-    if (b.count == 0) continue;
-    const p = entryOf(b);
-    if (p != 0) coolDown(p);
+    if (b.count != 0) coolDown(entryOf(b));
   }
 }
